@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One reader and one writer of files.  The reader takes regular files only, never waits on a fifo
+ * or device, never reads more than its limit, and reads each file once.  The writer replaces a
+ * file whole or not at all: locked temporary file beside it, fsync, rename, fsync of the folder.
+ */
+#ifndef BULLA_BASE_FILE_H
+#define BULLA_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+struct err;
+
+enum file_flags {
+	FILE_NOFOLLOW = 1, /* refuse a symbolic link as the last component */
+	FILE_PRIVATE = 2,  /* refuse what other users could have written or may read (mode & 077) */
+	FILE_STDIN = 4,	   /* "-" means standard input */
+};
+
+/*
+ * Read a whole file into out (cleared before).  max in bytes.  st, when given, gets fstat's answer.
+ * ERR_IO when it cannot be read or is not a regular file (a pipe is fine where the path names one
+ * under /dev/fd or with FILE_STDIN), ERR_INVALID when larger than max or not private.
+ */
+int file_read(const char *path, size_t max, int flags, struct buf *out, struct stat *st,
+	      struct err *err);
+
+/*
+ * The same for a path relative to an open directory, no component of which may be a symbolic link
+ * or "..": for repositories that are not their user's.
+ */
+int file_read_beneath(int dirfd, const char *path, size_t max, struct buf *out, struct stat *st,
+		      struct err *err);
+
+/* Read a descriptor to its end. */
+int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *err);
+
+/*
+ * Replace path by data.  A new file gets mode; an existing one keeps its mode and must still be
+ * the one described by expect (from the read the data was made of; NULL: do not ask), else
+ * ERR_CONFLICT.  With exclusive the file must not exist (ERR_CONFLICT).  A symbolic link at path
+ * is refused.  On failure nothing is changed and the temporary file is gone; after SIGKILL the
+ * next write to the same path takes it over.
+ */
+struct file_write {
+	const char *path;
+	mode_t mode;
+	bool exclusive;
+	const struct stat *expect;
+};
+int file_write(const struct file_write *w, const void *data, size_t len, struct err *err);
+
+/* mkdir -p with the given mode; existing folders are fine. */
+int file_mkdirs(const char *path, mode_t mode, struct err *err);
+
+/*
+ * The top level of the Git work tree that contains path (a file that may not exist yet, or a
+ * folder): the nearest parent with a ".git" entry.  A new string, absolute, or NULL when there is
+ * none (no error).
+ */
+char *file_git_top(const char *path);
+
+/* An absolute path with links resolved as far as it exists; a new string or NULL and err. */
+char *file_absolute(const char *path, struct err *err);
+
+/* Write all bytes to a descriptor, retrying short writes and EINTR.  ERR_IO on failure. */
+int file_write_fd(int fd, const void *data, size_t len, struct err *err);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/kv.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* The index of name, or where it would go; *found says which. */
+static size_t position(const struct kv *kv, const char *name, bool *found)
+{
+	size_t lo = 0, hi = kv->n;
+
+	*found = false;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int c = strcmp(kv->items[mid].name, name);
+
+		if (c == 0) {
+			*found = true;
+			return mid;
+		}
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+void kv_set(struct kv *kv, const char *name, const void *data, size_t len)
+{
+	unsigned char *copy = mem_dup(data, len);
+	bool found;
+	size_t i = position(kv, name, &found);
+
+	if (found) {
+		mem_free(kv->items[i].data);
+	} else {
+		if (kv->n == kv->cap) {
+			kv->cap = kv->cap == 0 ? 8 : kv->cap * 2;
+			kv->items = mem_grow(kv->items, kv->cap, sizeof(*kv->items));
+		}
+		memmove(kv->items + i + 1, kv->items + i, (kv->n - i) * sizeof(*kv->items));
+		kv->items[i].name = mem_str(name);
+		kv->n++;
+	}
+	kv->items[i].data = copy;
+	kv->items[i].len = len;
+}
+
+void kv_set_str(struct kv *kv, const char *name, const char *value)
+{
+	kv_set(kv, name, value, strlen(value));
+}
+
+void kv_set_fmt(struct kv *kv, const char *name, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *text;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	text = mem_alloc(n < 0 ? 0 : (size_t)n);
+	if (n > 0)
+		vsnprintf(text, (size_t)n + 1, fmt, again);
+	va_end(again);
+	kv_set_str(kv, name, text);
+	mem_free(text);
+}
+
+const struct kv_item *kv_get(const struct kv *kv, const char *name)
+{
+	bool found;
+	size_t i = position(kv, name, &found);
+
+	return found ? &kv->items[i] : NULL;
+}
+
+const char *kv_get_str(const struct kv *kv, const char *name)
+{
+	const struct kv_item *item = kv_get(kv, name);
+
+	if (item == NULL || memchr(item->data, '\0', item->len) != NULL)
+		return NULL;
+	return (const char *)item->data;
+}
+
+bool kv_has(const struct kv *kv, const char *name)
+{
+	return kv_get(kv, name) != NULL;
+}
+
+bool kv_del(struct kv *kv, const char *name)
+{
+	bool found;
+	size_t i = position(kv, name, &found);
+
+	if (!found)
+		return false;
+	mem_free(kv->items[i].name);
+	mem_free(kv->items[i].data);
+	kv->n--;
+	memmove(kv->items + i, kv->items + i + 1, (kv->n - i) * sizeof(*kv->items));
+	return true;
+}
+
+bool kv_equal(const struct kv *a, const struct kv *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
+		    a->items[i].len != b->items[i].len ||
+		    memcmp(a->items[i].data, b->items[i].data, a->items[i].len) != 0)
+			return false;
+	return true;
+}
+
+void kv_copy(struct kv *dst, const struct kv *src)
+{
+	kv_clear(dst);
+	for (size_t i = 0; i < src->n; i++)
+		kv_set(dst, src->items[i].name, src->items[i].data, src->items[i].len);
+}
+
+size_t kv_bytes(const struct kv *kv)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < kv->n; i++)
+		sum += kv->items[i].len;
+	return sum;
+}
+
+void kv_clear(struct kv *kv)
+{
+	for (size_t i = 0; i < kv->n; i++) {
+		mem_free(kv->items[i].name);
+		mem_free(kv->items[i].data);
+	}
+	mem_free(kv->items);
+	*kv = (struct kv)KV_INIT;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What people and programs read.  Everything that comes from a repository or a server passes
+ * out_escape: control characters, bidi and zero-width characters and bytes that are not UTF-8
+ * become \xNN or \u{NNNN}, so that no name or fact can drive a terminal or hide.
+ */
+#ifndef BULLA_BASE_OUT_H
+#define BULLA_BASE_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+
+void out_escape(struct buf *out, const char *s, size_t len);
+/* A new escaped string; mem_free it. */
+char *out_escaped(const char *s);
+
+/* Print to a stream, every %s argument's unsafe characters escaped in the finished line. */
+void out_printf(FILE *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A word quoted for a POSIX shell ('it'\''s'); unquoted when it needs none.  Appended. */
+void out_shell(struct buf *out, const char *word);
+
+/* A table with aligned columns.  Cells are escaped when added.  Columns are two spaces apart. */
+struct out_table;
+struct out_table *out_table_new(size_t columns);
+void out_table_cell(struct out_table *t, const char *text); /* row by row, left to right */
+void out_table_print(struct out_table *t, FILE *f);
+void out_table_free(struct out_table *t);
+
+/* A Markdown-free diagnostic line: "bulla: warning: text" or "bulla: text", escaped, on stderr. */
+void out_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void out_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The program's name in those lines; "bulla" until set. */
+void out_program(const char *name);
+extern bool out_quiet; /* out_note says nothing */
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sealed document (DESIGN 4.3, docs/FORMAT.md): struct and strict reading, no key needed.
+ */
+#ifndef BULLA_DOCUMENT_DOCUMENT_H
+#define BULLA_DOCUMENT_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/kv.h"
+#include "base/yaml.h"
+#include "kinds/kind.h"
+
+struct err;
+
+#define DOCUMENT_API_VERSION "bulla.dev/v1"
+#define DOCUMENT_KIND "SealedCredential"
+#define DOCUMENT_MAX (1024 * 1024) /* bytes of one document */
+#define DOCUMENT_PARTS_MAX 256
+#define DOCUMENT_STANZAS_MAX 32
+#define DOCUMENT_FILE_MAX (16 * 1024 * 1024) /* of a file that may hold many documents */
+#define DOCUMENT_DIGEST_TEXT 65		     /* 64 hex digits and a NUL */
+
+enum document_policy { POLICY_UNSET, POLICY_DELETE, POLICY_RETAIN };
+
+struct document_part {
+	char *name;
+	struct kv recipients; /* name -> key id */
+	struct kv facts;
+	struct buf age; /* the age file, binary */
+	unsigned line;	/* of the part's key in the text, 1-based; 0 when made here */
+};
+
+struct document {
+	char *name;
+	char *namespace;
+	const struct kind *kind;
+	enum document_policy policy;
+	const char *type;      /* of the Secret: one of the TYPE_ constants */
+	struct kv labels;      /* of the Secret */
+	struct kv annotations; /* of the Secret */
+	struct document_part *parts; /* sorted by name */
+	size_t n;
+	char **signatures; /* reserved: kept, not read */
+	size_t n_signatures;
+	unsigned line; /* of the document in its file */
+};
+
+#define DOCUMENT_INIT { 0 }
+
+/* Does this YAML document claim to be a sealed document (apiVersion group bulla.dev and kind)? */
+bool document_claims(const struct yaml_doc *doc);
+
+/*
+ * Read one YAML document strictly: every rule of DESIGN 4.1 to 4.3 that needs no key.  file is put
+ * before errors as "file:line: field: ".  ERR_INVALID.  out must be DOCUMENT_INIT; empty on failure.
+ */
+int document_parse(const char *file, const struct yaml_doc *doc, struct document *out,
+		   struct err *err);
+void document_clear(struct document *d);
+
+struct document_part *document_part(const struct document *d, const char *name); /* or NULL */
+/* The part of that name, added (empty, in its sorted place) when it is not there. */
+struct document_part *document_part_add(struct document *d, const char *name);
+void document_part_remove(struct document *d, const char *name);
+
+/* The policy in force: the document's own or the kind's default. */
+enum document_policy document_policy(const struct document *d);
+const char *document_policy_name(enum document_policy p); /* "Delete", "Retain" */
+
+/*
+ * The digest of DESIGN 4.3: SHA-256 over "bulla.dev/v1 digest\n" and the length-prefixed namespace,
+ * name, kind, deletionPolicy and secret, then each part's name and the SHA-256 of its binary file.
+ */
+void document_digest(const struct document *d, char hex[static DOCUMENT_DIGEST_TEXT]);
+
+/* The whole text of a new document, as the sealer writes it.  Appended. */
+int document_format(const struct document *d, struct buf *out, struct err *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * .bulla/config (DESIGN 4.4): recipients, recovery and rules of one repository.
+ *
+ *	recipients:
+ *	  eu-west9: "age1..."
+ *	  us-east1: "age1..."
+ *	recovery: "age1..."
+ *	rules:
+ *	  - path: "clusters/eu-west9/**"
+ *	    to: [eu-west9]
+ *	  - path: "**"
+ *	    namespace: "team-*"		# optional, as is kind
+ *	    to: [eu-west9, us-east1]
+ *
+ * The first rule that matches decides; recovery is added to every rule under the name "recovery",
+ * which is reserved.
+ */
+#ifndef BULLA_KEYS_CONFIG_H
+#define BULLA_KEYS_CONFIG_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "keys/recipients.h"
+
+#define CONFIG_PATH ".bulla/config"
+#define CONFIG_MAX (256 * 1024)
+#define CONFIG_RECOVERY "recovery"
+
+struct config_rule {
+	char *path;	 /* glob over the path below the top level (name_glob_path) */
+	char *namespace; /* glob or NULL */
+	char *kind;	 /* exact or NULL */
+	char **to;	 /* names of recipients */
+	size_t n;
+	unsigned line;
+};
+
+struct config {
+	struct recipients recipients; /* with recovery, under its name */
+	struct config_rule *rules;
+	size_t n;
+};
+
+#define CONFIG_INIT { RECIPIENTS_INIT, NULL, 0 }
+
+/* name is put before errors as "name:line".  ERR_INVALID, ERR_RECIPIENT. */
+int config_parse(const char *name, const void *text, size_t len, struct config *out,
+		 struct err *err);
+void config_clear(struct config *c);
+
+/*
+ * Who a document at path (below the top level, "/" between) is sealed to.  ERR_RECIPIENT when no
+ * rule matches or a rule names nobody.
+ */
+int config_select(const struct config *c, const char *path, const char *namespace,
+		  const char *kind, struct recipients *out, struct err *err);
+
+/* The text of a new config; recovery may be NULL; one rule per cluster folder given, then "**". */
+void config_format(const struct recipients *r, const struct config_rule *rules, size_t n,
+		   struct buf *out);
+/*
+ * Edit the text of a config, changing only the bytes that must: add or replace a recipient, remove
+ * one (ERR_CONFLICT while a rule names it).
+ */
+int config_edit_add(const char *name, struct buf *text, const char *recipient,
+		    const struct age_recipient *key, struct err *err);
+int config_edit_remove(const char *name, struct buf *text, const char *recipient, struct err *err);
+
+#endif
