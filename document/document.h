@@ -62,6 +62,14 @@ int document_parse(const char *file, const struct yaml_doc *doc, struct document
 		   struct err *err);
 void document_clear(struct document *d);
 
+/*
+ * The rules that need neither key nor YAML, on the struct alone: names, kind, type, metadata keys,
+ * parts, recipients, facts, sizes, the age files' headers (X25519 only, stanza count equal to the
+ * recipients').  document_parse ends with it; the opener, which gets fields and not YAML, starts
+ * with it.  ERR_INVALID; the text begins with the field ("spec.parts.credential.facts.url: ...").
+ */
+int document_check(const struct document *d, struct err *err);
+
 struct document_part *document_part(const struct document *d, const char *name); /* or NULL */
 /* The part of that name, added (empty, in its sorted place) when it is not there. */
 struct document_part *document_part_add(struct document *d, const char *name);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process that alone holds the sealing keys, as the rest of the agent sees it (DESIGN 6).
+ *
+ * opener_start forks a supervisor (no network; it watches the key directory) which forks openers.
+ * An opener reads the keys, jails itself (seccomp allow-list, Landlock, rlimits, not dumpable, no
+ * core) and then answers one request at a time on a socket: the fields of a document, length-
+ * prefixed, in; a Secret or an error class out.  It makes every check itself (document_check,
+ * open_document).  When keys change or an opener dies, the supervisor hands over a fresh one.
+ */
+#ifndef BULLA_AGENT_OPENER_H
+#define BULLA_AGENT_OPENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/kv.h"
+#include "base/notes.h"
+#include "document/document.h"
+
+struct err;
+struct opener;
+
+struct opener_options {
+	const char *keys_dir; /* directory of sealing keys; may be empty or missing for now */
+	int audit_fd;	      /* one JSON line for each opening goes here; -1: standard error */
+};
+
+/*
+ * Start supervisor and first opener; waits until it is jailed and serving.  Call before threads or
+ * other descriptors exist.  NULL and err.
+ */
+struct opener *opener_start(const struct opener_options *o, struct err *err);
+
+/*
+ * Open a document.  out must be KIND_SECRET_INIT; key_ids gets the ids used (id -> "").
+ * ERR_NOKEY not sealed to our keys, or there are none; ERR_REFUSED, ERR_INVALID as open_document;
+ * ERR_CONFLICT quarantined: an opener died on this digest before (it is not tried again until the
+ * agent restarts); ERR_IO no opener can be had just now, try later.  Server texts quote no inner
+ * string but namespace and name.
+ */
+int opener_open(struct opener *o, const struct document *d, struct kind_secret *out,
+		struct kv *key_ids, struct notes *notes, struct err *err);
+
+/*
+ * A descriptor that becomes readable when the supervisor has news (new keys, a new opener); then
+ * opener_poll takes it and says whether the set of keys changed, so that documents that waited for
+ * a key are looked at again.
+ */
+int opener_fd(const struct opener *o);
+bool opener_poll(struct opener *o);
+
+/* Key ids now held (name: id, value: file name), active key first by name order; and bad files. */
+const struct kv *opener_keys(const struct opener *o);
+size_t opener_bad_keys(const struct opener *o); /* unusable files in the directory */
+size_t opener_restarts(const struct opener *o); /* openers started beyond the first */
+size_t opener_opened(const struct opener *o);	/* successful openings */
+pid_t opener_pid(const struct opener *o);	/* of the current opener; 0 when none */
+
+void opener_stop(struct opener *o); /* ends supervisor and opener, waits for both */
+
+#endif
