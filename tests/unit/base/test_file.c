@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* files, buffers, sorted names with bytes, errors */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/kv.h"
+#include "base/mem.h"
+
+static char dir[64];
+
+static const char *in_dir(const char *name)
+{
+	static char path[4][128];
+	static int next;
+
+	next = (next + 1) % 4;
+	snprintf(path[next], sizeof(path[next]), "%s/%s", dir, name);
+	return path[next];
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/bulla-test-XXXXXX");
+	return mkdtemp(dir) == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	return system(command);
+}
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+	FILE *f = fopen(in_dir(name), "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	chmod(in_dir(name), mode);
+}
+
+static void test_read(void **state)
+{
+	struct err err = ERR_INIT;
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	put("a", "12345", 0644);
+	put("private", "12345", 0600);
+	assert_int_equal(symlink("a", in_dir("link")), 0);
+	assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
+	assert_int_equal(mkdir(in_dir("d"), 0700), 0);
+
+	assert_int_equal(file_read(in_dir("a"), 5, 0, &b, NULL, &err), 0);
+	assert_string_equal(buf_str(&b), "12345");
+	assert_int_equal(file_read(in_dir("link"), 5, 0, &b, NULL, &err), 0);
+	assert_int_equal(b.len, 5);
+
+	assert_int_equal(file_read(in_dir("a"), 4, 0, &b, NULL, &err), -1);
+	assert_int_equal(err.class, ERR_INVALID);
+	assert_non_null(strstr(err.text, "larger than 4 bytes"));
+	assert_int_equal(b.len, 0);
+	assert_int_equal(file_read(in_dir("link"), 5, FILE_NOFOLLOW, &b, NULL, &err), -1);
+	assert_non_null(strstr(err.text, "a symbolic link"));
+	assert_int_equal(file_read(in_dir("fifo"), 5, 0, &b, NULL, &err), -1);
+	assert_non_null(strstr(err.text, "not a regular file"));
+	assert_int_equal(file_read(in_dir("d"), 5, 0, &b, NULL, &err), -1);
+	assert_non_null(strstr(err.text, "not a regular file"));
+	assert_int_equal(file_read("/dev/zero", 5, 0, &b, NULL, &err), -1);
+	assert_non_null(strstr(err.text, "not a regular file"));
+	assert_int_equal(file_read(in_dir("none"), 5, 0, &b, NULL, &err), -1);
+	assert_int_equal(err.class, ERR_IO);
+	assert_int_equal(file_read(in_dir("a"), 5, FILE_PRIVATE, &b, NULL, &err), -1);
+	assert_non_null(strstr(err.text, "chmod 600"));
+	assert_int_equal(file_read(in_dir("private"), 5, FILE_PRIVATE, &b, NULL, &err), 0);
+	buf_clear(&b);
+}
+
+static void test_read_beneath(void **state)
+{
+	static const char *const refused[] = { "",	 "/etc/passwd", "../x", "d/../a", "d//f", "./a",
+					       "out/passwd", "d/link",	"d",	"a/b" };
+	struct err err = ERR_INIT;
+	struct buf b = BUF_INIT;
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkdir(in_dir("d"), 0700), 0);
+	put("a", "x", 0600);
+	put("d/f", "inside", 0600);
+	assert_int_equal(symlink("/etc", in_dir("out")), 0);
+	assert_int_equal(symlink("f", in_dir("d/link")), 0);
+	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_true(fd >= 0);
+	assert_int_equal(file_read_beneath(fd, "d/f", 100, &b, NULL, &err), 0);
+	assert_string_equal(buf_str(&b), "inside");
+	for (size_t i = 0; i < COUNT(refused); i++)
+		assert_int_equal(file_read_beneath(fd, refused[i], 100, &b, NULL, &err), -1);
+	close(fd);
+	buf_clear(&b);
+}
+
+static void assert_file(const char *name, const char *text, mode_t mode)
+{
+	struct err err = ERR_INIT;
+	struct buf b = BUF_INIT;
+	struct stat st;
+
+	assert_int_equal(file_read(in_dir(name), 1000, 0, &b, &st, &err), 0);
+	assert_string_equal(buf_str(&b), text);
+	assert_int_equal(st.st_mode & 07777, mode);
+	buf_clear(&b);
+}
+
+static void test_write(void **state)
+{
+	struct err err = ERR_INIT;
+	struct file_write w = { .path = in_dir("w"), .mode = 0640, .exclusive = true };
+	struct stat st;
+	char path[128];
+
+	(void)state;
+	strcpy(path, in_dir("w"));
+	w.path = path;
+	assert_int_equal(file_write(&w, "one", 3, &err), 0);
+	assert_file("w", "one", 0640);
+	assert_int_equal(file_write(&w, "two", 3, &err), -1);
+	assert_int_equal(err.class, ERR_CONFLICT);
+	assert_file("w", "one", 0640);
+
+	w.exclusive = false;
+	chmod(path, 0604);
+	assert_int_equal(file_write(&w, "three", 5, &err), 0);
+	assert_file("w", "three", 0604);
+
+	assert_int_equal(stat(path, &st), 0);
+	w.expect = &st;
+	assert_int_equal(file_write(&w, "four", 4, &err), 0);
+	assert_int_equal(file_write(&w, "five", 4, &err), -1); /* another inode now */
+	assert_int_equal(err.class, ERR_CONFLICT);
+	unlink(path);
+	assert_int_equal(file_write(&w, "six", 3, &err), -1);
+	assert_non_null(strstr(err.text, "removed meanwhile"));
+
+	w.expect = NULL;
+	assert_int_equal(symlink("elsewhere", path), 0);
+	assert_int_equal(file_write(&w, "x", 1, &err), -1);
+	assert_int_equal(access(in_dir("elsewhere"), F_OK), -1);
+	unlink(path);
+
+	/* what a killed writer left is taken over, and no temporary file stays */
+	put(".w.bulla~", "half", 0600);
+	assert_int_equal(file_write(&w, "whole", 5, &err), 0);
+	assert_file("w", "whole", 0640);
+	assert_int_equal(access(in_dir(".w.bulla~"), F_OK), -1);
+
+	/* a planted link at the temporary name must not be written through */
+	assert_int_equal(symlink("victim", in_dir(".w.bulla~")), 0);
+	assert_int_equal(file_write(&w, "evil", 4, &err), -1);
+	assert_int_equal(access(in_dir("victim"), F_OK), -1);
+	assert_file("w", "whole", 0640);
+}
+
+static void test_paths(void **state)
+{
+	struct err err = ERR_INIT;
+	char *real = realpath(dir, NULL), *p, *q;
+
+	(void)state;
+	assert_int_equal(file_mkdirs(in_dir("x/y/z"), 0700, &err), 0);
+	assert_int_equal(file_mkdirs(in_dir("x/y/z"), 0700, &err), 0);
+	assert_int_equal(mkdir(in_dir("x/.git"), 0700), 0);
+	p = file_git_top(in_dir("x/y/z/not/there.yaml"));
+	q = mem_printf("%s/x", real);
+	assert_string_equal(p, q);
+	mem_free(p);
+	mem_free(q);
+	assert_null(file_git_top(in_dir("elsewhere")));
+	p = file_absolute(in_dir("x/none/a"), &err);
+	q = mem_printf("%s/x/none/a", real);
+	assert_string_equal(p, q);
+	mem_free(p);
+	mem_free(q);
+	free(real);
+}
+
+static void test_buf(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	b.max = 8;
+	assert_int_equal(buf_puts(&b, "12345"), 0);
+	assert_int_equal(buf_puts(&b, "6789"), -1);
+	assert_true(b.truncated);
+	assert_string_equal(buf_str(&b), "12345");
+	assert_int_equal(buf_printf(&b, "%d", 678), 0);
+	assert_string_equal(buf_str(&b), "12345678");
+	assert_int_equal(buf_splice(&b, 1, 6, "ab", 2), 0);
+	assert_string_equal(buf_str(&b), "1ab8");
+	assert_int_equal(buf_splice(&b, 4, 0, "cdef", 4), 0);
+	assert_string_equal(buf_str(&b), "1ab8cdef");
+	assert_int_equal(buf_splice(&b, 0, 1, "xy", 2), -1);
+	assert_string_equal(buf_str(&b), "1ab8cdef");
+	buf_clear(&b);
+	assert_int_equal(b.max, 8);
+	assert_string_equal(buf_str(&b), "");
+}
+
+static void test_kv(void **state)
+{
+	struct kv kv = KV_INIT, copy = KV_INIT;
+
+	(void)state;
+	kv_set_str(&kv, "b", "2");
+	kv_set_str(&kv, "a", "1");
+	kv_set(&kv, "c", "3\0", 2);
+	kv_set_fmt(&kv, "b", "%s", "two");
+	assert_int_equal(kv.n, 3);
+	assert_string_equal(kv.items[0].name, "a");
+	assert_string_equal(kv_get_str(&kv, "b"), "two");
+	assert_null(kv_get_str(&kv, "c")); /* holds a NUL */
+	assert_int_equal(kv_get(&kv, "c")->len, 2);
+	assert_int_equal(kv_bytes(&kv), 6);
+	kv_copy(&copy, &kv);
+	assert_true(kv_equal(&copy, &kv));
+	assert_true(kv_del(&copy, "a"));
+	assert_false(kv_del(&copy, "a"));
+	assert_false(kv_equal(&copy, &kv));
+	kv_clear(&kv);
+	kv_clear(&copy);
+}
+
+static void test_err(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(err_set(&err, ERR_INVALID, "bad %s", "thing"), -1);
+	err_wrap(&err, "file %d", 7);
+	assert_string_equal(err.text, "file 7: bad thing");
+	assert_int_equal(err.class, ERR_INVALID);
+	errno = ENOENT;
+	err_sys(&err, "x");
+	assert_string_equal(err.text, "x: No such file or directory");
+	assert_string_equal(err_class_name(ERR_NOKEY), "no-key");
+	assert_int_equal(err_set(NULL, ERR_IO, "nobody listens"), -1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_beneath, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+		cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_kv),
+		cmocka_unit_test(test_err),
+	};
+
+	mem_init();
+	return cmocka_run_group_tests_name("base: files", tests, NULL, NULL);
+}
