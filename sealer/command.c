@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/command.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/out.h"
+
+#define LIST_COLUMN 18
+
+const struct command *const command_table[] = {
+	&cmd_help,
+	NULL,
+};
+
+const struct command *command_sub(const struct command *c, const char *name)
+{
+	if (c->sub == NULL)
+		return NULL;
+	for (const struct command *s = c->sub(); s->name != NULL; s++)
+		if (strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
+
+static const struct command *top_level(const char *name)
+{
+	for (size_t i = 0; command_table[i] != NULL; i++)
+		if (strcmp(command_table[i]->name, name) == 0)
+			return command_table[i];
+	return NULL;
+}
+
+const struct command *command_find(int argc, char *const *argv, int *words, struct buf *path)
+{
+	const struct command *c, *sub;
+
+	*words = 0;
+	buf_puts(path, "bulla");
+	if (argc < 2)
+		return NULL;
+	c = top_level(argv[1]);
+	if (c == NULL)
+		return NULL;
+	*words = 1;
+	buf_printf(path, " %s", c->name);
+	sub = argc > 2 ? command_sub(c, argv[2]) : NULL;
+	if (sub == NULL)
+		return c;
+	*words = 2;
+	buf_printf(path, " %s", sub->name);
+	return sub;
+}
+
+/* A command that is only the head of its subcommands. */
+static int run_head(const struct command *c, const struct option_common *common, struct err *err)
+{
+	struct buf names = BUF_INIT;
+
+	for (const struct command *s = c->sub(); s->name != NULL; s++)
+		buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", s->name);
+	err_set(err, ERR_USAGE, "%s: %s", common->n > 0 ? "there is no such subcommand" : "say which",
+		buf_str(&names));
+	buf_clear(&names);
+	return -1;
+}
+
+int command_run(const struct command *c, const char *path, int argc, char **argv, struct err *err)
+{
+	struct option_common common = { 0 };
+	void *options = mem_alloc(c->options_size);
+	const char *arguments = c->run == NULL ? "[WORD...]" : c->arguments;
+	int r = -1;
+
+	if (options_parse(c->options, arguments, argc, argv, options, &common, err) != 0)
+		goto out;
+	out_quiet = common.quiet;
+	if (common.help) {
+		command_help(c, path, stdout);
+		r = 0;
+	} else if (c->run == NULL) {
+		r = run_head(c, &common, err);
+	} else {
+		struct invocation in = { c, options, common.args, common.n, common.verbose };
+
+		r = c->run(&in, err);
+	}
+out:
+	options_clear(c->options, options, &common);
+	mem_free(options);
+	return r;
+}
+
+void command_usage(const struct command *c, const char *path, FILE *f)
+{
+	struct buf line = BUF_INIT;
+
+	if (c->run == NULL) {
+		fprintf(f, "usage: %s COMMAND ...\n", path);
+		return;
+	}
+	options_usage(c->options, &line);
+	fprintf(f, "usage: %s%s%s%s%s\n", path, c->arguments[0] != '\0' ? " " : "", c->arguments,
+		buf_str(&line), c->options != NULL ? " [OPTION...]" : "");
+	buf_clear(&line);
+}
+
+/* A paragraph, wrapped as the lines of a list are. */
+static void paragraph(const char *text, FILE *f)
+{
+	size_t column = 0;
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, " ");
+
+		if (column > 0 && column + 1 + len > 79) {
+			fputc('\n', f);
+			column = 0;
+		}
+		fprintf(f, "%s%.*s", column > 0 ? " " : "", (int)len, text);
+		column += len + (column > 0);
+		text += len;
+		text += strspn(text, " ");
+	}
+	fputc('\n', f);
+}
+
+void command_help(const struct command *c, const char *path, FILE *f)
+{
+	command_usage(c, path, f);
+	fputc('\n', f);
+	paragraph(c->about != NULL ? c->about : c->summary, f);
+	if (c->sub != NULL) {
+		fputs("\nCommands:\n", f);
+		for (const struct command *s = c->sub(); s->name != NULL; s++)
+			if (!s->hidden)
+				options_help_line(s->name, s->summary, LIST_COLUMN + 8, f);
+	}
+	fputs("\nOptions:\n", f);
+	options_help(c->options, f);
+	options_help(option_common_specs, f);
+}
+
+void command_overview(FILE *f)
+{
+	fputs("usage: bulla COMMAND ...\n\n"
+	      "Seal credentials into YAML documents that are safe to commit.\n\nCommands:\n",
+	      f);
+	for (size_t i = 0; command_table[i] != NULL; i++)
+		if (!command_table[i]->hidden)
+			options_help_line(command_table[i]->name, command_table[i]->summary,
+					  LIST_COLUMN, f);
+	fputs("\n'bulla help COMMAND' shows a command's options; 'bulla --version' the version.\n",
+	      f);
+}
