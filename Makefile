@@ -32,7 +32,7 @@ PKGS := libsodium libcrypto jansson yaml-0.1
 PKGS_agent := libseccomp libmicrohttpd
 
 # Targets that need no compiler leave the probes below alone.
-NO_CC := clean help deps deps-test dist
+NO_CC := clean help deps dist demo test asan fuzz bench lint
 ifneq ($(filter-out $(NO_CC),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/flags.mk
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
@@ -105,16 +105,92 @@ $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 unit: $(UNIT) ## build and run the unit tests (ONLY=keys/test_age for one)
 	@set -e; for t in $(if $(ONLY),$(BUILD)/unit/$(ONLY),$(UNIT)); do echo "== $$t"; $$t; done
 
+# --- small programs that tests and benchmarks drive ---------------------------------------------------
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c)) \
+	$(patsubst tests/bench/%.c,$(BUILD)/tools/%,$(wildcard tests/bench/*.c)) \
+	$(patsubst tests/ctgrind/%.c,$(BUILD)/tools/%,$(wildcard tests/ctgrind/*.c))
+TOOL_ARCHIVES := $(call archives,document keys kinds base)
+
+define tool_rule
+$(BUILD)/tools/%: tests/$(1)/%.c $(TOOL_ARCHIVES) $(BUILD)/flags.mk
+	@mkdir -p $$(@D)
+	$$(say) CCLD $$@
+	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -o $$@ $$< $(TOOL_ARCHIVES) $(PKG_LIBS)
+endef
+$(foreach d,tools bench ctgrind,$(eval $(call tool_rule,$(d))))
+
+tools: $(TOOLS) ## build what the tests drive
+
 # --- fuzzers (clang): tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME -------------------
+# Built apart with their own flags; `make fuzz` runs each for FUZZ_SECONDS.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
-FUZZ_BUILD := $(BUILD)/fuzz
+FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+define fuzz_rule
+$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter wire,$(1)),agent) document keys kinds base)
+	$$(say) FUZZ $$@
+	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter wire,$(1)),$(PKG_LIBS_agent))
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz_rule,$(f))))
+fuzzers: $(patsubst %,$(BUILD)/fuzz_%,$(FUZZ))
+
+fuzz: ## run each fuzzer for FUZZ_SECONDS (10) on its seeds
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang OPT='-O1 -g' SANITIZE='$(FUZZ_FLAGS)' fuzzers
+	$(Q)scripts/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+# --- the whole way ------------------------------------------------------------------------------------
+demo: ## install what the build needs, build, and show the whole way on real credentials
+	@scripts/deps build
+	$(Q)$(MAKE) --no-print-directory all
+	@scripts/demo $(BUILD)
+
+deps: ## install the Debian packages that building needs
+	@scripts/deps build
+
+test: ## install what the tests need, build, and run all of them
+	@scripts/deps test
+	$(Q)$(MAKE) --no-print-directory all tools $(if $(WERROR),WERROR=$(WERROR))
+	@scripts/test $(BUILD)
+
+asan: ## the unit and end-to-end tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/deps test
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT='-O1 -g' SANITIZE='$(ASAN_FLAGS)' all tools unit
+	@BULLA_SANITIZED=1 scripts/pytest $(BUILD)/asan
+ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+bench: ## measure against the neighbours and the bare limit (minutes)
+	@scripts/deps test
+	$(Q)$(MAKE) --no-print-directory all tools
+	@scripts/bench $(BUILD)
+
+lint: ## compilers' warnings as errors, static analysis, shell and manual pages
+	@scripts/deps lint
+	@scripts/lint $(BUILD)
+
+install: all ## install below DESTDIR and PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/bulla
+	install -m 755 -s $(BUILD)/bulla $(DESTDIR)$(PREFIX)/bin/bulla
+	install -m 755 -s $(BUILD)/bulla-agent $(DESTDIR)$(PREFIX)/sbin/bulla-agent
+	install -m 644 README.md SECURITY.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/bulla
+	for page in man/*.[158]; do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BUILD)/bulla completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bulla
+	$(BUILD)/bulla completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bulla
+	$(BUILD)/bulla completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/bulla.fish
+
+dist: ## bulla-VERSION.tar.gz of what is committed, the same bytes each time
+	@mkdir -p dist
+	git archive --format=tar --prefix=bulla-$(VERSION)/ HEAD | gzip -n -9 >dist/bulla-$(VERSION).tar.gz
+	@echo dist/bulla-$(VERSION).tar.gz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 clean: ## remove everything that was built
-	rm -rf build
+	rm -rf build dist
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit help clean
+.PHONY: all unit tools fuzz fuzzers demo deps test asan bench lint install dist help clean

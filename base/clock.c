@@ -55,7 +55,8 @@ void clock_format(int64_t t, char text[static CLOCK_TEXT_SIZE])
 
 	date_of(days, &y, &m, &d);
 	if (y < 0 || y > 9999) {
-		strcpy(text, y < 0 ? "0000-01-01T00:00:00Z" : "9999-12-31T23:59:59Z");
+		memcpy(text, y < 0 ? "0000-01-01T00:00:00Z" : "9999-12-31T23:59:59Z",
+		       CLOCK_TEXT_SIZE);
 		return;
 	}
 	for (int i = 3; i >= 0; i--, y /= 10)
