@@ -110,7 +110,7 @@ bool clock_parse(const char *text, int64_t *t)
 	    !literal(&text, ':') || (s = digits(&text, 2)) < 0 || s > 59 || !literal(&text, 'Z') ||
 	    *text != '\0')
 		return false;
-	*t = days * DAY + h * 3600 + m * 60 + s;
+	*t = days * DAY + (int64_t)h * 3600 + (int64_t)m * 60 + s;
 	return true;
 }
 
