@@ -66,14 +66,15 @@ static int run_head(const struct command *c, const struct option_common *common,
 	return -1;
 }
 
-int command_run(const struct command *c, const char *path, int argc, char **argv, struct err *err)
+int command_run(const struct command *c, const char *path, int words, int argc, char **argv,
+		struct err *err)
 {
 	struct option_common common = { 0 };
 	void *options = mem_alloc(c->options_size);
 	const char *arguments = c->run == NULL ? "[WORD...]" : c->arguments;
 	int r = -1;
 
-	if (options_parse(c->options, arguments, argc, argv, options, &common, err) != 0)
+	if (options_parse(c->options, arguments, argc - words, argv + words, options, &common, err) != 0)
 		goto out;
 	out_quiet = common.quiet;
 	if (common.help) {
@@ -82,7 +83,8 @@ int command_run(const struct command *c, const char *path, int argc, char **argv
 	} else if (c->run == NULL) {
 		r = run_head(c, &common, err);
 	} else {
-		struct invocation in = { c, options, common.args, common.n, common.verbose };
+		struct invocation in = { c,		 options, common.args, common.n,
+					 common.verbose, argv,	  argc };
 
 		r = c->run(&in, err);
 	}

@@ -23,6 +23,8 @@ struct invocation {
 	char *const *args;	 /* what is no option; as many as the row's arguments ask for */
 	size_t n;
 	bool verbose;
+	char *const *line; /* all of the command line, line_n words, to print it again */
+	int line_n;
 };
 
 struct command {
@@ -56,8 +58,9 @@ const struct command *command_sub(const struct command *c, const char *name);
  */
 const struct command *command_find(int argc, char *const *argv, int *words, struct buf *path);
 
-/* Read the command's own line (argv[0] is not looked at) and run it; path for --help. */
-int command_run(const struct command *c, const char *path, int argc, char **argv, struct err *err);
+/* Read what follows the first `words` words of the command line and run the command. */
+int command_run(const struct command *c, const char *path, int words, int argc, char **argv,
+		struct err *err);
 
 /* "usage: bulla seal registry NAME -n NAMESPACE [OPTION...]" and a newline. */
 void command_usage(const struct command *c, const char *path, FILE *f);

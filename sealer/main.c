@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 	c = command_find(argc, argv, &words, &path);
 	if (c == NULL)
 		status = without_command(argc, argv);
-	else if (command_run(c, buf_str(&path), argc - words, argv + words, &err) != 0)
+	else if (command_run(c, buf_str(&path), words, argc, argv, &err) != 0)
 		status = report(c, buf_str(&path), &err);
 	buf_clear(&path);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {

@@ -304,8 +304,23 @@ void options_clear(const struct option_spec *specs, void *into, struct option_co
 
 bool options_is_choice(const char *arg)
 {
-	return arg != NULL && strchr(arg, '|') != NULL &&
-	       strspn(arg, "abcdefghijklmnopqrstuvwxyz0123456789-|") == strlen(arg);
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+	if (arg == NULL || strchr(arg, '|') == NULL)
+		return false;
+	for (const char *s = arg;; s++) {
+		size_t len = strcspn(s, "|");
+
+		/* "FILE|-" names what is meant, "Delete|Retain" what is written */
+		if (len == 0 || strcspn(s, letters) >= len)
+			return false;
+		for (size_t i = 0; i < len; i++)
+			if (!isalnum((unsigned char)s[i]) && s[i] != '-')
+				return false;
+		s += len;
+		if (*s == '\0')
+			return true;
+	}
 }
 
 bool options_choice(const char *arg, const char *word)

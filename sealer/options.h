@@ -26,7 +26,7 @@ enum option_flags {
 /*
  * One option.  Its member in the command's struct is a bool when it takes no argument, a
  * const char * when it does, a struct option_list with OPTION_MANY.  Values point into argv.
- * An arg of lower-case words, "text|json", is the list of the words that are allowed.
+ * An arg of words with lower-case letters, "text|json", lists the words that are allowed.
  */
 struct option_spec {
 	char letter;	  /* short form, or 0 */

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/out.h"
+
+#define CONFIG_DIR ".bulla"
+
+static bool is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static char *file_in(const char *write, const char *name)
+{
+	size_t len = strlen(write);
+
+	if (name == NULL || (write[len - 1] != '/' && !is_dir(write)))
+		return mem_str(write);
+	return mem_printf("%s%s%s.yaml", write, write[len - 1] == '/' ? "" : "/", name);
+}
+
+static bool exists_in(const char *dir, const char *name)
+{
+	char *path = mem_printf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, name);
+	struct stat st;
+	bool found = lstat(path, &st) == 0;
+
+	mem_free(path);
+	return found;
+}
+
+/* Cut the last component off; false when there is none left. */
+static bool up(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash == NULL || strcmp(path, "/") == 0)
+		return false;
+	slash[slash == path ? 1 : 0] = '\0';
+	return true;
+}
+
+/* Tell of every .bulla/ between the file (or folder) at real and the top level. */
+static void report_misplaced(const char *real, const char *top)
+{
+	char *at = mem_str(real);
+
+	do {
+		if (top != NULL && strcmp(at, top) == 0)
+			break;
+		if (!exists_in(at, CONFIG_DIR))
+			continue;
+		if (top != NULL)
+			out_warn("%s/%s is not at the Git top level (%s) and is not read", at,
+				 CONFIG_DIR, top);
+		else
+			out_warn("%s/%s is in no Git work tree and is not read", at, CONFIG_DIR);
+	} while (up(at));
+	mem_free(at);
+}
+
+int target_config(const char *top, struct config *out, bool *found, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	struct stat st;
+	int dir, r = -1;
+
+	*found = false;
+	dir = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(err, "%s: cannot open", top);
+	if (fstatat(dir, CONFIG_PATH, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
+		r = 0;
+		goto out;
+	}
+	if (file_read_beneath(dir, CONFIG_PATH, CONFIG_MAX, &text, NULL, err) != 0 ||
+	    config_parse(CONFIG_PATH, text.data, text.len, out, err) != 0)
+		goto out;
+	*found = true;
+	r = 0;
+out:
+	buf_clear(&text);
+	close(dir);
+	return r;
+}
+
+/* No line of pins, no rule and no message could name such a path unmistakably. */
+static int check_path(const char *path, struct err *err)
+{
+	for (const char *s = path; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return err_set(err, ERR_INVALID,
+				       "-w: a path with control characters is not written to");
+	return 0;
+}
+
+static int resolve(const char *write, const char *name, struct target *t, struct err *err)
+{
+	if (write != NULL && write[0] == '\0')
+		return err_set(err, ERR_USAGE, "-w: the path is empty");
+	if (write != NULL && strcmp(write, "-") != 0) {
+		t->path = file_in(write, name);
+		if (check_path(t->path, err) != 0)
+			return -1;
+		t->real = file_absolute(t->path, err);
+		if (t->real == NULL)
+			return -1;
+		if (is_dir(t->real))
+			return err_set(err, ERR_INVALID, "%s: a folder, not a file", t->path);
+	}
+	t->top = file_git_top(t->real != NULL ? t->real : ".");
+	if (t->top != NULL && t->real != NULL)
+		t->below = t->real + strlen(t->top) + (strcmp(t->top, "/") != 0);
+	return 0;
+}
+
+int target_open(const char *write, const char *name, struct target *out, struct err *err)
+{
+	char *from = NULL;
+
+	if (resolve(write, name, out, err) != 0)
+		goto fail;
+	from = out->real != NULL ? mem_str(out->real) : file_absolute(".", err);
+	if (from == NULL)
+		goto fail;
+	report_misplaced(from, out->top);
+	if (out->top != NULL &&
+	    target_config(out->top, &out->config, &out->configured, err) != 0)
+		goto fail;
+	mem_free(from);
+	return 0;
+fail:
+	mem_free(from);
+	target_clear(out);
+	return -1;
+}
+
+void target_clear(struct target *t)
+{
+	mem_free(t->path);
+	mem_free(t->real);
+	mem_free(t->top);
+	config_clear(&t->config);
+	*t = (struct target)TARGET_INIT;
+}
+
+char *target_top(struct err *err)
+{
+	char *top = file_git_top(".");
+
+	if (top == NULL)
+		err_set(err, ERR_INVALID, "this folder is in no Git work tree; 'git init' makes one");
+	return top;
+}
