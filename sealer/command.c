@@ -60,8 +60,8 @@ static int run_head(const struct command *c, const struct option_common *common,
 
 	for (const struct command *s = c->sub(); s->name != NULL; s++)
 		buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", s->name);
-	err_set(err, ERR_USAGE, "%s: %s", common->n > 0 ? "there is no such subcommand" : "say which",
-		buf_str(&names));
+	err_set(err, ERR_USAGE, "%s: %s",
+		common->n > 0 ? "there is no such subcommand" : "say which", buf_str(&names));
 	buf_clear(&names);
 	return -1;
 }
@@ -74,7 +74,8 @@ int command_run(const struct command *c, const char *path, int words, int argc, 
 	const char *arguments = c->run == NULL ? "[WORD...]" : c->arguments;
 	int r = -1;
 
-	if (options_parse(c->options, arguments, argc - words, argv + words, options, &common, err) != 0)
+	if (options_parse(c->options, arguments, argc - words, argv + words, options, &common,
+			  err) != 0)
 		goto out;
 	out_quiet = common.quiet;
 	if (common.help) {
@@ -83,8 +84,8 @@ int command_run(const struct command *c, const char *path, int words, int argc, 
 	} else if (c->run == NULL) {
 		r = run_head(c, &common, err);
 	} else {
-		struct invocation in = { c,		 options, common.args, common.n,
-					 common.verbose, argv,	  argc };
+		struct invocation in = { c,    options, common.args, common.n, common.verbose,
+					 argv, argc };
 
 		r = c->run(&in, err);
 	}

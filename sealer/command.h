@@ -19,8 +19,8 @@ struct command;
 /* A command line, read. */
 struct invocation {
 	const struct command *command;
-	const void *options;	 /* the command's own struct, filled by its table */
-	char *const *args;	 /* what is no option; as many as the row's arguments ask for */
+	const void *options; /* the command's own struct, filled by its table */
+	char *const *args;   /* what is no option; as many as the row's arguments ask for */
 	size_t n;
 	bool verbose;
 	char *const *line; /* all of the command line, line_n words, to print it again */
@@ -52,9 +52,9 @@ extern const struct command cmd_help;
 const struct command *command_sub(const struct command *c, const char *name);
 
 /*
- * The command that argv[1..] names, at most two words deep.  *words becomes the number of words used and
- * path its full name, "bulla seal registry".  NULL: there is none such; path is then the longest
- * beginning that is a command.
+ * The command that argv[1..] names, at most two words deep.  *words becomes the number of words
+ * used and path its full name, "bulla seal registry".  NULL: there is none such; path is then the
+ * longest beginning that is a command.
  */
 const struct command *command_find(int argc, char *const *argv, int *words, struct buf *path);
 

@@ -23,7 +23,8 @@
 
 static bool stdin_taken;
 
-/* --- a terminal without echo ------------------------------------------------------------------- */
+/* --- a terminal without echo -------------------------------------------------------------------
+ */
 
 /* Signals that would leave the terminal without echo if they ended or stopped us meanwhile. */
 static const int held_signals[] = { SIGINT, SIGHUP, SIGQUIT, SIGTERM, SIGTSTP };
@@ -72,7 +73,8 @@ static void silence_end(struct silence *s)
 		raise(number);
 }
 
-/* --- asking ------------------------------------------------------------------------------------- */
+/* --- asking -------------------------------------------------------------------------------------
+ */
 
 static int terminal_open(struct err *err)
 {
@@ -144,8 +146,8 @@ static int ask_silently(int fd, const char *what, const char *rest, struct buf *
 		return err_set(err, ERR_INVALID, "%s: nothing was typed", what);
 	if (out->len >= LINE_LIMIT)
 		return err_set(err, ERR_INVALID,
-			       "%s: longer than a terminal line can be (%d bytes); use a file", what,
-			       LINE_LIMIT);
+			       "%s: longer than a terminal line can be (%d bytes); use a file",
+			       what, LINE_LIMIT);
 	return 0;
 }
 
@@ -154,7 +156,8 @@ static int ask_again(int fd, const char *what, const struct buf *first, struct e
 	struct buf second = BUF_INIT;
 	int r = ask_silently(fd, what, ", once more: ", &second, err);
 
-	if (r == 0 && (second.len != first->len || memcmp(second.data, first->data, first->len) != 0))
+	if (r == 0 &&
+	    (second.len != first->len || memcmp(second.data, first->data, first->len) != 0))
 		r = err_set(err, ERR_INVALID, "%s: what was typed first and then is not the same",
 			    what);
 	buf_clear(&second);
@@ -207,7 +210,8 @@ int input_passphrase(void *ctx, const char *what, struct buf *out, struct err *e
 	return r;
 }
 
-/* --- files and standard input ------------------------------------------------------------------ */
+/* --- files and standard input ------------------------------------------------------------------
+ */
 
 bool input_stdin_taken(void)
 {

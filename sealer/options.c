@@ -126,6 +126,9 @@ static int store(struct parse *p, size_t i, const char *value, struct err *err)
 /* The table's option that a mistyped one may have meant, or NULL. */
 static const struct option_spec *nearest(const struct parse *p, const char *typed, size_t len)
 {
+	for (size_t i = 0; len >= 1 && i < p->n; i++)
+		if (strlen(p->specs[i]->name) == len && strncmp(p->specs[i]->name, typed, len) == 0)
+			return p->specs[i];
 	for (size_t i = 0; len >= 2 && i < p->n; i++)
 		if (strncmp(p->specs[i]->name, typed, len) == 0)
 			return p->specs[i];
@@ -138,26 +141,35 @@ static const struct option_spec *nearest(const struct parse *p, const char *type
 	return NULL;
 }
 
+static bool takes_file(const struct option_spec *spec)
+{
+	return spec->arg != NULL && strncmp(spec->arg, "FILE", 4) == 0;
+}
+
 /* word is what was typed, from its first dash on; no more than its name is shown. */
 static int unknown(const struct parse *p, const char *word, struct err *err)
 {
-	size_t len = strlen(word) > 2 ? strcspn(word + 2, "=") : 0;
+	int len = strlen(word) > 2 ? (int)strcspn(word + 2, "=") : 0;
 	const struct option_spec *near;
+	size_t n;
 
 	if (strncmp(word, "--", 2) != 0)
 		return err_set(err, ERR_USAGE, "there is no option -%c",
 			       isgraph((unsigned char)optopt) ? optopt : '?');
 	if (len == 0 || len > 40)
 		return err_set(err, ERR_USAGE, "there is no such option");
-	near = nearest(p, word + 2, len);
+	word += 2;
+	near = nearest(p, word, (size_t)len);
+	n = near != NULL ? strlen(near->name) : 0;
 	if (near == NULL)
-		return err_set(err, ERR_USAGE, "there is no option --%.*s", (int)len, word + 2);
-	return err_set(err, ERR_USAGE, "there is no option --%.*s; did you mean --%s%s?", (int)len,
-		       word + 2, near->name,
-		       near->arg != NULL && strncmp(near->arg, "FILE", 4) == 0 &&
-				       strlen(near->name) > len ?
-			       " (secrets come from files and standard input, never from arguments)" :
-			       "");
+		return err_set(err, ERR_USAGE, "there is no option --%.*s", len, word);
+	if (n == (size_t)len)
+		return err_set(err, ERR_USAGE, "--%s takes no value", near->name);
+	return err_set(err, ERR_USAGE, "there is no option --%.*s; did you mean --%s?%s", len, word,
+		       near->name,
+		       takes_file(near) && n > (size_t)len
+			   ? " (secrets come from files and standard input, never from arguments)"
+			   : "");
 }
 
 /* getopt_long takes any beginning of a name; what scripts use must go on meaning the same. */
@@ -242,8 +254,8 @@ static int check_args(const char *arguments, size_t n, struct err *err)
 	if (n > seen && seen == 0)
 		return err_set(err, ERR_USAGE, "it takes no arguments");
 	if (n > seen)
-		return err_set(err, ERR_USAGE, "argument %zu is one too many: it takes %s", seen + 1,
-			       arguments);
+		return err_set(err, ERR_USAGE, "argument %zu is one too many: it takes %s",
+			       seen + 1, arguments);
 	return 0;
 }
 

@@ -135,8 +135,7 @@ int target_open(const char *write, const char *name, struct target *out, struct 
 	if (from == NULL)
 		goto fail;
 	report_misplaced(from, out->top);
-	if (out->top != NULL &&
-	    target_config(out->top, &out->config, &out->configured, err) != 0)
+	if (out->top != NULL && target_config(out->top, &out->config, &out->configured, err) != 0)
 		goto fail;
 	mem_free(from);
 	return 0;
@@ -160,6 +159,7 @@ char *target_top(struct err *err)
 	char *top = file_git_top(".");
 
 	if (top == NULL)
-		err_set(err, ERR_INVALID, "this folder is in no Git work tree; 'git init' makes one");
+		err_set(err, ERR_INVALID,
+			"this folder is in no Git work tree; 'git init' makes one");
 	return top;
 }

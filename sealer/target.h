@@ -24,7 +24,10 @@ struct target {
 	struct config config;
 };
 
-#define TARGET_INIT { NULL, NULL, NULL, NULL, false, CONFIG_INIT }
+#define TARGET_INIT                                                                                \
+	{                                                                                          \
+		NULL, NULL, NULL, NULL, false, CONFIG_INIT                                         \
+	}
 
 /*
  * write is the value of -w: a file, or a folder (it ends with "/" or is one) in which the document

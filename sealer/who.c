@@ -17,7 +17,8 @@
 #define PINS_MAX (4 * 1024 * 1024)
 #define PINS_TRIES 20
 
-/* --- gathering ---------------------------------------------------------------------------------- */
+/* --- gathering ----------------------------------------------------------------------------------
+ */
 
 struct gathered {
 	struct recipients all;
@@ -85,8 +86,7 @@ static bool looks_like_key(const char *text)
 	return true;
 }
 
-static int add_named(const struct target *t, const char *text, struct gathered *g,
-		     struct err *err)
+static int add_named(const struct target *t, const char *text, struct gathered *g, struct err *err)
 {
 	const struct recipient *known;
 	struct age_recipient key;
@@ -102,9 +102,9 @@ static int add_named(const struct target *t, const char *text, struct gathered *
 	return add(g, known->name, &known->key, true, err);
 }
 
-/* A file in a Git tree is as much someone else's word as the config is: its keys are asked about. */
-static int add_file(const struct target *t, const char *file, struct gathered *g,
-		    struct err *err)
+/* A file in a Git tree is as much someone else's word as the config is: its keys are asked about.
+ */
+static int add_file(const struct target *t, const char *file, struct gathered *g, struct err *err)
 {
 	struct recipients keys = RECIPIENTS_INIT;
 	struct buf text = BUF_INIT;
@@ -136,7 +136,7 @@ out:
 static int add_recovery(const struct target *t, struct gathered *g, struct err *err)
 {
 	const struct recipient *recovery =
-		t->configured ? recipients_find(&t->config.recipients, CONFIG_RECOVERY) : NULL;
+	    t->configured ? recipients_find(&t->config.recipients, CONFIG_RECOVERY) : NULL;
 
 	if (recovery == NULL)
 		return 0;
@@ -161,15 +161,17 @@ static int gather_by_rule(const struct target *t, const struct who *who, struct 
 			  struct err *err)
 {
 	if (t->path == NULL)
-		return err_set(err, ERR_RECIPIENT,
-			       "nobody to seal to: without -w there is no path for the rules of %s; "
-			       "name the recipients with -r",
-			       CONFIG_PATH);
+		return err_set(
+		    err, ERR_RECIPIENT,
+		    "nobody to seal to: without -w there is no path for the rules of %s; "
+		    "name the recipients with -r",
+		    CONFIG_PATH);
 	if (t->top == NULL)
-		return err_set(err, ERR_RECIPIENT,
-			       "nobody to seal to: %s is in no Git work tree, so there are no rules; "
-			       "name the recipients with -r",
-			       t->path);
+		return err_set(
+		    err, ERR_RECIPIENT,
+		    "nobody to seal to: %s is in no Git work tree, so there are no rules; "
+		    "name the recipients with -r",
+		    t->path);
 	if (!t->configured)
 		return err_set(err, ERR_RECIPIENT,
 			       "nobody to seal to: there is no %s at %s; 'bulla init' makes it, or "
@@ -183,7 +185,8 @@ static int gather_by_rule(const struct target *t, const struct who *who, struct 
 	return 0;
 }
 
-/* --- pins --------------------------------------------------------------------------------------- */
+/* --- pins ---------------------------------------------------------------------------------------
+ */
 
 static int pins_load(const char *path, struct pins *out, struct stat *st, bool *exists,
 		     struct err *err)
@@ -201,8 +204,7 @@ static int pins_load(const char *path, struct pins *out, struct stat *st, bool *
 	return r;
 }
 
-static int pins_add(const char *path, const char *top, const struct recipients *r,
-		    struct err *err)
+static int pins_add(const char *path, const char *top, const struct recipients *r, struct err *err)
 {
 	struct pins pins = PINS_INIT;
 	struct buf text = BUF_INIT;
@@ -248,8 +250,7 @@ int who_pin(const char *top, const struct recipients *r, struct err *err)
 static const struct pin *pinned(const struct pins *pins, const char *top, const char *name)
 {
 	for (size_t i = 0; i < pins->n; i++)
-		if (strcmp(pins->items[i].top, top) == 0 &&
-		    strcmp(pins->items[i].name, name) == 0)
+		if (strcmp(pins->items[i].top, top) == 0 && strcmp(pins->items[i].name, name) == 0)
 			return &pins->items[i];
 	return NULL;
 }
@@ -285,7 +286,8 @@ static void describe(const struct pins *pins, const char *top, const struct reci
 		const struct pin *pin = pinned(pins, top, r->name);
 
 		age_recipient_format(&r->key, key);
-		buf_printf(out, "  %s  %s  %s\n", pin != NULL ? "CHANGED" : "new    ", r->name, key);
+		buf_printf(out, "  %s  %s  %s\n", pin != NULL ? "CHANGED" : "new    ", r->name,
+			   key);
 		if (pin == NULL)
 			continue;
 		age_recipient_format(&pin->key, key);
@@ -327,9 +329,8 @@ static int ask(const struct pins *pins, const char *top, const struct who *who,
 		print_command(who, unseen);
 	}
 	if (r == 0 && !yes)
-		r = err_set(err, ERR_RECIPIENT,
-			    "%zu recipient%s not agreed to; nothing was sealed", unseen->n,
-			    unseen->n == 1 ? " is" : "s are");
+		r = err_set(err, ERR_RECIPIENT, "%zu recipient%s not agreed to; nothing was sealed",
+			    unseen->n, unseen->n == 1 ? " is" : "s are");
 	buf_clear(&text);
 	return r;
 }
@@ -347,8 +348,8 @@ static int sort_out(const struct pins *pins, const struct gathered *g,
 
 		if (pins_check(pins, g->top, a) == PINS_KNOWN)
 			continue;
-		r = recipients_add(accepted(accept, list->n, a) ? agreed : unseen, a->name,
-				   &a->key, err);
+		r = recipients_add(accepted(accept, list->n, a) ? agreed : unseen, a->name, &a->key,
+				   err);
 	}
 	mem_free(accept);
 	return r;
