@@ -21,6 +21,7 @@
 struct err;
 
 #define KIND_DATA_MAX (512 * 1024) /* bytes of data values in one Secret (DESIGN 4.1) */
+#define KIND_KEYS_MAX 256	   /* data keys in one Secret */
 #define KIND_FACT_MAX 1024
 #define KIND_PART "credential" /* the one part of every kind but opaque */
 
@@ -57,7 +58,7 @@ struct kind_key {
 struct kind_input {
 	struct kv fields;  /* by kind_field.name; opaque: by data key */
 	struct kv aliases; /* NEW -> KEY: the data key NEW gets the same bytes as KEY */
-	const char *type;  /* the Secret type wanted, or NULL for the kind's first */
+	const char *type;  /* the Secret type wanted, or NULL for the kind's first; borrowed */
 	int64_t now;
 	int64_t expires; /* --expires, or 0 */
 	struct kv extra; /* facts given by option: namespaces, service-accounts */
@@ -69,33 +70,48 @@ struct kind_secret {
 	struct kv facts; /* without sealed-at */
 };
 
-#define KIND_SECRET_INIT { NULL, KV_INIT, KV_INIT }
+#define KIND_SECRET_INIT                                                                           \
+	{                                                                                          \
+		NULL, KV_INIT, KV_INIT                                                             \
+	}
 
 struct kind {
 	const char *name;
-	const char *summary;	       /* one line for help and manual */
-	const char *const *types;      /* allowed Secret types, the default first, NULL-terminated */
+	const char *summary;	  /* one line for help and manual */
+	const char *const *types; /* allowed Secret types, the default first, NULL-terminated */
 	const struct kind_field *fields; /* ends with a NULL name */
-	const struct kind_key *keys;   /* allowed data keys, ends with a NULL name; opaque: NULL */
-	const char *const *facts;      /* allowed facts beyond the common ones (kind.c) */
-	bool retain;		       /* the default deletionPolicy is Retain */
+	const struct kind_key *keys; /* allowed data keys, ends with a NULL name; opaque: NULL */
+	/*
+	 * Allowed facts beyond the common ones (facts.h).  All but "url" must be derived by check:
+	 * one that check does not derive from the data at hand is refused.
+	 */
+	const char *const *facts;
+	bool retain; /* the default deletionPolicy is Retain */
 
-	/* Check the input, fill out->type, data and derived facts.  ERR_INVALID. */
+	/*
+	 * Check the input, fill out->data and the facts that only the input knows ("url").
+	 * out->type is set already, to in->type or the default.  check runs on the result and adds
+	 * the derived facts.  ERR_INVALID, the text beginning with the field: "token: ...".
+	 */
 	int (*build)(const struct kind_input *in, struct kind_secret *out, struct notes *notes,
 		     struct err *err);
 	/*
 	 * Is this data right?  Structure and consistency as in build; what only time has changed
 	 * (an expired certificate) is a note, not an error.  Derived facts are put into derived.
+	 * s->facts holds the given facts; s->data also the keys made by aliases.
 	 */
 	int (*check)(const struct kind_secret *s, int64_t now, struct kv *derived,
 		     struct notes *notes, struct err *err);
 	/*
 	 * Fill the public fields of a new build from a document's facts, for `set`; what the facts
 	 * cannot give back (known_hosts of another host, a CA) is refused unless already in
-	 * fields, with the option to add.  NULL: the table's fact column alone.
+	 * fields, with the option to add.  The table's fact column fills what is absent after it.
 	 */
 	int (*restore)(const struct kv *facts, struct kv *fields, struct err *err);
-	/* Build fields from an existing Secret's data (seal -f); 0, or -1 when it is not this kind. */
+	/*
+	 * Build fields from an existing Secret's data (seal -f); 0, or -1 when it is not this kind.
+	 * Data keys outside of keys are kind_detect's business.
+	 */
 	int (*adopt)(const char *type, const struct kv *data, struct kv *fields);
 };
 
@@ -106,8 +122,8 @@ bool kind_type_allowed(const struct kind *k, const char *type);
 bool kind_fact_allowed(const struct kind *k, const char *fact);
 
 /*
- * The whole check of an input: unknown and missing fields, the kind's build, aliases, key names,
- * sizes, facts.  out must be KIND_SECRET_INIT; on failure it is empty.
+ * The whole check of an input: unknown, missing and empty fields, the kind's build, aliases, key
+ * names, sizes, facts.  out must be KIND_SECRET_INIT; on failure it is empty.
  */
 int kind_build(const struct kind *k, const struct kind_input *in, struct kind_secret *out,
 	       struct notes *notes, struct err *err);
@@ -115,17 +131,25 @@ int kind_build(const struct kind *k, const struct kind_input *in, struct kind_se
 /*
  * What whoever opens does: type, keys, aliases and facts are those of the kind, and the kind's
  * check agrees; derived facts equal the ones given.  part: the part's name (opaque: it must be the
- * only data key, or KIND_PART for values sealed together).
+ * only data key, or KIND_PART for values sealed together).  s->facts may hold sealed-at.
+ * ERR_INVALID, or ERR_REFUSED when a fact says something else than the data.
  */
 int kind_verify(const struct kind *k, const char *part, const struct kind_secret *s, int64_t now,
 		struct notes *notes, struct err *err);
 
-/* Fields for `set`: from facts, leaving those already there. */
-int kind_restore(const struct kind *k, const struct kv *facts, struct kv *fields, struct err *err);
+/*
+ * An input for `set`: fields, aliases, namespaces and service accounts from facts, leaving those
+ * already in it.  Expiry is not taken over: it was the old secret's.
+ */
+int kind_restore(const struct kind *k, const struct kv *facts, struct kind_input *in,
+		 struct err *err);
 
-/* Which kind an existing Secret is, with its fields; never NULL (opaque takes the rest), err only for
- * a type that no kind may make. */
-const struct kind *kind_detect(const char *type, const struct kv *data, struct kv *fields,
+/*
+ * Which kind an existing Secret is; in gets its type, fields and aliases (data keys with the bytes
+ * of a key of the kind), ready for kind_build.  An Opaque Secret that is nothing else is opaque.
+ * NULL with ERR_INVALID: a type that no kind may make, or data that no kind of that type holds.
+ */
+const struct kind *kind_detect(const char *type, const struct kv *data, struct kind_input *in,
 			       struct err *err);
 
 void kind_secret_clear(struct kind_secret *s);
