@@ -17,52 +17,29 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "keys/age_format.h"
+#include "keys/age_identity.h"
+#include "keys/age_recipient.h"
 
 struct err;
 
-#define AGE_KEY_SIZE 32
-#define AGE_RECIPIENT_TEXT 63 /* "age1..." of X25519: 62 characters and a NUL */
-#define AGE_KEY_ID_TEXT 33    /* 32 hex digits and a NUL */
-#define AGE_STANZAS_MAX 256   /* of any file; documents allow fewer (document/document.h) */
-#define AGE_SCRYPT_LOG_N 18   /* written; up to AGE_SCRYPT_LOG_N_MAX is read */
-#define AGE_SCRYPT_LOG_N_MAX 22
-
-/* A public key. */
-struct age_recipient {
-	unsigned char point[AGE_KEY_SIZE];
-};
-
 /*
- * "age1...": lower case, X25519, not a low-order point.  A private key given here, a hybrid, plugin
- * or SSH recipient are refused with a text that says which it is and never quotes the key.
- * ERR_RECIPIENT.
+ * Encrypt to n >= 1 recipients, stanzas in the given order.  out: binary, emptied before, one
+ * allocation of the exact size; plain must not lie in it.  ERR_RECIPIENT: nobody, or more than
+ * AGE_STANZAS_MAX, or a low-order point; ERR_INVALID: too large for out.
  */
-int age_recipient_parse(const char *text, struct age_recipient *out, struct err *err);
-void age_recipient_format(const struct age_recipient *r, char text[static AGE_RECIPIENT_TEXT]);
-/* DESIGN section 2: the first 16 bytes of SHA-256 of the canonical text, in hex. */
-void age_recipient_id(const struct age_recipient *r, char id[static AGE_KEY_ID_TEXT]);
-
-/* A private key, in guarded memory, with its public half and key id. */
-struct age_identity;
-
-struct age_identity *age_identity_generate(void);
-/* "AGE-SECRET-KEY-1..." of len bytes, upper case.  NULL and ERR_INVALID. */
-struct age_identity *age_identity_parse(const char *text, size_t len, struct err *err);
-void age_identity_format(const struct age_identity *id, struct buf *out); /* appended, no newline */
-const struct age_recipient *age_identity_recipient(const struct age_identity *id);
-const char *age_identity_id(const struct age_identity *id); /* the key id; owned by id */
-void age_identity_free(struct age_identity *id);		/* wiped; NULL is fine */
-
-/* Encrypt to n >= 1 recipients, stanzas in the given order.  out: binary, cleared before. */
 int age_encrypt(const struct age_recipient *recipients, size_t n, const void *plain, size_t len,
 		struct buf *out, struct err *err);
+/* The same for a passphrase, which is not empty; log_n: AGE_SCRYPT_LOG_N, less in tests. */
 int age_encrypt_passphrase(const char *passphrase, size_t passphrase_len, int log_n,
 			   const void *plain, size_t len, struct buf *out, struct err *err);
 
 /*
  * Decrypt a binary file.  Every X25519 stanza is tried with every identity, stanza `first` before
  * the others (pass 0 when nothing is known; a sealed document knows its own position).  *used, when
- * given, becomes the index of the identity that opened it.  out is cleared before.
+ * given, becomes the index of the identity that opened it.  out is emptied before and gets one
+ * allocation of the exact size; file must not lie in it.  Cost: one X25519 a try, so one when
+ * first and ids[0] fit.
  */
 int age_decrypt(const struct age_identity *const *ids, size_t n, size_t first, const void *file,
 		size_t len, struct buf *out, size_t *used, struct err *err);
@@ -77,7 +54,11 @@ struct age_info {
 };
 int age_inspect(const void *file, size_t len, struct age_info *out, struct err *err);
 
-/* RFC 7468 strict armor "AGE ENCRYPTED FILE", lines of 64, "\n".  out is cleared before. */
+/*
+ * RFC 7468 strict armor "AGE ENCRYPTED FILE", lines of 64, "\n".  out is emptied before.  Read as
+ * all of age's armor vectors want it: CR LF, a missing last line end and white space around are
+ * taken; where bytes must be exact, compare with what age_armor makes.
+ */
 bool age_is_armored(const void *file, size_t len);
 int age_armor(const void *file, size_t len, struct buf *out, struct err *err);
 int age_dearmor(const void *text, size_t len, struct buf *out, struct err *err);
