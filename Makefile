@@ -94,11 +94,14 @@ $(BUILD)/bulla-agent: $(BUILD)/agent/main.o $(call archives,$(USES_agent))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*/test_*.c))
 unit_layer = $(patsubst %/,%,$(dir $(patsubst $(BUILD)/unit/%,%,$(1))))
 
+# what one test needs beyond its layer's libraries: LIBS_LAYER/test_NAME
+LIBS_keys/test_vectors := -lz
+
 define unit_rule
 $(1): $(patsubst $(BUILD)/unit/%,tests/unit/%.c,$(1)) $(call archives,$(if $(filter sealer,$(call unit_layer,$(1))),sealer) $(USES_$(call unit_layer,$(1)))) $(BUILD)/flags.mk
 	@mkdir -p $$(@D)
 	$$(say) CCLD $$@
-	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter agent,$(call unit_layer,$(1))),$(PKG_LIBS_agent)) -lcmocka
+	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter agent,$(call unit_layer,$(1))),$(PKG_LIBS_agent)) $(LIBS_$(1:$(BUILD)/unit/%=%)) -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 

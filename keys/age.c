@@ -143,14 +143,13 @@ static int no_match(const struct age_header *h, size_t n, struct err *err)
 		return err_set(err, ERR_NOKEY,
 			       "none of the %zu stanzas of the age file is of a type that is known",
 			       h->n);
+	if (hybrid != 0)
+		return err_set(err, ERR_NOKEY,
+			       "no key at hand opens the age file; %zu of its stanzas need "
+			       "mlkem768x25519, which is not supported",
+			       hybrid);
 	if (n == 0)
 		return err_set(err, ERR_NOKEY, "there is no key at hand to open the age file with");
-	if (hybrid != 0)
-		return err_set(
-		    err, ERR_NOKEY,
-		    "none of the %zu keys at hand opens the age file; %zu of its stanzas "
-		    "need mlkem768x25519, which is not supported",
-		    n, hybrid);
 	return err_set(err, ERR_NOKEY,
 		       "none of the %zu keys at hand opens the age file: it is for %zu others", n,
 		       x25519);

@@ -7,7 +7,7 @@
  *	  us-east1: "age1..."
  *	recovery: "age1..."
  *	rules:
- *	  - path: "clusters/eu-west9/*"
+ *	  - path: "clusters/eu-west9-*.yaml"
  *	    to: [eu-west9]
  *	  - path: "**"
  *	    namespace: "team-*"		# optional, as is kind
