@@ -3,12 +3,12 @@
 
 #include <sodium.h>
 
+#include "base/ct.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "keys/age_header.h"
 #include "keys/age_payload.h"
 #include "keys/armor.h"
-#include "keys/ct.h"
 #include "keys/wrap.h"
 
 static int too_large(struct buf *out, struct err *err)

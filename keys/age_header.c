@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/b64.h"
+#include "base/ct.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "keys/ct.h"
 #include "keys/hkdf.h"
 #include "keys/x25519.h"
 

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bech32.h"
+#include "base/ct.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "keys/bech32.h"
-#include "keys/ct.h"
 
 #define PREFIX "AGE-SECRET-KEY-"
 #define TEXT_SIZE BECH32_TEXT(PREFIX, AGE_KEY_SIZE)

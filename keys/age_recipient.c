@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bech32.h"
 #include "base/err.h"
-#include "keys/bech32.h"
 #include "keys/x25519.h"
 
 #define PREFIX "age"

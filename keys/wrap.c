@@ -4,9 +4,9 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/ct.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "keys/ct.h"
 #include "keys/hkdf.h"
 
 #define X25519_INFO "age-encryption.org/v1/X25519"

@@ -4,8 +4,8 @@
  * uninitialised ones and reports each branch and each address that depends on them; what may be
  * told to anyone, such as a verdict, is declared public again.  In every other build: nothing.
  */
-#ifndef BULLA_KEYS_CT_H
-#define BULLA_KEYS_CT_H
+#ifndef BULLA_BASE_CT_H
+#define BULLA_BASE_CT_H
 
 #include <stddef.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "keys/bech32.h"
+#include "base/bech32.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "base/ct.h"
 #include "base/mem.h"
-#include "keys/ct.h"
 
 #define CHECKSUM_CHARS 6
 

@@ -4,8 +4,8 @@
  * the case of the whole text.  Both directions run in constant time over the data: a private key
  * is written this way.
  */
-#ifndef BULLA_KEYS_BECH32_H
-#define BULLA_KEYS_BECH32_H
+#ifndef BULLA_BASE_BECH32_H
+#define BULLA_BASE_BECH32_H
 
 #include <stddef.h>
 
