@@ -7,7 +7,7 @@
 /*
  * The union of what PyYAML and go-yaml v2 and v3 (YAML 1.1), the core schema of YAML 1.2 and JSON
  * resolve to something else than a string, and a little more where the exact edge differs between
- * versions.  tests/vectors/yaml-plain.tsv holds what the real libraries say.
+ * versions.  tests/vectors/yaml-plain/ holds what the real libraries say.
  */
 
 static const char *const words[] = {
@@ -88,19 +88,32 @@ static bool is_word(const char *text, size_t len)
 	return false;
 }
 
-/* 0x, 0o, 0b: PyYAML takes underscores alone for digits, so digits may be missing. */
+static void sign(struct cursor *c)
+{
+	if (!take(c, '+'))
+		take(c, '-');
+}
+
+/*
+ * 0x1f, 0o17, 0b11.  PyYAML takes underscores alone for digits, so digits may be missing; go-yaml
+ * takes a sign behind the prefix.
+ */
 static bool is_prefixed(struct cursor c)
 {
+	const char *set;
+
 	if (!take(&c, '0'))
 		return false;
 	if (take(&c, 'x'))
-		span(&c, DIGITS "abcdef");
+		set = DIGITS "abcdef";
 	else if (take(&c, 'o'))
-		span(&c, "01234567");
+		set = "01234567";
 	else if (take(&c, 'b'))
-		span(&c, "01");
+		set = "01";
 	else
 		return false;
+	sign(&c);
+	span(&c, set);
 	return at_end(&c);
 }
 
@@ -114,8 +127,7 @@ static bool is_decimal(struct cursor c)
 	if (n == 0)
 		return false;
 	if (take(&c, 'e')) {
-		if (!take(&c, '+'))
-			take(&c, '-');
+		sign(&c);
 		if (span(&c, DIGITS) == 0)
 			return false;
 	}
@@ -142,8 +154,7 @@ static bool is_number(const char *text, size_t len)
 	/* an underscore in front makes a word of it, one behind the sign does not */
 	if (len == 0 || text[0] == '_')
 		return false;
-	if (!take(&c, '+'))
-		take(&c, '-');
+	sign(&c);
 	return is_prefixed(c) || is_decimal(c) || is_sexagesimal(c);
 }
 
