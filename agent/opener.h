@@ -25,20 +25,23 @@ struct opener;
 struct opener_options {
 	const char *keys_dir; /* directory of sealing keys; may be empty or missing for now */
 	int audit_fd;	      /* one JSON line for each opening goes here; -1: standard error */
+	int timeout_ms;	      /* for one opening; 0: OPENER_TIMEOUT_MS */
 };
+
+#define OPENER_TIMEOUT_MS 20000 /* hundreds of times what the largest document takes */
 
 /*
  * Start supervisor and first opener; waits until it is jailed and serving.  Call before threads or
- * other descriptors exist.  NULL and err.
+ * other descriptors exist, and before jail_net.  From then on SIGPIPE is ignored.  NULL and err.
  */
 struct opener *opener_start(const struct opener_options *o, struct err *err);
 
 /*
  * Open a document.  out must be KIND_SECRET_INIT; key_ids gets the ids used (id -> "").
  * ERR_NOKEY not sealed to our keys, or there are none; ERR_REFUSED, ERR_INVALID as open_document;
- * ERR_CONFLICT quarantined: an opener died on this digest before (it is not tried again until the
- * agent restarts); ERR_IO no opener can be had just now, try later.  Server texts quote no inner
- * string but namespace and name.
+ * ERR_CONFLICT quarantined: an opener died on this digest, now or before (it is not tried again
+ * until the agent restarts); ERR_IO no opener can be had just now, or its audit line cannot be
+ * written: try later.  Texts quote no inner string but namespace and name.
  */
 int opener_open(struct opener *o, const struct document *d, struct kind_secret *out,
 		struct kv *key_ids, struct notes *notes, struct err *err);
@@ -51,7 +54,14 @@ int opener_open(struct opener *o, const struct document *d, struct kind_secret *
 int opener_fd(const struct opener *o);
 bool opener_poll(struct opener *o);
 
-/* Key ids now held (name: id, value: file name), active key first by name order; and bad files. */
+/*
+ * False: supervisor and opener are gone for good and nothing will be opened any more.  The agent
+ * cannot start others (it has no way to the keys by now), so it should end and be started again.
+ */
+bool opener_alive(const struct opener *o);
+
+/* Key ids now held (name: id, value: file name; the greatest file name is the active key); and bad
+ * files. */
 const struct kv *opener_keys(const struct opener *o);
 size_t opener_bad_keys(const struct opener *o); /* unusable files in the directory */
 size_t opener_restarts(const struct opener *o); /* openers started beyond the first */

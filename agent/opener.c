@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/opener.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/control.h"
+#include "agent/frame.h"
+#include "agent/supervisor.h"
+#include "agent/wire.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define START_MS 15000	    /* for the first opener */
+#define HELLO_MS 1000	    /* it is there when the socket is handed over */
+#define FRESH_MS 1000	    /* to wait for a fresh opener in the middle of opener_open, once */
+#define QUARANTINE_MAX 4096 /* digests; the oldest gives way */
+#define KEEP_MAX 65536	    /* of the message buffer between openings */
+
+struct opener {
+	pid_t supervisor;
+	int control;
+	int epoll, poke; /* opener_fd: the control socket, or poke, an eventfd of our own */
+	int timeout_ms;
+	bool lost; /* the supervisor is gone; why: */
+	char why[500];
+
+	int fd; /* of the current opener; -1: none */
+	pid_t pid;
+	uint32_t generation;
+	bool given_up; /* waiting for a fresh one was in vain; cleared when it comes */
+	uint32_t died; /* generation of the last death told, and its wait status */
+	int died_status;
+
+	struct kv keys;
+	size_t bad;
+	bool changed; /* keys, since the last opener_poll */
+	size_t opened;
+	struct buf io;
+
+	char (*quarantine)[DOCUMENT_DIGEST_TEXT];
+	size_t n_quarantine, next_quarantine;
+};
+
+static void drop(struct opener *o)
+{
+	if (o->fd >= 0)
+		close(o->fd);
+	o->fd = -1;
+	o->pid = 0;
+}
+
+static void lose(struct opener *o, const char *why)
+{
+	if (o->lost)
+		return;
+	drop(o);
+	o->lost = true;
+	snprintf(o->why, sizeof(o->why), "%s", why);
+	epoll_ctl(o->epoll, EPOLL_CTL_DEL, o->control, NULL); /* it would be readable for ever */
+	eventfd_write(o->poke, 1);
+	log_line(LOG_ERROR, "the supervisor of the opener has ended", "error", o->why, NULL);
+}
+
+static int read_hello(int fd, struct wire_hello *hello, struct err *err)
+{
+	struct buf io = BUF_INIT;
+	int r = -1;
+
+	if (frame_recv(fd, &io, WIRE_ANSWER_MAX, clock_monotonic_ms() + HELLO_MS) != FRAME_OK)
+		err_set(err, ERR_IO, "a fresh opener ended before it said hello");
+	else if (wire_get_hello(io.data + FRAME_HEAD, io.len - FRAME_HEAD, hello, err) == 0)
+		r = 0;
+	buf_clear(&io);
+	if (r == 0 && hello->err.class != ERR_NONE) {
+		*err = hello->err;
+		r = -1;
+	}
+	return r;
+}
+
+/* Take a fresh opener in place of the one before, which ends by losing its socket. */
+static void adopt(struct opener *o, const struct control_msg *msg, int fd)
+{
+	struct wire_hello hello = WIRE_HELLO_INIT;
+	struct err err = ERR_INIT;
+	char keys[24], abi[24];
+
+	if (read_hello(fd, &hello, &err) < 0) {
+		log_line(LOG_ERROR, "a fresh opener cannot be used", "error", err.text, NULL);
+		snprintf(o->why, sizeof(o->why), "%.*s", (int)sizeof(o->why) - 1, err.text);
+		close(fd);
+		goto out;
+	}
+	drop(o);
+	o->fd = fd;
+	o->pid = msg->value;
+	o->generation = msg->generation;
+	o->given_up = false;
+	o->bad = hello.bad;
+	if (!kv_equal(&o->keys, &hello.keys)) {
+		o->changed = true;
+		eventfd_write(o->poke, 1);
+	}
+	kv_copy(&o->keys, &hello.keys);
+	snprintf(keys, sizeof(keys), "%zu", hello.keys.n);
+	snprintf(abi, sizeof(abi), "%u", (unsigned)hello.landlock);
+	log_line(hello.landlock == 0 ? LOG_WARN : LOG_INFO, "opener serving", "keys", keys,
+		 "landlock", hello.landlock == 0 ? "not in this kernel" : abi, NULL);
+out:
+	wire_hello_clear(&hello);
+}
+
+/* Take all that the supervisor has said. */
+static void take_news(struct opener *o)
+{
+	struct control_msg msg;
+	int fd, r;
+
+	while (!o->lost && (r = control_recv(o->control, &msg, &fd)) >= 0) {
+		if (r == 0) {
+			lose(o, "it closed its socket");
+		} else if (msg.type == CONTROL_OPENER && fd >= 0) {
+			adopt(o, &msg, fd);
+			continue;
+		} else if (msg.type == CONTROL_FAILED) {
+			lose(o, msg.text);
+		} else if (msg.type == CONTROL_DIED) {
+			o->died = msg.generation;
+			o->died_status = msg.value;
+			if (msg.generation == o->generation)
+				drop(o);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+static void wait_for_news(struct opener *o, int64_t deadline)
+{
+	if (frame_wait(o->control, POLLIN, deadline) == FRAME_OK)
+		take_news(o);
+}
+
+static int no_opener(const struct opener *o, struct err *err)
+{
+	if (o->lost)
+		return err_set(err, ERR_IO, "the opener has ended (%s); restart the agent", o->why);
+	return err_set(err, ERR_IO, "no opener can be had just now; it will be tried again");
+}
+
+/* With a crowd of documents waiting, only the first of them waits here. */
+static int need_opener(struct opener *o, struct err *err)
+{
+	int64_t deadline = clock_monotonic_ms() + FRESH_MS;
+
+	if (o->fd < 0)
+		take_news(o);
+	while (o->fd < 0 && !o->lost && !o->given_up) {
+		wait_for_news(o, deadline);
+		o->given_up = o->fd < 0 && clock_monotonic_ms() >= deadline;
+	}
+	return o->fd < 0 ? no_opener(o, err) : 0;
+}
+
+static bool quarantined(const struct opener *o, const struct document *d)
+{
+	char digest[DOCUMENT_DIGEST_TEXT];
+
+	if (o->n_quarantine == 0)
+		return false;
+	document_digest(d, digest);
+	for (size_t i = 0; i < o->n_quarantine; i++)
+		if (strcmp(o->quarantine[i], digest) == 0)
+			return true;
+	return false;
+}
+
+static void put_in_quarantine(struct opener *o, const struct document *d)
+{
+	size_t i = o->next_quarantine;
+
+	if (o->n_quarantine < QUARANTINE_MAX)
+		o->quarantine = mem_grow(o->quarantine, ++o->n_quarantine, sizeof(*o->quarantine));
+	document_digest(d, o->quarantine[i]);
+	o->next_quarantine = (i + 1) % QUARANTINE_MAX;
+	log_line(LOG_ERROR, "document quarantined", "namespace", d->namespace, "name", d->name,
+		 "digest", o->quarantine[i], NULL);
+}
+
+/* How the opener ended, from the supervisor. */
+static void describe_death(struct opener *o, uint32_t generation, char *text, size_t size)
+{
+	int64_t deadline = clock_monotonic_ms() + FRESH_MS;
+
+	while (!o->lost && o->died != generation && clock_monotonic_ms() < deadline)
+		wait_for_news(o, deadline);
+	if (o->died != generation)
+		snprintf(text, size, "ended");
+	else if (WIFSIGNALED(o->died_status))
+		snprintf(text, size, "died of signal %d (%s)", WTERMSIG(o->died_status),
+			 strsignal(WTERMSIG(o->died_status)));
+	else
+		snprintf(text, size, "ended with status %d", WEXITSTATUS(o->died_status));
+}
+
+/* The opener did not get through this document. */
+static int blame(struct opener *o, const struct document *d, enum frame_result got, struct err *err)
+{
+	const struct control_msg msg = { .type = CONTROL_KILL, .generation = o->generation };
+	uint32_t generation = o->generation;
+	char how[100];
+
+	drop(o);
+	if (got == FRAME_CUT) {
+		describe_death(o, generation, how, sizeof(how));
+	} else {
+		control_send(o->control, &msg, -1);
+		snprintf(how, sizeof(how), "%s",
+			 got == FRAME_TIMEOUT ? "did not answer in time"
+					      : "gave an answer that cannot be read");
+	}
+	if (o->lost)
+		return no_opener(o, err); /* it was ended together with its supervisor */
+	put_in_quarantine(o, d);
+	return err_set(err, ERR_CONFLICT,
+		       "the opener %s on this document, which is quarantined: it is not opened "
+		       "again until it changes or the agent is restarted",
+		       how);
+}
+
+/* Take what was opened out of the answer. */
+static int deliver(struct opener *o, struct wire_answer *a, struct kind_secret *out,
+		   struct kv *key_ids, struct err *err)
+{
+	if (a->err.class != ERR_NONE)
+		return err_set(err, a->err.class, "%s", a->err.text);
+	*out = a->secret;
+	a->secret = (struct kind_secret)KIND_SECRET_INIT; /* transferred */
+	for (size_t i = 0; key_ids != NULL && i < a->key_ids.n; i++)
+		kv_set_str(key_ids, a->key_ids.items[i].name, "");
+	o->opened++;
+	return 0;
+}
+
+/* Ask the opener at hand.  FRAME_CLOSED: it was gone before it saw anything of this. */
+static enum frame_result ask(struct opener *o)
+{
+	int64_t deadline = clock_monotonic_ms() + o->timeout_ms;
+	enum frame_result r = frame_send(o->fd, &o->io, deadline);
+
+	if (r != FRAME_OK)
+		return r;
+	r = frame_recv(o->fd, &o->io, WIRE_ANSWER_MAX, deadline);
+	return r == FRAME_CLOSED ? FRAME_CUT : r;
+}
+
+/* The same for whatever opener there is: one that died idle is not this document's fault. */
+static int ask_any(struct opener *o, const struct document *d, enum frame_result *got,
+		   struct err *err)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		if (need_opener(o, err) < 0)
+			return -1;
+		frame_begin(&o->io);
+		if (wire_put_document(&o->io, d, err) < 0)
+			return -1;
+		*got = ask(o);
+		if (*got != FRAME_CLOSED)
+			return 0;
+		drop(o);
+	}
+	return no_opener(o, err);
+}
+
+static void keep_little(struct opener *o)
+{
+	if (o->io.cap > KEEP_MAX)
+		buf_clear(&o->io);
+	else
+		buf_reset(&o->io);
+}
+
+int opener_open(struct opener *o, const struct document *d, struct kind_secret *out,
+		struct kv *key_ids, struct notes *notes, struct err *err)
+{
+	struct wire_answer a = WIRE_ANSWER_INIT;
+	enum frame_result got;
+	int r = -1;
+
+	if (quarantined(o, d))
+		return err_set(err, ERR_CONFLICT,
+			       "quarantined: an opener died on this document before; it is not "
+			       "opened again until it changes or the agent is restarted");
+	if (ask_any(o, d, &got, err) < 0)
+		goto out;
+	if (got == FRAME_OK &&
+	    wire_get_answer(o->io.data + FRAME_HEAD, o->io.len - FRAME_HEAD, &a, err) < 0)
+		got = FRAME_BROKEN;
+	if (got != FRAME_OK) {
+		r = blame(o, d, got, err);
+		goto out;
+	}
+	for (size_t i = 0; i < a.notes.n; i++)
+		note_add(notes, "%s", a.notes.text[i]);
+	r = deliver(o, &a, out, key_ids, err);
+out:
+	wire_answer_clear(&a);
+	keep_little(o);
+	return r;
+}
+
+static char *absolute(const char *path)
+{
+	char *cwd, *r;
+
+	if (path[0] == '/')
+		return mem_str(path);
+	cwd = getcwd(NULL, 0);
+	r = mem_printf("%s/%s", cwd == NULL ? "" : cwd, path);
+	free(cwd);
+	return r;
+}
+
+static int watch(struct opener *o, struct err *err)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	o->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	o->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (o->poke < 0 || o->epoll < 0 || epoll_ctl(o->epoll, EPOLL_CTL_ADD, o->control, &e) < 0 ||
+	    epoll_ctl(o->epoll, EPOLL_CTL_ADD, o->poke, &e) < 0)
+		return err_sys(err, "cannot watch the supervisor of the opener");
+	return 0;
+}
+
+struct opener *opener_start(const struct opener_options *options, struct err *err)
+{
+	char *dir = absolute(options->keys_dir);
+	const struct supervisor_options so = {
+		.keys_dir = dir,
+		.audit_fd = options->audit_fd < 0 ? STDERR_FILENO : options->audit_fd,
+	};
+	int64_t deadline = clock_monotonic_ms() + START_MS;
+	struct opener *o = mem_alloc(sizeof(*o));
+
+	signal(SIGPIPE, SIG_IGN); /* writing to an opener that died must be an error, not an end */
+	o->fd = o->control = o->epoll = o->poke = -1;
+	o->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : OPENER_TIMEOUT_MS;
+	o->supervisor = supervisor_start(&so, &o->control, err);
+	mem_free(dir); /* the child has its own copy */
+	if (o->supervisor < 0 || watch(o, err) < 0)
+		goto fail;
+	while (o->fd < 0 && o->why[0] == '\0' && clock_monotonic_ms() < deadline)
+		wait_for_news(o, deadline);
+	if (o->fd < 0) {
+		err_set(err, ERR_IO, "no opener could be started: %s",
+			o->why[0] != '\0' ? o->why : "it does not say that it is ready");
+		goto fail;
+	}
+	o->changed = false;
+	return o;
+fail:
+	opener_stop(o);
+	return NULL;
+}
+
+int opener_fd(const struct opener *o)
+{
+	return o->epoll;
+}
+
+bool opener_poll(struct opener *o)
+{
+	eventfd_t count;
+	bool changed;
+
+	take_news(o);
+	eventfd_read(o->poke, &count);
+	changed = o->changed;
+	o->changed = false;
+	return changed;
+}
+
+bool opener_alive(const struct opener *o)
+{
+	return !o->lost;
+}
+
+const struct kv *opener_keys(const struct opener *o)
+{
+	return &o->keys;
+}
+
+size_t opener_bad_keys(const struct opener *o)
+{
+	return o->bad;
+}
+
+size_t opener_restarts(const struct opener *o)
+{
+	return o->generation > 1 ? o->generation - 1 : 0;
+}
+
+size_t opener_opened(const struct opener *o)
+{
+	return o->opened;
+}
+
+pid_t opener_pid(const struct opener *o)
+{
+	return o->pid;
+}
+
+void opener_stop(struct opener *o)
+{
+	if (o == NULL)
+		return;
+	drop(o);
+	if (o->supervisor > 0)
+		supervisor_stop(o->supervisor, o->control);
+	if (o->epoll >= 0)
+		close(o->epoll);
+	if (o->poke >= 0)
+		close(o->poke);
+	kv_clear(&o->keys);
+	buf_clear(&o->io);
+	mem_free(o->quarantine);
+	mem_free(o);
+}
