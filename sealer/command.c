@@ -53,15 +53,20 @@ const struct command *command_find(int argc, char *const *argv, int *words, stru
 	return sub;
 }
 
-/* A command that is only the head of its subcommands. */
-static int run_head(const struct command *c, const struct option_common *common, struct err *err)
+const struct option_spec *command_options(const struct command *c)
+{
+	return c->make_options != NULL ? c->make_options() : c->options;
+}
+
+/* A head of subcommands that none of them follows. */
+static int refuse_head(const struct command *c, bool named, struct err *err)
 {
 	struct buf names = BUF_INIT;
 
 	for (const struct command *s = c->sub(); s->name != NULL; s++)
 		buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", s->name);
-	err_set(err, ERR_USAGE, "%s: %s",
-		common->n > 0 ? "there is no such subcommand" : "say which", buf_str(&names));
+	err_set(err, ERR_USAGE, "%s: %s", named ? "there is no such subcommand" : "say which",
+		buf_str(&names));
 	buf_clear(&names);
 	return -1;
 }
@@ -69,20 +74,23 @@ static int run_head(const struct command *c, const struct option_common *common,
 int command_run(const struct command *c, const char *path, int words, int argc, char **argv,
 		struct err *err)
 {
+	const struct option_spec *specs = command_options(c);
 	struct option_common common = { 0 };
-	void *options = mem_alloc(c->options_size);
-	const char *arguments = c->run == NULL ? "[WORD...]" : c->arguments;
+	void *options;
 	int r = -1;
 
-	if (options_parse(c->options, arguments, argc - words, argv + words, options, &common,
-			  err) != 0)
+	if (c->sub != NULL && (argc == words + 1 || argv[words + 1][0] != '-'))
+		return refuse_head(c, argc > words + 1, err);
+	options = mem_alloc(c->options_size);
+	if (options_parse(specs, c->arguments, argc - words, argv + words, options, &common, err) !=
+	    0)
 		goto out;
 	out_quiet = common.quiet;
 	if (common.help) {
 		command_help(c, path, stdout);
 		r = 0;
 	} else if (c->run == NULL) {
-		r = run_head(c, &common, err);
+		r = refuse_head(c, false, err);
 	} else {
 		struct invocation in = { c,    options, common.args, common.n, common.verbose,
 					 argv, argc };
@@ -90,22 +98,24 @@ int command_run(const struct command *c, const char *path, int words, int argc, 
 		r = c->run(&in, err);
 	}
 out:
-	options_clear(c->options, options, &common);
+	options_clear(specs, options, &common);
 	mem_free(options);
 	return r;
 }
 
 void command_usage(const struct command *c, const char *path, FILE *f)
 {
+	const struct option_spec *specs = command_options(c);
 	struct buf line = BUF_INIT;
 
-	if (c->run == NULL) {
+	if (c->sub != NULL)
 		fprintf(f, "usage: %s COMMAND ...\n", path);
-		return;
+	if (c->run != NULL) {
+		options_usage(specs, &line);
+		fprintf(f, "%s %s%s%s%s%s\n", c->sub != NULL ? "      " : "usage:", path,
+			c->arguments[0] != '\0' ? " " : "", c->arguments, buf_str(&line),
+			specs != NULL ? " [OPTION...]" : "");
 	}
-	options_usage(c->options, &line);
-	fprintf(f, "usage: %s%s%s%s%s\n", path, c->arguments[0] != '\0' ? " " : "", c->arguments,
-		buf_str(&line), c->options != NULL ? " [OPTION...]" : "");
 	buf_clear(&line);
 }
 
@@ -141,7 +151,7 @@ void command_help(const struct command *c, const char *path, FILE *f)
 				options_help_line(s->name, s->summary, LIST_COLUMN + 8, f);
 	}
 	fputs("\nOptions:\n", f);
-	options_help(c->options, f);
+	options_help(command_options(c), f);
 	options_help(option_common_specs, f);
 }
 

@@ -33,6 +33,7 @@ struct command {
 	const char *arguments; /* "FILE [KEY]"; "" for none */
 	const char *about;     /* a paragraph for help, or NULL */
 	const struct option_spec *options;
+	const struct option_spec *(*make_options)(void); /* instead of options, when it is built */
 	size_t options_size; /* of the struct that the table fills; zeroed before */
 	/*
 	 * 0, or -1 and err: its class is the exit status and its text goes to standard error (an
@@ -46,7 +47,11 @@ struct command {
 
 extern const struct command *const command_table[]; /* in the order of help; ends with NULL */
 
+extern const struct command cmd_seal;
 extern const struct command cmd_help;
+
+/* The command's own table of options, or NULL. */
+const struct option_spec *command_options(const struct command *c);
 
 /* One of a command's subcommands, or NULL. */
 const struct command *command_sub(const struct command *c, const char *name);

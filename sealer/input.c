@@ -213,9 +213,9 @@ int input_passphrase(void *ctx, const char *what, struct buf *out, struct err *e
 /* --- files and standard input ------------------------------------------------------------------
  */
 
-bool input_stdin_taken(void)
+bool input_stdin_is_terminal(void)
 {
-	return stdin_taken;
+	return isatty(STDIN_FILENO) == 1;
 }
 
 /* Unlike file_read_fd, it stops at a signal, so that Ctrl-C works. */

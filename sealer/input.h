@@ -20,8 +20,7 @@ struct err;
  * ERR_USAGE.  When standard input is a terminal it is read to its end without echo.
  */
 int input_read(const char *path, const char *what, size_t max, struct buf *out, struct err *err);
-/* Has "-" been read? */
-bool input_stdin_taken(void);
+bool input_stdin_is_terminal(void);
 
 /* Is there a person to ask?  Looks for the controlling terminal, whatever the three streams are. */
 bool input_terminal(void);

@@ -105,6 +105,49 @@ static int check_path(const char *path, struct err *err)
 	return 0;
 }
 
+/* The path as it was typed, made absolute without following a link; NULL when it climbs ("..") */
+static char *lexical(const char *path, struct err *err)
+{
+	char *here, *joined;
+
+	for (const char *s = path; *s != '\0'; s += strspn(s, "/")) {
+		size_t len = strcspn(s, "/");
+
+		if (len == 2 && memcmp(s, "..", 2) == 0)
+			return NULL;
+		s += len;
+	}
+	if (path[0] == '/')
+		return mem_str(path);
+	here = file_absolute(".", err);
+	joined = here != NULL ? mem_printf("%s/%s", here, path) : NULL;
+	mem_free(here);
+	return joined;
+}
+
+/* A link in a repository must not make us write outside of it. */
+static int check_inside(const char *path, const char *real, struct err *err)
+{
+	char *at = lexical(path, err), *top = NULL;
+	int r = 0;
+
+	while (at != NULL && up(at) && !exists_in(at, ".git"))
+		;
+	if (at != NULL && exists_in(at, ".git"))
+		top = file_absolute(at, err);
+	if (top != NULL && strcmp(top, "/") != 0) {
+		size_t n = strlen(top);
+
+		if (strncmp(real, top, n) != 0 || real[n] != '/')
+			r = err_set(err, ERR_INVALID,
+				    "%s: a symbolic link leads out of the Git work tree (to %s)",
+				    path, real);
+	}
+	mem_free(at);
+	mem_free(top);
+	return r;
+}
+
 static int resolve(const char *write, const char *name, struct target *t, struct err *err)
 {
 	if (write != NULL && write[0] == '\0')
@@ -114,7 +157,7 @@ static int resolve(const char *write, const char *name, struct target *t, struct
 		if (check_path(t->path, err) != 0)
 			return -1;
 		t->real = file_absolute(t->path, err);
-		if (t->real == NULL)
+		if (t->real == NULL || check_inside(t->path, t->real, err) != 0)
 			return -1;
 		if (is_dir(t->real))
 			return err_set(err, ERR_INVALID, "%s: a folder, not a file", t->path);

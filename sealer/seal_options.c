@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/seal_options.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define AT(member) offsetof(struct seal_options, member)
+
+static const struct option_spec source_of_all = {
+	'f',	      "filename",   "FILE|-", "seal an existing Secret manifest; its kind is found",
+	AT(filename), OPTION_NEEDED
+};
+
+static const struct option_spec namespace_needed = {
+	'n',	       "namespace",
+	"NAMESPACE",   "namespace of the Secret; it is bound into the credential",
+	AT(namespace), OPTION_NEEDED
+};
+
+static const struct option_spec namespace_free = {
+	'n', "namespace", "NAMESPACE", "namespace, when the manifest names none", AT(namespace), 0
+};
+
+static const struct option_spec opaque_specs[] = {
+	{ 0, "from-env-file", "FILE|-", "each NAME=value of a .env file", AT(env_file), 0 },
+	{ 0, "pick", "NEW=OLD", "only OLD of the .env file, as NEW", AT(pick), OPTION_MANY },
+	{ 0, "from-file", "[KEY=]FILE", "a file as it is, under KEY or its own name", AT(from_file),
+	  OPTION_MANY },
+	{ 0, "stdin", "KEY",
+	  "a value from standard input, or the terminal, without its last newline", AT(stdin_key),
+	  0 },
+	{ 0, "together", NULL, "one part for all values, so that they cannot be mixed with others",
+	  AT(together), 0 },
+	{ 0 },
+};
+
+static const struct option_spec fan_out_specs[] = {
+	{ 0, "namespaces", "GLOB,...", "also for these namespaces, where the cluster allows it",
+	  AT(namespaces), 0 },
+	{ 0, "service-accounts", "NAME,...", "service accounts that pull with it",
+	  AT(service_accounts), 0 },
+	{ 0 },
+};
+
+static const struct option_spec alias_specs[] = {
+	{ 0, "alias", "NEW=KEY", "the data key NEW gets the bytes of KEY", AT(aliases),
+	  OPTION_MANY },
+	{ 0 },
+};
+
+static const struct option_spec common_specs[] = {
+	{ 'w', "write", "FILE|DIR/", "write there (DIR/NAME.yaml), by the rules of .bulla/config",
+	  AT(write), 0 },
+	{ 'r', "recipient", "NAME|age1...", "seal to this one", AT(recipients), OPTION_MANY },
+	{ 'R', "recipients-file", "FILE", "seal to those listed in a file", AT(recipients_files),
+	  OPTION_MANY },
+	{ 0, "accept", "age1...", "agree to this new or changed recipient", AT(accept),
+	  OPTION_MANY },
+	{ 0, "expires", "DATE|90d", "when it ends, if it does not say so itself", AT(expires), 0 },
+	{ 0, "deletion-policy", "Delete|Retain",
+	  "what becomes of the Secret when the document is removed", AT(policy), 0 },
+	{ 0, "label", "KEY=VALUE", "a label of the Secret", AT(labels), OPTION_MANY },
+	{ 0, "annotation", "KEY=VALUE", "an annotation of the Secret", AT(annotations),
+	  OPTION_MANY },
+	{ 0, "dry-run", NULL, "check everything, write nothing", AT(dry_run), 0 },
+	{ 0 },
+};
+
+struct table {
+	struct option_spec *specs; /* ends with a zero row */
+	size_t n;
+};
+
+static void add(struct table *t, const struct option_spec *spec)
+{
+	t->specs = mem_grow(t->specs, t->n + 2, sizeof(*t->specs));
+	t->specs[t->n++] = *spec;
+}
+
+static void add_all(struct table *t, const struct option_spec *specs)
+{
+	for (; specs->name != NULL; specs++)
+		add(t, specs);
+}
+
+static void add_fields(struct table *t, const struct kind *k)
+{
+	for (size_t i = 0; k->fields[i].name != NULL && i < SEAL_FIELDS_MAX; i++) {
+		const struct kind_field *f = &k->fields[i];
+		bool needed = (f->flags & FIELD_REQUIRED) != 0 && (f->flags & FIELD_PROMPT) == 0;
+		struct option_spec spec = {
+			.name = f->option,
+			.arg = f->arg,
+			.help = f->help,
+			.at = AT(fields) + i * sizeof(const char *),
+			.flags = needed ? OPTION_NEEDED : 0,
+		};
+
+		add(t, &spec);
+	}
+}
+
+static void make(struct table *t, const struct kind *k)
+{
+	add(t, k == NULL ? &source_of_all : &namespace_needed);
+	if (k == NULL)
+		add(t, &namespace_free);
+	else if (k->keys == NULL)
+		add_all(t, opaque_specs);
+	else
+		add_fields(t, k);
+	if (k == NULL || kind_type_allowed(k, TYPE_DOCKER))
+		add_all(t, fan_out_specs);
+	if (k == NULL || k->keys != NULL)
+		add_all(t, alias_specs);
+	add_all(t, common_specs);
+}
+
+const struct option_spec *seal_options_specs(const struct kind *k)
+{
+	static struct {
+		const struct kind *kind;
+		struct table table;
+	} made[64];
+	size_t i = 0;
+
+	while (made[i].table.specs != NULL && made[i].kind != k)
+		i++;
+	if (made[i].table.specs == NULL) {
+		made[i].kind = k;
+		make(&made[i].table, k);
+	}
+	return made[i].table.specs;
+}
+
+int seal_options_pairs(const char *option, const struct option_list *items, struct kv *out,
+		       struct err *err)
+{
+	for (size_t i = 0; i < items->n; i++) {
+		const char *item = items->items[i];
+		size_t n = strcspn(item, "=");
+		char *name;
+
+		if (n == 0 || item[n] != '=')
+			return err_set(err, ERR_USAGE, "--%s: number %zu is not NAME=VALUE", option,
+				       i + 1);
+		name = mem_strn(item, n);
+		if (kv_has(out, name)) {
+			mem_free(name);
+			return err_set(err, ERR_USAGE, "--%s: number %zu has the name of another",
+				       option, i + 1);
+		}
+		kv_set_str(out, name, item + n + 1);
+		mem_free(name);
+	}
+	return 0;
+}
