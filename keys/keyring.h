@@ -4,8 +4,9 @@
  *
  * An identity file is what age-keygen writes: comment lines, empty lines, AGE-SECRET-KEY-1 lines;
  * or such a file encrypted by `age -p` (scrypt, armored or not).  A key directory holds files named
- * YYYYMMDDThhmmssZ-KEYID.key, one key each; other names ending in .key are read too, names
- * beginning with "." are not; the greatest name is the active key.
+ * YYYYMMDDThhmmssZ-KEYID.key, one key each, not encrypted; other names ending in .key are read too,
+ * names beginning with "." are not; the greatest name is the active key.  Its files may be symbolic
+ * links, as in a mounted Secret, whose files are links into "..data".
  */
 #ifndef BULLA_KEYS_KEYRING_H
 #define BULLA_KEYS_KEYRING_H
@@ -17,25 +18,37 @@
 #include "base/notes.h"
 #include "keys/age.h"
 
+#define KEYRING_FILE_MAX (256 * 1024) /* bytes of an identity file, encrypted or not */
+#define KEYRING_MAX 1000	      /* keys */
+
 struct keyring {
-	struct age_identity **ids; /* newest name first; each key once */
-	char **names;		   /* where each came from: path or file name */
+	struct age_identity *
+	    *ids;     /* as added, of a directory the greatest name first; each key once */
+	char **names; /* where each came from: path, or file name in its directory */
 	size_t n;
 };
 
-#define KEYRING_INIT { NULL, NULL, 0 }
+#define KEYRING_INIT                                                                               \
+	{                                                                                          \
+		NULL, NULL, 0                                                                      \
+	}
 
 /* Ask for the passphrase of `what`, fill out.  -1 and err when there is none to be had. */
 typedef int keyring_ask(void *ctx, const char *what, struct buf *out, struct err *err);
 
-/* All identities of a file ("-" is not special here).  ask may be NULL: encrypted files refused. */
+/*
+ * All identities of a file ("-" is not special here), or none when one of its lines is wrong.  ask
+ * may be NULL: encrypted files are refused.  ERR_INVALID, ERR_IO; ERR_NOKEY the passphrase is
+ * wrong or cannot be asked for.
+ */
 int keyring_add_file(struct keyring *kr, const char *path, keyring_ask *ask, void *ctx,
 		     struct err *err);
 /* The same from bytes; name is what to call them in errors. */
 int keyring_add_bytes(struct keyring *kr, const char *name, const void *data, size_t len,
 		      keyring_ask *ask, void *ctx, struct err *err);
 /*
- * All keys of a directory.  A file that cannot be used is told in notes and stops no other.
+ * All keys of a directory.  A file that cannot be used is told in notes, one each, and stops no
+ * other.
  * -1 (ERR_IO) only when the directory itself cannot be read.  An empty directory is fine.
  */
 int keyring_add_dir(struct keyring *kr, const char *dir, struct notes *notes, struct err *err);

@@ -10,7 +10,8 @@
 
 struct err;
 
-#define RECIPIENTS_MAX 32 /* of one part (DESIGN 4.2) */
+#define RECIPIENTS_MAX 32 /* of one part (DESIGN 4.2); held by config_select and by sealing */
+#define RECIPIENTS_NAMED_MAX 1024 /* of one repository */
 
 struct recipient {
 	char *name; /* an RFC 1123 label; the key id for one given as bare age1... */
@@ -23,15 +24,22 @@ struct recipients {
 	size_t n;
 };
 
-#define RECIPIENTS_INIT { NULL, 0 }
+#define RECIPIENTS_INIT                                                                            \
+	{                                                                                          \
+		NULL, 0                                                                            \
+	}
 
 /*
  * Add one; name NULL: its key id.  Adding the same name with the same key is fine; the same name
- * with another key, or the same key under another name, is ERR_RECIPIENT.
+ * with another key, or the same key under another name, is ERR_RECIPIENT, as is a name that is no
+ * label or that looks like a key id and is another key's.
  */
 int recipients_add(struct recipients *r, const char *name, const struct age_recipient *key,
 		   struct err *err);
-/* All lines of a recipients file as `age -R` reads it: comments, empty lines, age1... */
+/*
+ * All lines of a recipients file as `age -R` reads it: comments, empty lines, age1...; a file
+ * without any is fine.  ERR_RECIPIENT, "file:line: ...".
+ */
 int recipients_add_lines(struct recipients *r, const char *file, const void *text, size_t len,
 			 struct err *err);
 const struct recipient *recipients_find(const struct recipients *r, const char *name);
