@@ -14,7 +14,8 @@
  *	    to: [eu-west9, us-east1]
  *
  * The first rule that matches decides; recovery is added to every rule under the name "recovery",
- * which is reserved.
+ * which is reserved.  Nothing else may stand in the file; each of the three may be missing, though
+ * then there is nobody to seal to.  Keys are single- or double-quoted or plain, on one line.
  */
 #ifndef BULLA_KEYS_CONFIG_H
 #define BULLA_KEYS_CONFIG_H
@@ -30,9 +31,9 @@
 
 struct config_rule {
 	char *path;	 /* glob over the path below the top level (name_glob_path) */
-	char *namespace; /* glob or NULL */
-	char *kind;	 /* exact or NULL */
-	char **to;	 /* names of recipients */
+	char *namespace; /* glob or NULL: any */
+	char *kind;	 /* exact or NULL: any */
+	char **to;	 /* names of recipients, each once, without recovery */
 	size_t n;
 	unsigned line;
 };
@@ -43,29 +44,32 @@ struct config {
 	size_t n;
 };
 
-#define CONFIG_INIT { RECIPIENTS_INIT, NULL, 0 }
+#define CONFIG_INIT                                                                                \
+	{                                                                                          \
+		RECIPIENTS_INIT, NULL, 0                                                           \
+	}
 
-/* name is put before errors as "name:line".  ERR_INVALID, ERR_RECIPIENT. */
+/*
+ * name is put before errors as "name:line: field: ".  ERR_INVALID; ERR_RECIPIENT for a key or a
+ * name of a recipient.  out must be CONFIG_INIT; it is empty on failure.
+ */
 int config_parse(const char *name, const void *text, size_t len, struct config *out,
 		 struct err *err);
 void config_clear(struct config *c);
 
 /*
- * Who a document at path (below the top level, "/" between) is sealed to.  ERR_RECIPIENT when no
- * rule matches or a rule names nobody.
+ * Who a document at path (below the top level, "/" between) is sealed to, added to out.  namespace
+ * and kind may be NULL: rules that ask for one do not match then.  ERR_RECIPIENT when no rule
+ * matches or a rule names nobody.
  */
-int config_select(const struct config *c, const char *path, const char *namespace,
-		  const char *kind, struct recipients *out, struct err *err);
+int config_select(const struct config *c, const char *path, const char *namespace, const char *kind,
+		  struct recipients *out, struct err *err);
 
-/* The text of a new config; recovery may be NULL; one rule per cluster folder given, then "**". */
+/*
+ * Append the text of a new config: the recipients, of which the one named "recovery" may be
+ * missing, and the rules as given, whose lines are not looked at.
+ */
 void config_format(const struct recipients *r, const struct config_rule *rules, size_t n,
 		   struct buf *out);
-/*
- * Edit the text of a config, changing only the bytes that must: add or replace a recipient, remove
- * one (ERR_CONFLICT while a rule names it).
- */
-int config_edit_add(const char *name, struct buf *text, const char *recipient,
-		    const struct age_recipient *key, struct err *err);
-int config_edit_remove(const char *name, struct buf *text, const char *recipient, struct err *err);
 
 #endif
