@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kinds/openssh.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "base/err.h"
+#include "kinds/bcrypt.h"
+#include "kinds/sshpub.h"
+#include "kinds/sshwire.h"
+
+#define KEY_LEN 32
+#define IV_LEN 16
+
+/* The file's outer values; slices of its bytes. */
+struct envelope {
+	struct sshwire cipher, kdf, options, public, private;
+};
+
+static int damaged(const char *what, const char *reason, struct err *err)
+{
+	return err_set(err, ERR_INVALID, "%s: the OpenSSH key is damaged: %s", what, reason);
+}
+
+static int read_envelope(const char *what, const struct buf *bytes, struct envelope *out,
+			 struct err *err)
+{
+	static const char magic[] = "openssh-key-v1"; /* its NUL counts */
+	struct sshwire r = { bytes->data, bytes->len };
+	uint32_t keys;
+
+	if (r.len < sizeof(magic) || memcmp(r.data, magic, sizeof(magic)) != 0)
+		return damaged(what, "it does not begin with openssh-key-v1", err);
+	r.data += sizeof(magic);
+	r.len -= sizeof(magic);
+	if (!sshwire_string(&r, &out->cipher) || !sshwire_string(&r, &out->kdf) ||
+	    !sshwire_string(&r, &out->options) || !sshwire_u32(&r, &keys))
+		return damaged(what, "it is cut off", err);
+	if (keys != 1)
+		return err_set(err, ERR_INVALID,
+			       "%s: holds several keys in one OpenSSH file: give one", what);
+	if (!sshwire_string(&r, &out->public) || !sshwire_string(&r, &out->private))
+		return damaged(what, "it is cut off", err);
+	if (r.len != 0)
+		return damaged(what, "something stands behind the key", err);
+	return 0;
+}
+
+/* --- encryption ---------------------------------------------------------------------------------
+ */
+
+static const EVP_CIPHER *find_cipher(const struct sshwire *name)
+{
+	if (sshwire_is(name, "aes256-ctr"))
+		return EVP_aes_256_ctr();
+	if (sshwire_is(name, "aes256-cbc"))
+		return EVP_aes_256_cbc();
+	return NULL;
+}
+
+static bool run_cipher(const EVP_CIPHER *cipher, const struct buf *key_iv, const struct sshwire *in,
+		       struct buf *out)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	unsigned char *at = buf_reserve(out, in->len);
+	int n = 0, tail = 0;
+	bool done =
+	    ctx != NULL && at != NULL &&
+	    EVP_DecryptInit_ex(ctx, cipher, NULL, key_iv->data, key_iv->data + KEY_LEN) == 1 &&
+	    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
+	    EVP_DecryptUpdate(ctx, at, &n, in->data, (int)in->len) == 1 &&
+	    EVP_DecryptFinal_ex(ctx, at + n, &tail) == 1 && (size_t)n + (size_t)tail == in->len;
+
+	EVP_CIPHER_CTX_free(ctx);
+	ERR_clear_error();
+	return done;
+}
+
+/* The bounds that hold whether or not there is a password to try. */
+static int check_encryption(const char *what, const struct envelope *e, struct sshwire *salt,
+			    uint32_t *rounds, struct err *err)
+{
+	struct sshwire options = e->options;
+
+	if (!sshwire_is(&e->kdf, "bcrypt") || find_cipher(&e->cipher) == NULL)
+		return err_set(
+		    err, ERR_INVALID,
+		    "%s: is encrypted in a way that Flux does not read: convert a copy with "
+		    "'ssh-keygen -p -Z aes256-ctr -f FILE'",
+		    what);
+	if (!sshwire_string(&options, salt) || !sshwire_u32(&options, rounds) || options.len != 0 ||
+	    salt->len == 0 || *rounds == 0)
+		return damaged(what, "the options of its encryption", err);
+	if (*rounds > BCRYPT_ROUNDS_MAX)
+		return err_set(
+		    err, ERR_INVALID,
+		    "%s: is encrypted with more than %d bcrypt rounds, which Flux does not "
+		    "read: convert a copy with 'ssh-keygen -p -a 16 -f FILE'",
+		    what, BCRYPT_ROUNDS_MAX);
+	return 0;
+}
+
+static int decrypt(const char *what, const struct envelope *e, const struct buf *password,
+		   struct buf *out, struct err *err)
+{
+	struct buf key_iv = BUF_INIT;
+	struct sshwire salt;
+	uint32_t rounds;
+	bool done;
+
+	if (check_encryption(what, e, &salt, &rounds, err) != 0)
+		return -1;
+	done =
+	    bcrypt_pbkdf(password, salt.data, salt.len, rounds, KEY_LEN + IV_LEN, &key_iv) == 0 &&
+	    run_cipher(find_cipher(&e->cipher), &key_iv, &e->private, out);
+	buf_clear(&key_iv);
+	return done ? 0 : err_set(err, ERR_INVALID, "%s: the password does not open it", what);
+}
+
+/* --- the private section ------------------------------------------------------------------------
+ */
+
+/* The public half stands in the file three times; Go believes the copy behind the seed. */
+static int read_ed25519(const char *what, const struct envelope *e, struct sshwire *r,
+			struct pkey *key, struct err *err)
+{
+	struct sshwire public, private;
+	const unsigned char *outside = e->public.data + e->public.len - 32;
+
+	if (!sshwire_string(r, &public) || !sshwire_string(r, &private) || public.len != 32 ||
+	    private.len != 64)
+		return damaged(what, "its Ed25519 numbers", err);
+	if (memcmp(public.data, outside, 32) != 0 || memcmp(private.data + 32, outside, 32) != 0)
+		return damaged(what, "its public half is not that of the private one", err);
+	return pkey_from_ed25519(what, private.data, key, err);
+}
+
+static int read_ec(const char *what, enum pkey_type type, struct sshwire *r, struct pkey *key,
+		   struct err *err)
+{
+	struct sshwire curve, point, d;
+
+	if (!sshwire_string(r, &curve) || !sshwire_string(r, &point) || !sshwire_mpint(r, &d))
+		return damaged(what, "its ECDSA numbers", err);
+	return pkey_from_ec(what, type, (struct pkey_number){ point.data, point.len },
+			    (struct pkey_number){ d.data, d.len }, key, err);
+}
+
+static int read_rsa(const char *what, struct sshwire *r, struct pkey *key, struct err *err)
+{
+	struct pkey_rsa numbers;
+	struct pkey_number *const order[] = { &numbers.n,    &numbers.e, &numbers.d,
+					      &numbers.qinv, &numbers.p, &numbers.q };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		struct sshwire n;
+
+		if (!sshwire_mpint(r, &n))
+			return damaged(what, "its RSA numbers", err);
+		*order[i] = (struct pkey_number){ n.data, n.len };
+	}
+	return pkey_from_rsa(what, &numbers, key, err);
+}
+
+/* The comment, then 1, 2, 3, ... up to a whole block. */
+static bool ends_well(struct sshwire *r, size_t section, size_t block)
+{
+	struct sshwire comment;
+
+	if (!sshwire_string(r, &comment) || r->len >= block || section % block != 0)
+		return false;
+	for (size_t i = 0; i < r->len; i++)
+		if (r->data[i] != i + 1)
+			return false;
+	return true;
+}
+
+static int read_key(const char *what, const struct envelope *e, const struct sshpub *info,
+		    struct sshwire *r, struct pkey *key, struct err *err)
+{
+	if (info->type == PKEY_ED25519)
+		return read_ed25519(what, e, r, key, err);
+	if (info->type == PKEY_RSA)
+		return read_rsa(what, r, key, err);
+	return read_ec(what, info->type, r, key, err);
+}
+
+/* block: the padding's modulus.  The public half is the one outside, already checked. */
+static int read_section(const char *what, const struct sshwire *section, size_t block,
+			const struct envelope *e, const struct sshpub *info, struct pkey *key,
+			struct err *err)
+{
+	struct sshwire r = *section, name;
+	struct buf blob = BUF_INIT;
+	struct pkey found = PKEY_INIT;
+	int rc = -1;
+
+	if (!sshwire_string(&r, &name) || !sshwire_is(&name, info->name)) {
+		damaged(what, "its halves are of two types", err);
+		goto out;
+	}
+	if (read_key(what, e, info, &r, &found, err) != 0)
+		goto out;
+	if (!ends_well(&r, section->len + 8, block)) {
+		damaged(what, "its padding", err);
+		goto out;
+	}
+	if (sshpub_of(&found, &blob, err) != 0)
+		goto out;
+	if (!sshwire_same(&e->public, &(struct sshwire){ blob.data, blob.len })) {
+		damaged(what, "its public half is not that of the private one", err);
+		goto out;
+	}
+	*key = found;
+	found = (struct pkey)PKEY_INIT; /* transferred */
+	rc = 0;
+out:
+	buf_clear(&blob);
+	pkey_clear(&found);
+	return rc;
+}
+
+/* --- together -----------------------------------------------------------------------------------
+ */
+
+static int open_section(const char *what, const struct envelope *e, const struct buf *password,
+			const struct sshpub *info, struct pkey *key, struct err *err)
+{
+	struct buf plain = BUF_INIT;
+	struct sshwire r = e->private;
+	bool encrypted = password != NULL;
+	uint32_t check1, check2;
+	int rc = -1;
+
+	if (encrypted) {
+		if (decrypt(what, e, password, &plain, err) != 0)
+			goto out;
+		r = (struct sshwire){ plain.data, plain.len };
+	}
+	if (!sshwire_u32(&r, &check1) || !sshwire_u32(&r, &check2) || check1 != check2) {
+		if (encrypted)
+			err_set(err, ERR_INVALID, "%s: the password does not open it", what);
+		else
+			damaged(what, "its check numbers differ", err);
+		goto out;
+	}
+	rc = read_section(what, &r, encrypted ? IV_LEN : 8, e, info, key, err);
+out:
+	buf_clear(&plain);
+	return rc;
+}
+
+int openssh_parse(const char *what, const struct buf *bytes, const struct buf *password,
+		  struct buf *public, bool *encrypted, struct pkey *key, struct err *err)
+{
+	struct envelope e;
+	struct sshwire salt;
+	struct sshpub info;
+	const char *reason;
+	uint32_t rounds;
+
+	if (read_envelope(what, bytes, &e, err) != 0)
+		return -1;
+	reason = sshpub_check(e.public.data, e.public.len, &info);
+	if (reason != NULL)
+		return err_set(err, ERR_INVALID, "%s: %s", what, reason);
+	*encrypted = !sshwire_is(&e.kdf, "none") || !sshwire_is(&e.cipher, "none");
+	if (!*encrypted && e.options.len != 0)
+		return damaged(what, "it has options of an encryption that it has not", err);
+	if (*encrypted && check_encryption(what, &e, &salt, &rounds, err) != 0)
+		return -1;
+	if ((!*encrypted || password != NULL) &&
+	    open_section(what, &e, *encrypted ? password : NULL, &info, key, err) != 0)
+		return -1;
+	buf_put(public, e.public.data, e.public.len);
+	return 0;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys made on the spot, in every format that a user may hand over.  Strings returned are the
+ * caller's (mem_free).  The formats are written by OpenSSL, and OpenSSH's by a writer of its own
+ * here, which can be told to get each value wrong.
+ */
+#ifndef BULLA_TESTS_UNIT_KINDS_KEYS_H
+#define BULLA_TESTS_UNIT_KINDS_KEYS_H
+
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "base/b64.h"
+#include "base/err.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "kinds/bcrypt.h"
+#include "kinds/sshpub.h"
+#include "kinds/sshwire.h"
+#include "tests/unit/test.h"
+
+/* One key of each algorithm a test asks for, made once a process: RSA takes a while. */
+static inline EVP_PKEY *test_key(const char *name)
+{
+	static struct {
+		const char *name, *algorithm, *group;
+		size_t bits;
+		EVP_PKEY *key;
+	} keys[] = {
+		{ "ed25519", "ED25519", NULL, 0, NULL },  { "p256", "EC", "P-256", 0, NULL },
+		{ "p384", "EC", "P-384", 0, NULL },	  { "p521", "EC", "P-521", 0, NULL },
+		{ "other-p256", "EC", "P-256", 0, NULL }, { "ca-p256", "EC", "P-256", 0, NULL },
+		{ "k1", "EC", "secp256k1", 0, NULL },	  { "p224", "EC", "P-224", 0, NULL },
+		{ "rsa1024", "RSA", NULL, 1024, NULL },	  { "rsa2048", "RSA", NULL, 2048, NULL },
+		{ "rsa3072", "RSA", NULL, 3072, NULL },	  { "rsa4096", "RSA", NULL, 4096, NULL },
+		{ "x25519", "X25519", NULL, 0, NULL },	  { "ed448", "ED448", NULL, 0, NULL },
+		{ "other-rsa2048", "RSA", NULL, 2048, NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		if (strcmp(keys[i].name, name) != 0)
+			continue;
+		if (keys[i].key == NULL && keys[i].bits != 0)
+			keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", keys[i].bits);
+		else if (keys[i].key == NULL && keys[i].group != NULL)
+			keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", keys[i].group);
+		else if (keys[i].key == NULL)
+			keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, keys[i].algorithm);
+		assert_non_null(keys[i].key);
+		return keys[i].key;
+	}
+	fail_msg("no test key %s", name);
+	return NULL;
+}
+
+static inline char *test_bio_text(BIO *bio)
+{
+	char *data = NULL;
+	long len = BIO_get_mem_data(bio, &data);
+	char *text = mem_strn(data, (size_t)len);
+
+	BIO_free(bio);
+	return text;
+}
+
+/* PKCS#8; cipher NULL: plain, else encrypted with the password "secret words". */
+static inline char *test_pkcs8(EVP_PKEY *key, const EVP_CIPHER *cipher)
+{
+	static char password[] = "secret words";
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, key, cipher,
+						       cipher == NULL ? NULL : password,
+						       cipher == NULL ? 0 : 12, NULL, NULL),
+			 1);
+	return test_bio_text(bio);
+}
+
+/* PKCS#1 or SEC1, as above. */
+static inline char *test_traditional(EVP_PKEY *key, const EVP_CIPHER *cipher)
+{
+	static unsigned char password[] = "secret words";
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	assert_int_equal(PEM_write_bio_PrivateKey_traditional(
+				 bio, key, cipher, cipher == NULL ? NULL : password,
+				 cipher == NULL ? 0 : 12, NULL, NULL),
+			 1);
+	return test_bio_text(bio);
+}
+
+static inline char *test_public_pem(EVP_PKEY *key)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	assert_int_equal(PEM_write_bio_PUBKEY(bio, key), 1);
+	return test_bio_text(bio);
+}
+
+/* A PEM block of any label around any bytes. */
+static inline char *test_block(const char *label, const void *data, size_t len)
+{
+	struct buf out = BUF_INIT, text = BUF_INIT;
+	char *s;
+
+	assert_int_equal(b64_encode(&text, data, len), 0);
+	buf_printf(&out, "-----BEGIN %s-----\n", label);
+	for (size_t i = 0; i < text.len; i += 64)
+		buf_printf(&out, "%.64s\n", buf_str(&text) + i);
+	buf_printf(&out, "-----END %s-----\n", label);
+	s = mem_strn(buf_str(&out), out.len);
+	buf_clear(&out);
+	buf_clear(&text);
+	return s;
+}
+
+/* --- openssh-key-v1 ------------------------------------------------------------------------------ */
+
+/* What to get wrong; all zero: nothing, unencrypted. */
+struct test_openssh {
+	const char *magic, *cipher, *kdf, *label, *inner_name;
+	const char *password; /* bcrypt, 16 rounds, aes256-ctr unless cipher says otherwise */
+	unsigned rounds, keys;
+	bool options_without_kdf, tail, bad_check, bad_padding, long_padding, cut;
+	bool no_salt, wrong_inner_public, wrong_private, short_private, other_public;
+};
+
+static inline void test_put_bn(struct buf *out, EVP_PKEY *key, const char *param)
+{
+	unsigned char bytes[1024];
+	BIGNUM *n = NULL;
+	int len;
+
+	assert_int_equal(EVP_PKEY_get_bn_param(key, param, &n), 1);
+	len = BN_bn2bin(n, bytes);
+	sshwire_put_mpint(out, bytes, (size_t)len);
+	BN_clear_free(n);
+}
+
+static inline void test_put_u32(struct buf *out, unsigned n)
+{
+	unsigned char b[4] = { (unsigned char)(n >> 24), (unsigned char)(n >> 16),
+			       (unsigned char)(n >> 8), (unsigned char)n };
+
+	buf_put(out, b, 4);
+}
+
+static inline void test_public_blob(EVP_PKEY *key, struct buf *blob)
+{
+	struct pkey k = { key, PKEY_ED25519, 0 };
+	struct err err;
+
+	assert_int_equal(pkey_classify("key", key, &k.type, &k.bits, &err), 0);
+	assert_int_equal(sshpub_of(&k, blob, &err), 0);
+}
+
+static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *blob,
+				    const struct test_openssh *o)
+{
+	static const char *const rsa[] = { OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E,
+					   OSSL_PKEY_PARAM_RSA_D,
+					   OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+					   OSSL_PKEY_PARAM_RSA_FACTOR1,
+					   OSSL_PKEY_PARAM_RSA_FACTOR2 };
+	unsigned char pair[64];
+	size_t n = 32;
+
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519) {
+		assert_int_equal(EVP_PKEY_get_raw_private_key(key, pair, &n), 1);
+		assert_int_equal(EVP_PKEY_get_raw_public_key(key, pair + 32, &n), 1);
+		if (o->wrong_inner_public)
+			pair[63] ^= 1;
+		sshwire_put_string(out, blob->data + blob->len - 32, 32);
+		if (o->wrong_private)
+			pair[0] ^= 1;
+		sshwire_put_string(out, pair, o->short_private ? 63 : 64);
+	} else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
+		for (size_t i = 0; i < COUNT(rsa); i++)
+			test_put_bn(out, key,
+				    o->wrong_private && i == 2 ? OSSL_PKEY_PARAM_RSA_EXPONENT1 :
+								 rsa[i]);
+	} else {
+		/* the curve and the point are the two last strings of the blob */
+		buf_put(out, blob->data + 4 + 19, blob->len - 4 - 19);
+		test_put_bn(out, o->wrong_private ? test_key("other-p256") : key,
+			    OSSL_PKEY_PARAM_PRIV_KEY);
+	}
+}
+
+static inline void test_encrypt(struct buf *section, const struct test_openssh *o,
+				const char *salt, unsigned rounds)
+{
+	struct buf password = BUF_INIT, key = BUF_INIT;
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n;
+
+	buf_puts(&password, o->password);
+	if (rounds > BCRYPT_ROUNDS_MAX || rounds == 0)
+		rounds = 1; /* never opened: only the number in the file matters */
+	assert_int_equal(bcrypt_pbkdf(&password, salt, 16, rounds, 48, &key), 0);
+	assert_int_equal(EVP_EncryptInit_ex(
+				 ctx,
+				 o->cipher != NULL && strcmp(o->cipher, "aes256-cbc") == 0 ?
+					 EVP_aes_256_cbc() :
+					 EVP_aes_256_ctr(),
+				 NULL, key.data, key.data + 32),
+			 1);
+	EVP_CIPHER_CTX_set_padding(ctx, 0);
+	assert_int_equal(EVP_EncryptUpdate(ctx, section->data, &n, section->data,
+					   (int)section->len),
+			 1);
+	assert_int_equal((size_t)n, section->len);
+	EVP_CIPHER_CTX_free(ctx);
+	buf_clear(&password);
+	buf_clear(&key);
+}
+
+static inline void test_openssh_section(EVP_PKEY *key, struct buf *blob,
+					const struct test_openssh *o, struct buf *out)
+{
+	size_t block = o->password != NULL ? 16 : 8;
+	uint32_t name = (uint32_t)blob->data[3];
+
+	test_put_u32(out, 0x01020304);
+	test_put_u32(out, o->bad_check ? 0x01020305 : 0x01020304);
+	if (o->inner_name != NULL)
+		sshwire_put_string(out, o->inner_name, strlen(o->inner_name));
+	else
+		sshwire_put_string(out, blob->data + 4, name);
+	test_put_private(out, key, blob, o);
+	sshwire_put_string(out, "a comment", 9);
+	for (unsigned char i = 1; out->len % block != 0; i++)
+		buf_putc(out, o->bad_padding ? 7 : i);
+	for (unsigned char i = 1; o->long_padding && i <= block; i++)
+		buf_putc(out, i);
+}
+
+static inline char *test_openssh(EVP_PKEY *key, const struct test_openssh *o)
+{
+	static const char salt[] = "0123456789abcdef";
+	struct buf out = BUF_INIT, blob = BUF_INIT, section = BUF_INIT, options = BUF_INIT;
+	const char *cipher = o->cipher, *kdf = o->kdf;
+	unsigned rounds = o->rounds != 0 ? o->rounds : 16;
+	char *text;
+
+	test_public_blob(key, &blob);
+	test_openssh_section(key, &blob, o, &section);
+	if (o->password != NULL || o->options_without_kdf) {
+		sshwire_put_string(&options, salt, o->no_salt ? 0 : 16);
+		test_put_u32(&options, rounds);
+	}
+	if (o->password != NULL)
+		test_encrypt(&section, o, salt, rounds);
+	if (cipher == NULL)
+		cipher = o->password != NULL ? "aes256-ctr" : "none";
+	if (kdf == NULL)
+		kdf = o->password != NULL ? "bcrypt" : "none";
+	buf_put(&out, o->magic != NULL ? o->magic : "openssh-key-v1", 15);
+	sshwire_put_string(&out, cipher, strlen(cipher));
+	sshwire_put_string(&out, kdf, strlen(kdf));
+	sshwire_put_string(&out, options.data, options.len);
+	test_put_u32(&out, o->keys != 0 ? o->keys : 1);
+	if (o->other_public) {
+		buf_reset(&blob);
+		test_public_blob(test_key("other-p256"), &blob);
+	}
+	sshwire_put_string(&out, blob.data, blob.len);
+	sshwire_put_string(&out, section.data, section.len);
+	if (o->tail)
+		buf_putc(&out, 0);
+	if (o->cut)
+		buf_truncate(&out, out.len - 5);
+	text = test_block(o->label != NULL ? o->label : "OPENSSH PRIVATE KEY", out.data, out.len);
+	buf_clear(&out);
+	buf_clear(&blob);
+	buf_clear(&section);
+	buf_clear(&options);
+	return text;
+}
+
+/* Two texts one after the other; both are freed. */
+static inline char *test_join(char *a, char *b)
+{
+	char *both = mem_printf("%s%s", a, b);
+
+	mem_free(a);
+	mem_free(b);
+	return both;
+}
+
+#endif
