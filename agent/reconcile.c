@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/reconcile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define RETRY_FIRST_MS 1000
+#define RETRY_CAP_MS 60000
+#define REPAIR_FREE 3	    /* repairs at once, before someone counts as contesting */
+#define REPAIR_QUIET_MS 60000 /* so long without one, and the count starts anew */
+
+/* One decision; what it needs to look at and what it may set. */
+struct pass {
+	const struct reconcile_env *env;
+	struct reconcile_result *out;
+};
+
+static int64_t backoff_ms(unsigned tries)
+{
+	int64_t ms = RETRY_FIRST_MS;
+
+	while (tries-- > 1 && ms < RETRY_CAP_MS)
+		ms *= 2;
+	return ms < RETRY_CAP_MS ? ms : RETRY_CAP_MS;
+}
+
+static bool same(const unsigned char *a, const unsigned char *b)
+{
+	return memcmp(a, b, SUBJECT_DIGEST) == 0;
+}
+
+/* Ends a try for good, until the document or the keys change. */
+static bool final(enum reason r)
+{
+	return r == REASON_INVALID || r == REASON_REFUSED || r == REASON_NO_KEY ||
+	       r == REASON_QUARANTINED;
+}
+
+void subject_failed(struct subject *s, enum reason reason, int64_t now_ms)
+{
+	struct attempt *a = &s->attempt;
+
+	if (!same(a->digest, s->digest) || a->reason == REASON_PENDING)
+		a->tries = 0;
+	memcpy(a->digest, s->digest, SUBJECT_DIGEST);
+	a->reason = reason;
+	a->tries++;
+	a->not_before = now_ms + backoff_ms(a->tries);
+}
+
+void subject_applied(struct subject *s, bool repair, int64_t now_ms)
+{
+	s->attempt = (struct attempt){ 0 };
+	if (!repair)
+		return;
+	if (s->repaired == 0 || now_ms - s->repaired > REPAIR_QUIET_MS)
+		s->repairs = 0;
+	s->repairs++;
+	s->repaired = now_ms;
+}
+
+void subject_unblock(struct subject *s)
+{
+	if (s->attempt.reason != REASON_QUARANTINED)
+		s->attempt = (struct attempt){ 0 };
+}
+
+static void decide(struct subject *s, enum reason reason, enum action action)
+{
+	s->reason = reason;
+	s->action = action;
+}
+
+static void wake_at(struct pass *p, int64_t ms)
+{
+	if (ms < p->out->wake_ms)
+		p->out->wake_ms = ms;
+}
+
+/* Someone undoes what we do: hold back longer each time, never give up. */
+static int64_t repair_not_before(const struct subject *s)
+{
+	return s->repairs < REPAIR_FREE ? 0 :
+					  s->repaired + backoff_ms(s->repairs - REPAIR_FREE + 1);
+}
+
+/* The document is good and for us, and the Secret is not what it says. */
+static void decide_apply(struct pass *p, struct subject *s)
+{
+	const struct attempt *a = &s->attempt;
+	bool repair = s->recorded && same(s->digest, s->made);
+
+	if (a->reason != REASON_PENDING && same(a->digest, s->digest)) {
+		if (final(a->reason)) {
+			decide(s, a->reason, ACTION_NONE);
+			return;
+		}
+		if (p->env->now_ms < a->not_before) {
+			decide(s, a->reason, ACTION_NONE);
+			wake_at(p, a->not_before);
+			return;
+		}
+	}
+	if (repair && s->target == TARGET_CHANGED && p->env->now_ms < repair_not_before(s)) {
+		decide(s, REASON_CONTESTED, ACTION_NONE);
+		wake_at(p, repair_not_before(s));
+		return;
+	}
+	/* the reason of the last try stands until this one is over */
+	decide(s, a->reason, ACTION_APPLY);
+}
+
+static void decide_present(struct pass *p, struct subject *s)
+{
+	s->gone_since = 0;
+	if (s->documents > 1) {
+		decide(s, REASON_DUPLICATE, ACTION_NONE);
+	} else if (s->invalid) {
+		decide(s, REASON_INVALID, ACTION_NONE);
+	} else if (p->env->keys == 0 || s->cover == COVER_SOME) {
+		decide(s, REASON_NO_KEY, ACTION_NONE);
+	} else if (s->cover == COVER_NONE) {
+		decide(s, s->recorded && !s->retained ? REASON_NO_KEY : REASON_NOT_FOR_US,
+		       ACTION_NONE);
+	} else if (s->target == TARGET_FOREIGN) {
+		decide(s, REASON_FOREIGN, ACTION_NONE);
+	} else if (s->recorded && same(s->digest, s->made) && s->target == TARGET_INTACT) {
+		bool news = s->retained || s->moved || s->retain != s->made_retain;
+
+		decide(s, REASON_APPLIED, news ? ACTION_RECORD : ACTION_NONE);
+	} else {
+		decide_apply(p, s);
+	}
+}
+
+static void decide_gone(struct pass *p, struct subject *s)
+{
+	const struct reconcile_env *env = p->env;
+
+	if (s->retained) {
+		decide(s, REASON_RETAINED, ACTION_NONE);
+		return;
+	}
+	if (!s->recorded) {
+		decide(s, REASON_REMOVED, ACTION_NONE);
+		return;
+	}
+	if (s->unknown || env->blind != NULL) {
+		s->gone_since = 0; /* only what is seen to be gone all the time is gone */
+		decide(s, REASON_UNKNOWN, ACTION_NONE);
+		return;
+	}
+	if (s->gone_since == 0)
+		s->gone_since = env->now_ms;
+	if (env->now_ms - s->gone_since < env->settle_ms) {
+		decide(s, REASON_PENDING_REMOVAL, ACTION_NONE);
+		wake_at(p, s->gone_since + env->settle_ms);
+	} else if (s->made_retain) {
+		decide(s, REASON_RETAINED, ACTION_RETAIN);
+	} else if (s->target == TARGET_FOREIGN || s->target == TARGET_ADOPT) {
+		decide(s, REASON_REMOVED, ACTION_FORGET);
+	} else if (s->target == TARGET_ERROR || s->attempt.reason == REASON_WRITE_FAILED) {
+		decide(s, REASON_WRITE_FAILED,
+		       env->now_ms < s->attempt.not_before ? ACTION_NONE : ACTION_REMOVE);
+		if (s->action == ACTION_NONE)
+			wake_at(p, s->attempt.not_before);
+	} else {
+		decide(s, REASON_PENDING_REMOVAL, ACTION_REMOVE);
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct guard_wanted *x = a;
+	const struct guard_wanted *y = b;
+	int order = strcmp(x->namespace, y->namespace);
+
+	return order != 0 ? order : strcmp(x->name, y->name);
+}
+
+static int by_namespace(const void *a, const void *b)
+{
+	const struct guard_present *x = a;
+	const struct guard_present *y = b;
+
+	return strcmp(x->namespace, y->namespace);
+}
+
+static size_t wanted_of(struct subject *const *subjects, size_t n, struct guard_wanted *out)
+{
+	size_t i;
+	size_t k = 0;
+
+	for (i = 0; i < n; i++)
+		if (subjects[i]->action == ACTION_REMOVE)
+			out[k++] = (struct guard_wanted){ subjects[i]->namespace, subjects[i]->name,
+							  subjects[i]->incarnation };
+	qsort(out, k, sizeof(*out), by_name);
+	return k;
+}
+
+/* Documents of each namespace, sorted. */
+static size_t present_of(struct subject *const *subjects, size_t n, struct guard_present *out)
+{
+	size_t i;
+	size_t k = 0;
+	size_t kept = 0;
+
+	for (i = 0; i < n; i++)
+		if (subjects[i]->documents != 0)
+			out[k++] = (struct guard_present){ subjects[i]->namespace, 1 };
+	qsort(out, k, sizeof(*out), by_namespace);
+	for (i = 0; i < k; i++) {
+		if (kept != 0 && strcmp(out[kept - 1].namespace, out[i].namespace) == 0)
+			out[kept - 1].n++;
+		else
+			out[kept++] = out[i];
+	}
+	return kept;
+}
+
+static void hold_removals(struct pass *p, struct subject *const *subjects, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (subjects[i]->action != ACTION_REMOVE)
+			continue;
+		decide(subjects[i], REASON_GUARDED, ACTION_NONE);
+		p->out->guarded++;
+	}
+}
+
+static void guard_removals(struct pass *p, struct subject *const *subjects, size_t n)
+{
+	const struct reconcile_env *env = p->env;
+	struct guard_wanted *wanted = mem_array(n, sizeof(*wanted));
+	struct guard_present *present = mem_array(n, sizeof(*present));
+	struct guard_input in = { .wanted = wanted,
+				  .done = env->done,
+				  .n_done = env->n_done,
+				  .present = present,
+				  .now = env->now };
+
+	in.n_wanted = wanted_of(subjects, n, wanted);
+	in.n_present = present_of(subjects, n, present);
+	if (!guard_allows(&in)) {
+		guard_token(wanted, in.n_wanted, p->out->token);
+		if (env->release != NULL && strcmp(env->release, p->out->token) == 0) {
+			p->out->released = true;
+			p->out->token[0] = '\0';
+		} else {
+			hold_removals(p, subjects, n);
+			/* what was removed lately stops counting some time */
+			wake_at(p, env->now_ms + 1000 * (GUARD_WINDOW / 10));
+		}
+	}
+	mem_free(wanted);
+	mem_free(present);
+}
+
+void reconcile(struct subject *const *subjects, size_t n, const struct reconcile_env *env,
+	       struct reconcile_result *out)
+{
+	struct pass p = { .env = env, .out = out };
+	bool removals = false;
+	size_t i;
+
+	*out = (struct reconcile_result){ .wake_ms = INT64_MAX };
+	for (i = 0; i < n; i++) {
+		if (subjects[i]->documents != 0)
+			decide_present(&p, subjects[i]);
+		else
+			decide_gone(&p, subjects[i]);
+		removals = removals || subjects[i]->action == ACTION_REMOVE;
+	}
+	if (removals)
+		guard_removals(&p, subjects, n);
+	for (i = 0; i < n; i++) {
+		out->counts[subjects[i]->reason]++;
+		out->actions += subjects[i]->action != ACTION_NONE;
+	}
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+struct walk {
+	size_t max;
+	walk_visit *visit;
+	void *ctx;
+	unsigned depth;
+};
+
+struct names {
+	char **items;
+	size_t n, cap;
+};
+
+static bool is_yaml(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void names_read(struct names *names, DIR *dir)
+{
+	const struct dirent *e;
+
+	while ((e = readdir(dir)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		if (names->n == names->cap) {
+			names->cap = names->cap == 0 ? 64 : names->cap * 2;
+			names->items = mem_grow(names->items, names->cap, sizeof(*names->items));
+		}
+		names->items[names->n++] = mem_str(e->d_name);
+	}
+	qsort(names->items, names->n, sizeof(*names->items), by_name);
+}
+
+static void names_clear(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		mem_free(names->items[i]);
+	mem_free(names->items);
+}
+
+static int tell(struct walk *w, const char *path, const struct err *why)
+{
+	struct buf none = BUF_INIT;
+
+	return w->visit(w->ctx, path, &none, why);
+}
+
+static int visit_file(struct walk *w, int dirfd, const char *name, const char *path)
+{
+	struct buf text = BUF_INIT;
+	struct err why = ERR_INIT;
+	int r;
+
+	if (file_read_beneath(dirfd, name, w->max, &text, NULL, &why) < 0)
+		r = tell(w, path, &why);
+	else
+		r = w->visit(w->ctx, path, &text, NULL);
+	buf_clear(&text);
+	return r;
+}
+
+static int visit_folder(struct walk *w, int fd, const char *path);
+
+static int visit_entry(struct walk *w, int dirfd, const char *name, const char *path)
+{
+	struct err why = ERR_INIT;
+	struct stat st;
+	int fd;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0; /* gone meanwhile */
+	if (!S_ISDIR(st.st_mode))
+		return S_ISREG(st.st_mode) && is_yaml(name) ? visit_file(w, dirfd, name, path) : 0;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		err_sys(&why, "cannot open the folder");
+		return tell(w, path, &why);
+	}
+	return visit_folder(w, fd, path);
+}
+
+/* Takes fd over. */
+static int visit_folder(struct walk *w, int fd, const char *path)
+{
+	struct names names = { NULL, 0, 0 };
+	struct err why = ERR_INIT;
+	DIR *dir = fdopendir(fd);
+	int r = 0;
+
+	if (dir == NULL) {
+		err_sys(&why, "cannot read the folder");
+		close(fd);
+		return tell(w, path, &why);
+	}
+	if (w->depth == WALK_DEPTH) {
+		err_set(&why, ERR_INVALID, "more than %d folders deep", WALK_DEPTH);
+		closedir(dir);
+		return tell(w, path, &why);
+	}
+	w->depth++;
+	names_read(&names, dir);
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		bool here = strcmp(path, ".") == 0;
+		char *below = mem_printf("%s%s%s", here ? "" : path,
+					 here || path[strlen(path) - 1] == '/' ? "" : "/",
+					 names.items[i]);
+
+		r = visit_entry(w, dirfd(dir), names.items[i], below);
+		mem_free(below);
+	}
+	w->depth--;
+	names_clear(&names);
+	closedir(dir);
+	return r;
+}
+
+int walk_yaml(const char *root, size_t max, walk_visit *visit, void *ctx, struct err *err)
+{
+	struct walk w = { .max = max, .visit = visit, .ctx = ctx };
+	struct buf text = BUF_INIT;
+	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd >= 0)
+		return visit_folder(&w, fd, root);
+	if (errno != ENOTDIR)
+		return err_sys(err, "%s: cannot open", root);
+	if (file_read(root, max, 0, &text, NULL, err) < 0)
+		return -1;
+	r = visit(ctx, root, &text, NULL);
+	buf_clear(&text);
+	return r;
+}
