@@ -10,6 +10,7 @@
 #include "document/document.h"
 #include "document/quote.h"
 #include "keys/age.h"
+#include "kinds/facts.h"
 
 /* A field's path, outermost first. */
 #define FIELD(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -233,6 +234,8 @@ static int check_fact(const struct document *d, const char *part, const struct k
 	if (item->len > KIND_FACT_MAX)
 		return refuse(err, field, "has %zu bytes, more than %d; seal again", item->len,
 			      KIND_FACT_MAX);
+	if (item->len == 0)
+		return refuse(err, field, "is empty; seal again");
 	if (value(item) == NULL || !name_is_fact(value(item)))
 		return refuse(err, field, "is not printable ASCII; seal again");
 	if ((strcmp(item->name, "sealed-at") == 0 || strcmp(item->name, "not-after") == 0) &&
@@ -244,12 +247,16 @@ static int check_fact(const struct document *d, const char *part, const struct k
 
 static int check_facts(const struct document *d, const struct document_part *part, struct err *err)
 {
+	struct err why = ERR_INIT;
+
 	for (size_t i = 0; i < part->facts.n; i++)
 		if (check_fact(d, part->name, &part->facts.items[i], err) != 0)
 			return -1;
 	if (!kv_has(&part->facts, "sealed-at"))
 		return refuse(err, FIELD("spec.parts", part->name, "facts", "sealed-at"),
 			      "is missing; seal again");
+	if (facts_check(&part->facts, &why) != 0) /* lists and aliases */
+		return refuse(err, FIELD("spec.parts", part->name, "facts"), "%s", why.text);
 	return 0;
 }
 

@@ -24,12 +24,12 @@ struct reader {
 
 typedef int read_fn(struct reader *r, const struct yaml_node *node);
 
-/* A field of a map.  read NULL: never allowed, and why says so. */
+/* A field of a map. */
 struct field {
 	const char *name;
-	read_fn *read;
+	read_fn *read; /* NULL: never allowed */
 	bool required;
-	const char *why;
+	const char *why; /* it is not allowed; or what to do when it is required and missing */
 };
 
 static const char copied[] = "is set by an API server: the document was copied from a cluster; "
@@ -37,6 +37,8 @@ static const char copied[] = "is set by an API server: the document was copied f
 static const char unsealed[] =
     "is where an unsealed Secret has its values: they do not belong into "
     "a sealed document; remove it and use \"bulla seal\"";
+
+static const char again[] = "seal again";
 
 static int __attribute__((format(printf, 3, 4)))
 refuse(const struct reader *r, const struct yaml_node *at, const char *fmt, ...)
@@ -59,7 +61,7 @@ static const char *string(const struct reader *r, const struct yaml_node *node)
 	if (text != NULL)
 		return text;
 	if (node->type != YAML_SCALAR)
-		refuse(r, node, "must be a string, not a %s",
+		refuse(r, node, "must be a string, not a %s; correct it",
 		       node->type == YAML_MAP ? "map" : "list");
 	else if (node->len == 0)
 		refuse(r, node, "has no value; write one or remove the field");
@@ -86,7 +88,7 @@ static int need(const struct reader *r, const struct yaml_node *node, enum yaml_
 {
 	if (node->type == type)
 		return 0;
-	return refuse(r, node, "must be a %s", type == YAML_MAP ? "map" : "list");
+	return refuse(r, node, "must be a %s; correct it", type == YAML_MAP ? "map" : "list");
 }
 
 /* An unknown field's name is shown only when it looks like one: a value may stand in its place. */
@@ -130,7 +132,8 @@ static int read_fields(struct reader *r, const struct yaml_node *map, const stru
 	for (; fields->name != NULL; fields++)
 		if (fields->required && yaml_get(map, fields->name) == NULL) {
 			quote_path(&r->path, fields->name);
-			return refuse(r, map, "is missing");
+			return refuse(r, map, "is missing; %s",
+				      fields->why == NULL ? "add it" : fields->why);
 		}
 	return 0;
 }
@@ -178,7 +181,7 @@ static int read_object_kind(struct reader *r, const struct yaml_node *node)
 	if (text == NULL)
 		return -1;
 	if (strcmp(text, DOCUMENT_KIND) != 0)
-		return refuse(r, node, "must be %s", DOCUMENT_KIND);
+		return refuse(r, node, "must be %s; correct it", DOCUMENT_KIND);
 	return 0;
 }
 
@@ -345,9 +348,9 @@ static int read_sealed(struct reader *r, const struct yaml_node *node)
 }
 
 static const struct field part_fields[] = {
-	{ .name = "recipients", .read = read_recipients, .required = true },
-	{ .name = "facts", .read = read_facts, .required = true },
-	{ .name = "sealed", .read = read_sealed, .required = true },
+	{ .name = "recipients", .read = read_recipients, .required = true, .why = again },
+	{ .name = "facts", .read = read_facts, .required = true, .why = again },
+	{ .name = "sealed", .read = read_sealed, .required = true, .why = again },
 	{ .name = NULL },
 };
 

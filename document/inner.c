@@ -403,13 +403,19 @@ static int read_bound(const json_t *v, const struct document *d, const struct do
 /* One JSON object that begins at once, and then nothing but spaces. */
 static json_t *read_json(const char *text, size_t len, struct err *err)
 {
+	struct err why = ERR_INIT;
+	json_t *v;
+
 	while (len != 0 && text[len - 1] == ' ')
 		len--;
 	if (len == 0 || text[0] != '{' || text[len - 1] != '}') {
 		malformed(err, "it is not one JSON object followed by spaces");
 		return NULL;
 	}
-	return json_parse(text, len, "the plaintext", err);
+	v = json_parse(text, len, "the plaintext", &why);
+	if (v == NULL)
+		err_set(err, why.class, "%s; seal again", why.text);
+	return v;
 }
 
 int inner_parse(const struct document *d, const struct document_part *part, const void *text,
