@@ -167,6 +167,32 @@ static void test_base64(void **state)
 	buf_clear(&out);
 }
 
+/* At each place of a group, exactly the 64 characters of the alphabet. */
+static void test_base64_alphabet(void **state)
+{
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		bool known = c != 0 && strchr(alphabet, c) != NULL;
+
+		for (size_t at = 0; at < 4; at++) {
+			char text[4] = { 'A', 'A', 'A', 'A' };
+
+			text[at] = (char)c;
+			assert_int_equal(b64_decode_raw(&out, text, 4) == 0, known);
+			assert_int_equal(out.len, known ? 3 : 0);
+			buf_reset(&out);
+			if (c != '=')
+				assert_int_equal(b64_decode(&out, text, 4) == 0, known);
+			buf_reset(&out);
+		}
+	}
+	buf_clear(&out);
+}
+
 static void test_time(void **state)
 {
 	(void)state;
@@ -308,6 +334,7 @@ static void test_json(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_base64_alphabet),
 		cmocka_unit_test(test_names),  cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_globs),  cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_time),   cmocka_unit_test(test_escape),
