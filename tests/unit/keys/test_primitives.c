@@ -20,7 +20,8 @@ static void unhex(const char *hex, unsigned char *out, size_t len)
 	assert_int_equal(n, len);
 }
 
-/* --- bech32 -------------------------------------------------------------------------------------- */
+/* --- bech32 --------------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *prefix, *text, *hex;
@@ -51,9 +52,9 @@ static void test_bech32_published(void **state)
 		char text[128];
 
 		unhex(published[i].hex, want, size);
-		assert_int_equal(bech32_decode(published[i].text, len, published[i].prefix, data,
-					       size),
-				 BECH32_OK);
+		assert_int_equal(
+		    bech32_decode(published[i].text, len, published[i].prefix, data, size),
+		    BECH32_OK);
 		assert_memory_equal(data, want, size);
 		bech32_encode(published[i].prefix, want, size, text);
 		assert_string_equal(text, published[i].text);
@@ -179,7 +180,8 @@ static void test_bech32_refused(void **state)
 		{ "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwb", BECH32_CHAR },
 		{ "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujw1", BECH32_CHAR },
 		{ "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujw\n", BECH32_CHAR },
-		{ "age1vzkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", BECH32_CHECKSUM },
+		{ "age1vzkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj",
+		  BECH32_CHECKSUM },
 		/* the checksum counts the prefix */
 		{ "age2zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", BECH32_PREFIX },
 	};
@@ -187,14 +189,15 @@ static void test_bech32_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(bech32_decode(cases[i].text, strlen(cases[i].text), "age", data,
-					       sizeof(data)),
-				 cases[i].verdict);
+		assert_int_equal(
+		    bech32_decode(cases[i].text, strlen(cases[i].text), "age", data, sizeof(data)),
+		    cases[i].verdict);
 		assert_true(strlen(bech32_reason(cases[i].verdict)) > 5);
 	}
 }
 
-/* --- HKDF ---------------------------------------------------------------------------------------- */
+/* --- HKDF ----------------------------------------------------------------------------------------
+ */
 
 static void test_hkdf_rfc5869(void **state)
 {
@@ -203,11 +206,17 @@ static void test_hkdf_rfc5869(void **state)
 		int info[2];
 		const char *okm; /* its first 32 bytes */
 	} cases[] = {
-		{ { 0x0b, 22 }, { 0x00, 13 }, { 0xf0, 10 },
+		{ { 0x0b, 22 },
+		  { 0x00, 13 },
+		  { 0xf0, 10 },
 		  "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf" },
-		{ { 0x00, 80 }, { 0x60, 80 }, { 0xb0, 80 },
+		{ { 0x00, 80 },
+		  { 0x60, 80 },
+		  { 0xb0, 80 },
 		  "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c" },
-		{ { 0x0b, 22 }, { 0, 0 }, { 0, 0 },
+		{ { 0x0b, 22 },
+		  { 0, 0 },
+		  { 0, 0 },
 		  "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d" },
 	};
 
@@ -217,7 +226,8 @@ static void test_hkdf_rfc5869(void **state)
 		char info[81] = "";
 
 		for (int j = 0; j < 80; j++) {
-			ikm[j] = (unsigned char)(cases[i].ikm[0] + (cases[i].ikm[0] == 0x0b ? 0 : j));
+			ikm[j] =
+			    (unsigned char)(cases[i].ikm[0] + (cases[i].ikm[0] == 0x0b ? 0 : j));
 			salt[j] = (unsigned char)(cases[i].salt[0] + j);
 			info[j] = (char)(cases[i].info[0] + j);
 		}
@@ -257,13 +267,15 @@ static void test_hkdf_against_openssl(void **state)
 	for (size_t n = 1; n <= sizeof(ikm); n += 7) {
 		randombytes_buf(ikm, n);
 		randombytes_buf(salt, n);
-		hkdf_sha256(ours, (struct hkdf_bytes){ ikm, n }, (struct hkdf_bytes){ salt, n }, info);
+		hkdf_sha256(ours, (struct hkdf_bytes){ ikm, n }, (struct hkdf_bytes){ salt, n },
+			    info);
 		openssl_hkdf(theirs, ikm, n, salt, n, info);
 		assert_memory_equal(ours, theirs, sizeof(ours));
 	}
 }
 
-/* --- points -------------------------------------------------------------------------------------- */
+/* --- points --------------------------------------------------------------------------------------
+ */
 
 /* The points that take every scalar to zero: libsodium says so by failing. */
 static const char *const low[] = {

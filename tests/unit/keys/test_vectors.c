@@ -130,8 +130,8 @@ static void load(struct vector *v)
 	}
 	line++;
 	if (v->compressed)
-		inflate_all((unsigned char *)line, v->text.len - (size_t)(line - (char *)v->text.data),
-			    &v->file);
+		inflate_all((unsigned char *)line,
+			    v->text.len - (size_t)(line - (char *)v->text.data), &v->file);
 	else
 		buf_put(&v->file, line, v->text.len - (size_t)(line - (char *)v->text.data));
 }
