@@ -386,7 +386,7 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (keyring_add_file(&keyring, argv[i], NULL, NULL, &err) != 0) {
 			fprintf(stderr, "document_tool: %s\n", err.text);
-			return err.class;
+			return (int)err.class;
 		}
 	while ((len = getline(&line, &cap, stdin)) > 0)
 		answer_line(line, (size_t)len);
