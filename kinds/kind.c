@@ -14,6 +14,7 @@ static_assert(KIND_FACT_MAX == FACTS_MAX, "one limit of a fact");
 
 /* The order is that of help, and in which kind_detect asks them. */
 const struct kind *const kind_table[] = {
+	&kind_registry,
 	&kind_opaque,
 	NULL,
 };

@@ -37,8 +37,9 @@ enum kind_field_flags {
 	FIELD_REQUIRED = 4, /* refused when absent */
 	FIELD_MAIN = 8,	    /* what `set FILE` replaces; at most one a kind */
 	FIELD_PROMPT = 16,  /* asked for at a terminal when absent */
-	FIELD_TWICE = 64,   /* a person makes it up: asked for twice at a terminal */
 	FIELD_KEEP = 32,    /* bytes kept as they are; else one trailing newline of a file goes */
+	FIELD_TWICE = 64,   /* a person makes it up: asked for twice at a terminal */
+	FIELD_ALONE = 128,  /* stands for the others: once it is given, nothing is asked for */
 };
 
 /* An input of a kind.  The sealer makes its options, help and completion from this table. */

@@ -12,7 +12,8 @@
 
 #define NOW 1795420800 /* 2026-11-23T08:00:00Z */
 
-/* --- a kind: word (public), secret, file kept as it is; derives "user" from the word -------------- */
+/* --- a kind: word (public), secret, file kept as it is; derives "user" from the word
+ * -------------- */
 
 static int probe_build(const struct kind_input *in, struct kind_secret *out, struct notes *notes,
 		       struct err *err)
@@ -69,20 +70,20 @@ static const struct kind probe = {
 	.summary = "a kind for this test",
 	.types = (const char *const[]){ TYPE_BASIC, TYPE_OPAQUE, NULL },
 	.fields =
-		(const struct kind_field[]){
-			{ "word", "word", "WORD", "", FIELD_REQUIRED, "user" },
-			{ "url", "url", "URL", "", 0, "url" },
-			{ "secret", "secret-file", "FILE|-", "", FIELD_SECRET | FIELD_MAIN, NULL },
-			{ "file", "file", "FILE", "", FIELD_FILE | FIELD_KEEP, NULL },
-			{ NULL, NULL, NULL, NULL, 0, NULL },
-		},
+	    (const struct kind_field[]){
+		{ "word", "word", "WORD", "", FIELD_REQUIRED, "user" },
+		{ "url", "url", "URL", "", 0, "url" },
+		{ "secret", "secret-file", "FILE|-", "", FIELD_SECRET | FIELD_MAIN, NULL },
+		{ "file", "file", "FILE", "", FIELD_FILE | FIELD_KEEP, NULL },
+		{ NULL, NULL, NULL, NULL, 0, NULL },
+	    },
 	.keys =
-		(const struct kind_key[]){
-			{ "word", true },
-			{ "secret", false },
-			{ "file", false },
-			{ NULL, false },
-		},
+	    (const struct kind_key[]){
+		{ "word", true },
+		{ "secret", false },
+		{ "file", false },
+		{ NULL, false },
+	    },
 	.facts = (const char *const[]){ "user", "url", "ca", NULL },
 	.build = probe_build,
 	.check = probe_check,
@@ -90,7 +91,8 @@ static const struct kind probe = {
 	.adopt = probe_adopt,
 };
 
-/* An input from "field=value" words; "alias:NEW=KEY" and "extra:FACT=VALUE" go where they belong. */
+/* An input from "field=value" words; "alias:NEW=KEY" and "extra:FACT=VALUE" go where they belong.
+ */
 static void fill(struct kind_input *in, const char *const *words)
 {
 	memset(in, 0, sizeof(*in));
@@ -145,7 +147,10 @@ static void test_build(void **state)
 		  TYPE_BASIC,
 		  "word=w",
 		  "namespaces=a,team-*,web service-accounts=b.c,d user=w" },
-		{ { "word=ending" }, TYPE_BASIC, "word=ending", "not-after=2027-01-01T00:00:00Z user=ending" },
+		{ { "word=ending" },
+		  TYPE_BASIC,
+		  "word=ending",
+		  "not-after=2027-01-01T00:00:00Z user=ending" },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -203,7 +208,8 @@ static void test_build_refused(void **state)
 		{ { "word=w" },
 		  TYPE_TLS,
 		  0,
-		  "probe: type kubernetes.io/tls: not one that this kind makes (kubernetes.io/basic-auth or Opaque)" },
+		  "probe: type kubernetes.io/tls: not one that this kind makes "
+		  "(kubernetes.io/basic-auth or Opaque)" },
 		{ { "word=w" }, NULL, NOW, "probe: expires: that time is past" },
 		{ { "word=ending" },
 		  NULL,
@@ -214,14 +220,26 @@ static void test_build_refused(void **state)
 		  0,
 		  "probe: fact user: holds a character that is not printable ASCII" },
 		{ { "word=w", "alias:a=b" }, NULL, 0, "probe: alias a: this Secret has no key b" },
-		{ { "word=w", "alias:a=secret" }, NULL, 0, "probe: alias a: this Secret has no key secret" },
+		{ { "word=w", "alias:a=secret" },
+		  NULL,
+		  0,
+		  "probe: alias a: this Secret has no key secret" },
 		{ { "word=w", "alias:secret=word" },
 		  NULL,
 		  0,
 		  "probe: alias secret: is itself a key of this kind" },
-		{ { "word=w", "alias:a=word", "alias:b=a" }, NULL, 0, "probe: alias b: this Secret has no key a" },
-		{ { "word=w", "alias:a/b=word" }, NULL, 0, "probe: alias 1: not a name that a Secret takes" },
-		{ { "word=w", "extra:user=x" }, NULL, 0, "probe: user: not a fact that can be given" },
+		{ { "word=w", "alias:a=word", "alias:b=a" },
+		  NULL,
+		  0,
+		  "probe: alias b: this Secret has no key a" },
+		{ { "word=w", "alias:a/b=word" },
+		  NULL,
+		  0,
+		  "probe: alias 1: not a name that a Secret takes" },
+		{ { "word=w", "extra:user=x" },
+		  NULL,
+		  0,
+		  "probe: user: not a fact that can be given" },
 		{ { "word=w", "extra:namespaces=a,,b" },
 		  NULL,
 		  0,
@@ -238,7 +256,10 @@ static void test_build_refused(void **state)
 		  NULL,
 		  0,
 		  "probe: namespaces: entry 1 is not a namespace or a pattern of namespaces" },
-		{ { "word=w", "extra:namespaces=b,a,b" }, NULL, 0, "probe: namespaces: \"b\" stands twice" },
+		{ { "word=w", "extra:namespaces=b,a,b" },
+		  NULL,
+		  0,
+		  "probe: namespaces: \"b\" stands twice" },
 		{ { "word=w", "extra:service-accounts=a*" },
 		  NULL,
 		  0,
@@ -279,13 +300,15 @@ static void test_build_sizes(void **state)
 
 	kv_set_str(&in.aliases, "a", "word");
 	assert_int_equal(kind_build(&probe, &in, &s, NULL, &err), -1);
-	snprintf(text, sizeof(text), "probe: data: %d bytes in all, and one Secret may hold %d here",
-		 KIND_DATA_MAX + 1, KIND_DATA_MAX);
+	snprintf(text, sizeof(text),
+		 "probe: data: %d bytes in all, and one Secret may hold %d here", KIND_DATA_MAX + 1,
+		 KIND_DATA_MAX);
 	assert_string_equal(err.text, text);
 
 	kv_set(&in.fields, "file", big, KIND_DATA_MAX);
 	assert_int_equal(kind_build(&probe, &in, &s, NULL, &err), -1);
-	snprintf(text, sizeof(text), "probe: input: %d bytes in all, and one Secret may hold %d here",
+	snprintf(text, sizeof(text),
+		 "probe: input: %d bytes in all, and one Secret may hold %d here",
 		 KIND_DATA_MAX + 1, KIND_DATA_MAX);
 	assert_string_equal(err.text, text);
 	kind_input_clear(&in);
@@ -339,7 +362,11 @@ static void test_verify_refused(void **state)
 		  NULL,
 		  ERR_INVALID,
 		  "fact project: not one of this kind" },
-		{ { "word=w", "fact:user=w", "fact:url=" }, NULL, NULL, ERR_INVALID, "fact url: is empty" },
+		{ { "word=w", "fact:user=w", "fact:url=" },
+		  NULL,
+		  NULL,
+		  ERR_INVALID,
+		  "fact url: is empty" },
 		{ { "word=w", "fact:user=w", "fact:url=\x1b[m" },
 		  NULL,
 		  NULL,
@@ -365,7 +392,11 @@ static void test_verify_refused(void **state)
 		  NULL,
 		  ERR_REFUSED,
 		  "fact not-after: the data says something else" },
-		{ { "fact:user=w" }, NULL, NULL, ERR_INVALID, "data: empty; there is nothing to seal" },
+		{ { "fact:user=w" },
+		  NULL,
+		  NULL,
+		  ERR_INVALID,
+		  "data: empty; there is nothing to seal" },
 		{ { "secret=s" }, NULL, NULL, ERR_INVALID, "data key word: missing" },
 		{ { "word=w", "fact:user=w", "more=x" },
 		  NULL,
@@ -376,7 +407,8 @@ static void test_verify_refused(void **state)
 		  NULL,
 		  NULL,
 		  ERR_INVALID,
-		  "data key 1: not a name that a Secret takes: letters, digits, \"-\", \"_\" and \".\", at most 253, not beginning with \"..\"" },
+		  "data key 1: not a name that a Secret takes: letters, digits, \"-\", \"_\" and "
+		  "\".\", at most 253, not beginning with \"..\"" },
 		{ { "word=w", "fact:user=w", "more=x", "fact:aliases=more=word" },
 		  NULL,
 		  NULL,
@@ -426,7 +458,8 @@ static void test_verify_refused(void **state)
 		  NULL,
 		  TYPE_DOCKER,
 		  ERR_INVALID,
-		  "type kubernetes.io/dockerconfigjson: not one that this kind makes (kubernetes.io/basic-auth or Opaque)" },
+		  "type kubernetes.io/dockerconfigjson: not one that this kind makes "
+		  "(kubernetes.io/basic-auth or Opaque)" },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -535,14 +568,10 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_build),
-		cmocka_unit_test(test_build_type_and_expiry),
-		cmocka_unit_test(test_build_refused),
-		cmocka_unit_test(test_build_sizes),
-		cmocka_unit_test(test_verify_refused),
-		cmocka_unit_test(test_verify_time),
-		cmocka_unit_test(test_restore),
-		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_build),	       cmocka_unit_test(test_build_type_and_expiry),
+		cmocka_unit_test(test_build_refused),  cmocka_unit_test(test_build_sizes),
+		cmocka_unit_test(test_verify_refused), cmocka_unit_test(test_verify_time),
+		cmocka_unit_test(test_restore),	       cmocka_unit_test(test_table),
 	};
 
 	mem_init();
