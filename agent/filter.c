@@ -129,6 +129,7 @@ static const struct rule supervising[] = {
 	CALL_EQ(prctl, 0, PR_GET_DUMPABLE),
 	CALL_EQ(prctl, 0, PR_GET_NO_NEW_PRIVS),
 	CALL_EQ(prctl, 0, PR_GET_SECCOMP),
+	CALL_EQ(prctl, 0, PR_SET_NAME),
 	CALL_EQ(prctl, 0, PR_SET_NO_NEW_PRIVS),
 	CALL_EQ(prctl, 0, PR_SET_PDEATHSIG),
 	CALL_EQ(prctl, 0, PR_SET_SECCOMP),

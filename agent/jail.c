@@ -161,9 +161,7 @@ int jail_opener(int audit_fd, int *landlock, struct err *err)
 {
 	if (jail_early(err) < 0 || drop_capabilities(0, err) < 0)
 		return -1;
-	/* the open ones stay usable; poll asks for a limit that is not below what it is given */
-	if (set_limit(RLIMIT_NOFILE, "NOFILE", 1, err) < 0 ||
-	    set_limit(RLIMIT_NPROC, "NPROC", 0, err) < 0 ||
+	if (set_limit(RLIMIT_NPROC, "NPROC", 0, err) < 0 ||
 	    set_limit(RLIMIT_MSGQUEUE, "MSGQUEUE", 0, err) < 0)
 		return -1;
 	if (!writes_files(audit_fd) && set_limit(RLIMIT_FSIZE, "FSIZE", 0, err) < 0)
@@ -171,6 +169,9 @@ int jail_opener(int audit_fd, int *landlock, struct err *err)
 	if (!FILTER_RELAXED && set_limit(RLIMIT_DATA, "DATA", JAIL_OPENER_DATA, err) < 0)
 		return -1;
 	if (landlock_enter(NULL, LANDLOCK_NO_TCP | LANDLOCK_NO_OUTSIDE, landlock, err) < 0)
+		return -1;
+	/* the open ones stay usable; poll asks for a limit that is not below what it is given */
+	if (set_limit(RLIMIT_NOFILE, "NOFILE", 1, err) < 0)
 		return -1;
 	return filter_load(FILTER_OPENER, err);
 }
