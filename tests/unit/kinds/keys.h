@@ -33,20 +33,13 @@ static inline EVP_PKEY *test_key(const char *name)
 		size_t bits;
 		EVP_PKEY *key;
 	} keys[] = {
-		{ "ed25519", "ED25519", NULL, 0, NULL },
-		{ "p256", "EC", "P-256", 0, NULL },
-		{ "p384", "EC", "P-384", 0, NULL },
-		{ "p521", "EC", "P-521", 0, NULL },
-		{ "other-p256", "EC", "P-256", 0, NULL },
-		{ "ca-p256", "EC", "P-256", 0, NULL },
-		{ "k1", "EC", "secp256k1", 0, NULL },
-		{ "p224", "EC", "P-224", 0, NULL },
-		{ "rsa1024", "RSA", NULL, 1024, NULL },
-		{ "rsa2048", "RSA", NULL, 2048, NULL },
-		{ "rsa3072", "RSA", NULL, 3072, NULL },
-		{ "rsa4096", "RSA", NULL, 4096, NULL },
-		{ "x25519", "X25519", NULL, 0, NULL },
-		{ "ed448", "ED448", NULL, 0, NULL },
+		{ "ed25519", "ED25519", NULL, 0, NULL },  { "p256", "EC", "P-256", 0, NULL },
+		{ "p384", "EC", "P-384", 0, NULL },	  { "p521", "EC", "P-521", 0, NULL },
+		{ "other-p256", "EC", "P-256", 0, NULL }, { "ca-p256", "EC", "P-256", 0, NULL },
+		{ "k1", "EC", "secp256k1", 0, NULL },	  { "p224", "EC", "P-224", 0, NULL },
+		{ "rsa1024", "RSA", NULL, 1024, NULL },	  { "rsa2048", "RSA", NULL, 2048, NULL },
+		{ "rsa3072", "RSA", NULL, 3072, NULL },	  { "rsa4096", "RSA", NULL, 4096, NULL },
+		{ "x25519", "X25519", NULL, 0, NULL },	  { "ed448", "ED448", NULL, 0, NULL },
 		{ "other-rsa2048", "RSA", NULL, 2048, NULL },
 	};
 
@@ -95,9 +88,9 @@ static inline char *test_traditional(EVP_PKEY *key, const EVP_CIPHER *cipher)
 	static unsigned char password[] = "secret words";
 	BIO *bio = BIO_new(BIO_s_mem());
 
-	assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, key, cipher,
-							      cipher == NULL ? NULL : password,
-							      cipher == NULL ? 0 : 12, NULL, NULL),
+	assert_int_equal(PEM_write_bio_PrivateKey_traditional(
+				 bio, key, cipher, cipher == NULL ? NULL : password,
+				 cipher == NULL ? 0 : 12, NULL, NULL),
 			 1);
 	return test_bio_text(bio);
 }
@@ -127,8 +120,7 @@ static inline char *test_block(const char *label, const void *data, size_t len)
 	return s;
 }
 
-/* --- openssh-key-v1 ------------------------------------------------------------------------------
- */
+/* --- openssh-key-v1 ------------------------------------------------------------------------------ */
 
 /* What to get wrong; all zero: nothing, unencrypted. */
 struct test_openssh {
@@ -171,11 +163,11 @@ static inline void test_public_blob(EVP_PKEY *key, struct buf *blob)
 static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *blob,
 				    const struct test_openssh *o)
 {
-	static const char *const rsa[] = {
-		OSSL_PKEY_PARAM_RSA_N,	     OSSL_PKEY_PARAM_RSA_E,
-		OSSL_PKEY_PARAM_RSA_D,	     OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
-		OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2
-	};
+	static const char *const rsa[] = { OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E,
+					   OSSL_PKEY_PARAM_RSA_D,
+					   OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+					   OSSL_PKEY_PARAM_RSA_FACTOR1,
+					   OSSL_PKEY_PARAM_RSA_FACTOR2 };
 	unsigned char pair[64];
 	size_t n = 32;
 
@@ -191,8 +183,8 @@ static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *
 	} else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
 		for (size_t i = 0; i < COUNT(rsa); i++)
 			test_put_bn(out, key,
-				    o->wrong_private && i == 2 ? OSSL_PKEY_PARAM_RSA_EXPONENT1
-							       : rsa[i]);
+				    o->wrong_private && i == 2 ? OSSL_PKEY_PARAM_RSA_EXPONENT1 :
+								 rsa[i]);
 	} else {
 		/* the curve and the point are the two last strings of the blob */
 		buf_put(out, blob->data + 4 + 19, blob->len - 4 - 19);
@@ -201,8 +193,8 @@ static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *
 	}
 }
 
-static inline void test_encrypt(struct buf *section, const struct test_openssh *o, const char *salt,
-				unsigned rounds)
+static inline void test_encrypt(struct buf *section, const struct test_openssh *o,
+				const char *salt, unsigned rounds)
 {
 	struct buf password = BUF_INIT, key = BUF_INIT;
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -212,16 +204,17 @@ static inline void test_encrypt(struct buf *section, const struct test_openssh *
 	if (rounds > BCRYPT_ROUNDS_MAX || rounds == 0)
 		rounds = 1; /* never opened: only the number in the file matters */
 	assert_int_equal(bcrypt_pbkdf(&password, salt, 16, rounds, 48, &key), 0);
-	assert_int_equal(
-	    EVP_EncryptInit_ex(ctx,
-			       o->cipher != NULL && strcmp(o->cipher, "aes256-cbc") == 0
-				   ? EVP_aes_256_cbc()
-				   : EVP_aes_256_ctr(),
-			       NULL, key.data, key.data + 32),
-	    1);
+	assert_int_equal(EVP_EncryptInit_ex(
+				 ctx,
+				 o->cipher != NULL && strcmp(o->cipher, "aes256-cbc") == 0 ?
+					 EVP_aes_256_cbc() :
+					 EVP_aes_256_ctr(),
+				 NULL, key.data, key.data + 32),
+			 1);
 	EVP_CIPHER_CTX_set_padding(ctx, 0);
-	assert_int_equal(
-	    EVP_EncryptUpdate(ctx, section->data, &n, section->data, (int)section->len), 1);
+	assert_int_equal(EVP_EncryptUpdate(ctx, section->data, &n, section->data,
+					   (int)section->len),
+			 1);
 	assert_int_equal((size_t)n, section->len);
 	EVP_CIPHER_CTX_free(ctx);
 	buf_clear(&password);

@@ -20,8 +20,8 @@ static int parse(const char *text, const char *password, enum sshkey_depth depth
 
 	if (password != NULL)
 		buf_puts(&p, password);
-	rc =
-	    sshkey_parse("key", text, strlen(text), password != NULL ? &p : NULL, depth, out, &err);
+	rc = sshkey_parse("key", text, strlen(text), password != NULL ? &p : NULL, depth, out,
+			  &err);
 	buf_clear(&p);
 	assert_int_equal(ERR_peek_error(), 0);
 	if (rc != 0) {
@@ -104,7 +104,8 @@ static void test_kinds_of_file(void **state)
 		    "private-openssh -o NEW'");
 	refuse_with(mem_str("---- BEGIN SSH2 PUBLIC KEY ----\n"), NULL,
 		    "key: is in the format of ssh.com: convert it with 'ssh-keygen -i'");
-	refuse_with(test_public_pem(key), NULL, "key: is a public key: the private key is needed");
+	refuse_with(test_public_pem(key), NULL,
+		    "key: is a public key: the private key is needed");
 	refuse_with(test_block("RSA PUBLIC KEY", "x", 1), NULL,
 		    "key: is a public key: the private key is needed");
 	refuse_with(test_block("CERTIFICATE", "x", 1), NULL,
@@ -128,7 +129,7 @@ static void test_types(void **state)
 	(void)state;
 	static const char *const other = "key: a key of a type other than Ed25519, ECDSA and RSA";
 	static const char *const curve =
-	    "key: an ECDSA key on a curve other than P-256, P-384 and P-521";
+		"key: an ECDSA key on a curve other than P-256, P-384 and P-521";
 
 	refuse_with(test_pkcs8(test_key("x25519"), NULL), NULL, other);
 	refuse_with(test_pkcs8(test_key("ed448"), NULL), NULL, other);
@@ -165,10 +166,9 @@ static void test_explicit_curve(void **state)
 	assert_int_equal(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING,
 							OSSL_PKEY_EC_ENCODING_EXPLICIT),
 			 1);
-	refuse_with(
-	    test_pkcs8(key, NULL), NULL,
-	    "key: the curve is given by its numbers, not by its name, which readers refuse: "
-	    "make a new key");
+	refuse_with(test_pkcs8(key, NULL), NULL,
+		    "key: the curve is given by its numbers, not by its name, which readers refuse: "
+		    "make a new key");
 	EVP_PKEY_free(key);
 }
 
@@ -230,68 +230,51 @@ static void test_damage(void **state)
 		const char *key, *error;
 		struct test_openssh how;
 	} cases[] = {
-		{ "p256",
-		  "the OpenSSH key is damaged: it does not begin with openssh-key-v1",
+		{ "p256", "the OpenSSH key is damaged: it does not begin with openssh-key-v1",
 		  { .magic = "openssh-key-v2" } },
 		{ "p256", "holds several keys in one OpenSSH file: give one", { .keys = 2 } },
-		{ "p256",
-		  "the OpenSSH key is damaged: something stands behind the key",
+		{ "p256", "the OpenSSH key is damaged: something stands behind the key",
 		  { .tail = true } },
 		{ "p256", "the OpenSSH key is damaged: it is cut off", { .cut = true } },
-		{ "p256",
-		  "the OpenSSH key is damaged: it has options of an encryption that it "
-		  "has not",
+		{ "p256", "the OpenSSH key is damaged: it has options of an encryption that it "
+			  "has not",
 		  { .options_without_kdf = true } },
-		{ "p256",
-		  "the OpenSSH key is damaged: its check numbers differ",
+		{ "p256", "the OpenSSH key is damaged: its check numbers differ",
 		  { .bad_check = true } },
 		{ "ed25519", "the OpenSSH key is damaged: its padding", { .bad_padding = true } },
 		{ "ed25519", "the OpenSSH key is damaged: its padding", { .long_padding = true } },
-		{ "p256",
-		  "the OpenSSH key is damaged: its halves are of two types",
+		{ "p256", "the OpenSSH key is damaged: its halves are of two types",
 		  { .inner_name = "ssh-ed25519" } },
-		{ "p384",
-		  "the OpenSSH key is damaged: its halves are of two types",
+		{ "p384", "the OpenSSH key is damaged: its halves are of two types",
 		  { .other_public = true } },
-		{ "p256",
-		  "the OpenSSH key is damaged: its public half is not that of the private "
-		  "one",
+		{ "p256", "the OpenSSH key is damaged: its public half is not that of the private "
+			  "one",
 		  { .other_public = true } },
-		{ "ed25519",
-		  "the OpenSSH key is damaged: its public half is not that of the "
-		  "private one",
+		{ "ed25519", "the OpenSSH key is damaged: its public half is not that of the "
+			     "private one",
 		  { .wrong_private = true } },
-		{ "ed25519",
-		  "the OpenSSH key is damaged: its public half is not that of the "
-		  "private one",
+		{ "ed25519", "the OpenSSH key is damaged: its public half is not that of the "
+			     "private one",
 		  { .wrong_inner_public = true } },
-		{ "ed25519",
-		  "the OpenSSH key is damaged: its Ed25519 numbers",
+		{ "ed25519", "the OpenSSH key is damaged: its Ed25519 numbers",
 		  { .short_private = true } },
-		{ "p256",
-		  "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
+		{ "p256", "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
 		  { .wrong_private = true } },
-		{ "rsa3072",
-		  "the numbers of the RSA key do not fit each other: it is damaged",
+		{ "rsa3072", "the numbers of the RSA key do not fit each other: it is damaged",
 		  { .wrong_private = true } },
-		{ "p256",
-		  "the OpenSSH key is damaged: the options of its encryption",
+		{ "p256", "the OpenSSH key is damaged: the options of its encryption",
 		  { .password = "x", .no_salt = true } },
-		{ "p256",
-		  "is encrypted with more than 2048 bcrypt rounds, which Flux does not "
-		  "read: convert a copy with 'ssh-keygen -p -a 16 -f FILE'",
+		{ "p256", "is encrypted with more than 2048 bcrypt rounds, which Flux does not "
+			  "read: convert a copy with 'ssh-keygen -p -a 16 -f FILE'",
 		  { .password = "x", .rounds = 2049 } },
-		{ "p256",
-		  "is encrypted in a way that Flux does not read: convert a copy with "
-		  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
+		{ "p256", "is encrypted in a way that Flux does not read: convert a copy with "
+			  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
 		  { .password = "x", .cipher = "aes128-ctr" } },
-		{ "p256",
-		  "is encrypted in a way that Flux does not read: convert a copy with "
-		  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
+		{ "p256", "is encrypted in a way that Flux does not read: convert a copy with "
+			  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
 		  { .password = "x", .kdf = "none" } },
-		{ "p256",
-		  "is encrypted in a way that Flux does not read: convert a copy with "
-		  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
+		{ "p256", "is encrypted in a way that Flux does not read: convert a copy with "
+			  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
 		  { .cipher = "aes256-ctr" } },
 	};
 
@@ -345,8 +328,8 @@ static void test_labels(void **state)
 		refuse_with(test_block("PRIVATE KEY", t.der.data, t.der.len), NULL,
 			    "key: the PRIVATE KEY is damaged, or of an unknown type");
 		for (size_t k = 0; k < COUNT(labels); k++) {
-			error =
-			    mem_printf("key: the %s is damaged, or of an unknown type", labels[k]);
+			error = mem_printf("key: the %s is damaged, or of an unknown type",
+					   labels[k]);
 			refuse_with(test_block(labels[k], b.der.data, b.der.len), NULL, error);
 			if (k != i)
 				refuse_with(test_block(labels[k], t.der.data, t.der.len), NULL,
@@ -466,12 +449,18 @@ static void test_bcrypt(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats),		cmocka_unit_test(test_kinds_of_file),
-		cmocka_unit_test(test_types),		cmocka_unit_test(test_rsa_pss),
-		cmocka_unit_test(test_explicit_curve),	cmocka_unit_test(test_encryption),
-		cmocka_unit_test(test_wrong_passwords), cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_mixed_numbers),	cmocka_unit_test(test_labels),
-		cmocka_unit_test(test_flips),		cmocka_unit_test(test_generate),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_kinds_of_file),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_rsa_pss),
+		cmocka_unit_test(test_explicit_curve),
+		cmocka_unit_test(test_encryption),
+		cmocka_unit_test(test_wrong_passwords),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_mixed_numbers),
+		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_flips),
+		cmocka_unit_test(test_generate),
 		cmocka_unit_test(test_bcrypt),
 	};
 
