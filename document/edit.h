@@ -11,28 +11,49 @@
 
 /* Sealed documents of one file, with the YAML they were read from. */
 struct edit_file {
-	char *name;		  /* for errors */
-	struct buf text;	  /* the bytes as they are now */
-	struct yaml_stream yaml;  /* of text */
+	char *name;		    /* for errors */
+	struct buf text;	    /* the bytes as they are now */
+	struct yaml_stream yaml;    /* of text */
 	struct document *documents; /* those of kind SealedCredential, in order */
 	size_t *index;		    /* which YAML document each is */
 	size_t n;
 };
 
+#define EDIT_FILE_INIT                                                                             \
+	{                                                                                          \
+		NULL, BUF_INIT, YAML_STREAM_INIT, NULL, NULL, 0                                    \
+	}
+
 /*
- * Read a file's text (taken over from text).  Any malformed sealed document is an error; other
- * YAML documents are left alone.  ERR_INVALID; conflict markers are recognised and said.
+ * Does the text hold the name of Bulla's API group anywhere?  One that does not holds no sealed
+ * document and need not be parsed (it may use YAML that base/yaml.h refuses).
+ */
+bool edit_mentions(const void *text, size_t len);
+
+/*
+ * Read a file's text (taken over from text, also on failure).  Any malformed sealed document is an
+ * error; other YAML documents are left alone, but must be YAML as base/yaml.h wants it.  A text
+ * that does not mention Bulla is left unparsed and has no documents.  ERR_INVALID; ERR_CONFLICT
+ * when git has left conflict markers in it.
  */
 int edit_load(const char *name, struct buf *text, struct edit_file *out, struct err *err);
 void edit_clear(struct edit_file *f);
 
 /*
- * Put d->parts[name] (sealed) into the i-th document's text, replacing or adding it in its sorted
- * place; take a part out.  The file is parsed again; a result that does not read back as meant is
- * ERR_INTERNAL and changes nothing.
+ * Put parts into the i-th document's text.  A part that is there keeps its place, its comments and
+ * what is equal; its recipients, facts and sealed bytes become the ones given.  A new one goes in
+ * before the first whose name is greater, written as its neighbours are (document/splice.h).
+ *
+ * The result is parsed again.  ERR_INVALID when the document would break a rule of
+ * document_check; ERR_INTERNAL when it does not read back as exactly the same YAML but for these
+ * parts, and these as given.  On failure nothing is changed.  The parts may be f->documents[i]'s
+ * own, changed by seal_part; they are gone afterwards, as all documents of f are read anew.
  */
-int edit_put_part(struct edit_file *f, size_t i, const struct document_part *part,
-		  struct err *err);
+int edit_put_parts(struct edit_file *f, size_t i, const struct document_part *const *parts,
+		   size_t n, struct err *err);
+int edit_put_part(struct edit_file *f, size_t i, const struct document_part *part, struct err *err);
+
+/* Take a part out; errors as above.  ERR_INVALID: it is not there, or the last one. */
 int edit_remove_part(struct edit_file *f, size_t i, const char *part, struct err *err);
 
 #endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "document/edit.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "document/conflict.h"
+#include "document/splice.h"
+#include "keys/age.h"
+
+#define GROUP "bulla.dev"
+
+bool edit_mentions(const void *text, size_t len)
+{
+	const char *at = text, *end = at + len;
+
+	while ((size_t)(end - at) >= strlen(GROUP)) {
+		at = memchr(at, GROUP[0], (size_t)(end - at) - strlen(GROUP) + 1);
+		if (at == NULL)
+			return false;
+		if (memcmp(at, GROUP, strlen(GROUP)) == 0)
+			return true;
+		at++;
+	}
+	return false;
+}
+
+void edit_clear(struct edit_file *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		document_clear(&f->documents[i]);
+	mem_free(f->documents);
+	mem_free(f->index);
+	mem_free(f->name);
+	buf_clear(&f->text);
+	yaml_clear(&f->yaml);
+	*f = (struct edit_file)EDIT_FILE_INIT;
+}
+
+static int read_documents(struct edit_file *f, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->yaml.n; i++)
+		n += document_claims(&f->yaml.docs[i]);
+	f->documents = mem_array(n, sizeof(*f->documents));
+	f->index = mem_array(n, sizeof(*f->index));
+	for (size_t i = 0; i < f->yaml.n; i++) {
+		if (!document_claims(&f->yaml.docs[i]))
+			continue;
+		if (document_parse(f->name, &f->yaml.docs[i], &f->documents[f->n], err) != 0)
+			return -1;
+		f->index[f->n++] = i;
+	}
+	return 0;
+}
+
+static int read_text(struct edit_file *f, struct err *err)
+{
+	size_t line = conflict_line(f->text.data, f->text.len);
+
+	if (line != 0)
+		return err_set(err, ERR_CONFLICT,
+			       "%s:%zu: git left a conflict here; solve it, or let git join the "
+			       "parts of sealed documents (\"bulla init\" sets the merge driver)",
+			       f->name, line);
+	if (!edit_mentions(f->text.data, f->text.len))
+		return 0;
+	if (yaml_parse(f->name, f->text.data, f->text.len, &f->yaml, err) != 0)
+		return -1;
+	return read_documents(f, err);
+}
+
+int edit_load(const char *name, struct buf *text, struct edit_file *out, struct err *err)
+{
+	*out = (struct edit_file)EDIT_FILE_INIT;
+	out->name = mem_str(name);
+	buf_move(&out->text, text);
+	if (out->text.len > DOCUMENT_FILE_MAX)
+		err_set(err, ERR_INVALID, "%s: has more than %d bytes; split it", name,
+			DOCUMENT_FILE_MAX);
+	else if (read_text(out, err) == 0)
+		return 0;
+	edit_clear(out);
+	return -1;
+}
+
+static const struct yaml_node *parts_node(const struct edit_file *f, size_t i)
+{
+	return yaml_get(yaml_get(f->yaml.docs[f->index[i]].root, "spec"), "parts");
+}
+
+/* --- is the result what was meant? -------------------------------------------------------------
+ */
+
+/* The parts that an edit is about. */
+struct scope {
+	const struct document_part *const *parts; /* put */
+	size_t n;
+	const char *removed; /* or NULL */
+};
+
+static bool in_scope(const struct scope *scope, const char *name)
+{
+	for (size_t i = 0; i < scope->n; i++)
+		if (strcmp(scope->parts[i]->name, name) == 0)
+			return true;
+	return scope->removed != NULL && strcmp(scope->removed, name) == 0;
+}
+
+static bool same(const struct yaml_node *a, const struct yaml_node *b)
+{
+	if (a->type != b->type || a->style != b->style || a->n != b->n || a->len != b->len)
+		return false;
+	if (a->type == YAML_SCALAR)
+		return memcmp(a->text, b->text, a->len) == 0;
+	for (size_t i = 0; i < a->n; i++)
+		if (!same(a->values[i], b->values[i]) ||
+		    (a->type == YAML_MAP && !same(a->keys[i], b->keys[i])))
+			return false;
+	return true;
+}
+
+/* The same entries in the same order, but for those in scope. */
+static bool same_parts(const struct yaml_node *a, const struct yaml_node *b,
+		       const struct scope *scope)
+{
+	size_t i = 0, k = 0;
+
+	for (;;) {
+		while (i < a->n && in_scope(scope, a->keys[i]->text))
+			i++;
+		while (k < b->n && in_scope(scope, b->keys[k]->text))
+			k++;
+		if (i == a->n || k == b->n)
+			return i == a->n && k == b->n;
+		if (!same(a->keys[i], b->keys[k]) || !same(a->values[i], b->values[k]))
+			return false;
+		i++;
+		k++;
+	}
+}
+
+/* The same map, but for what stands below the first name of the path. */
+static bool same_but(const struct yaml_node *a, const struct yaml_node *b, const char *const *path,
+		     const struct scope *scope)
+{
+	if (*path == NULL)
+		return same_parts(a, b, scope);
+	if (a == NULL || b == NULL || a->type != YAML_MAP || b->type != YAML_MAP || a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		if (!same(a->keys[i], b->keys[i]))
+			return false;
+		if (strcmp(a->keys[i]->text, *path) == 0
+			? !same_but(a->values[i], b->values[i], path + 1, scope)
+			: !same(a->values[i], b->values[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool same_part(const struct document_part *a, const struct document_part *b)
+{
+	return kv_equal(&a->recipients, &b->recipients) && kv_equal(&a->facts, &b->facts) &&
+	       a->age.len == b->age.len && memcmp(a->age.data, b->age.data, a->age.len) == 0;
+}
+
+static bool as_meant(const struct edit_file *old, const struct edit_file *new, size_t i,
+		     const struct scope *scope)
+{
+	static const char *const path[] = { "spec", "parts", NULL };
+	const struct document *d;
+
+	if (new->yaml.n != old->yaml.n || new->n != old->n || new->index[i] != old->index[i])
+		return false;
+	for (size_t k = 0; k < old->yaml.n; k++) {
+		const struct yaml_node *a = old->yaml.docs[k].root, *b = new->yaml.docs[k].root;
+
+		if (a == NULL || b == NULL ? a != b
+		    : k == old->index[i]   ? !same_but(a, b, path, scope)
+					   : !same(a, b))
+			return false;
+	}
+	d = &new->documents[i];
+	if (scope->removed != NULL && document_part(d, scope->removed) != NULL)
+		return false;
+	for (size_t k = 0; k < scope->n; k++) {
+		const struct document_part *p = document_part(d, scope->parts[k]->name);
+
+		if (p == NULL || !same_part(p, scope->parts[k]))
+			return false;
+	}
+	return true;
+}
+
+/* --- the edit ----------------------------------------------------------------------------------
+ */
+
+/* Would the document keep its rules with these parts?  Said here, a broken rule is no bug. */
+static int check_parts(const struct document *d, const struct scope *scope, struct err *err)
+{
+	struct document with = *d; /* borrows everything but the array */
+	int rc;
+
+	with.parts = mem_array(d->n + scope->n, sizeof(*with.parts));
+	memcpy(with.parts, d->parts, d->n * sizeof(*with.parts));
+	for (size_t i = 0; i < scope->n; i++) {
+		struct document_part *old = document_part(&with, scope->parts[i]->name);
+		size_t at = with.n;
+
+		if (old != NULL) {
+			*old = *scope->parts[i];
+			continue;
+		}
+		while (at > 0 && strcmp(with.parts[at - 1].name, scope->parts[i]->name) > 0)
+			at--;
+		memmove(with.parts + at + 1, with.parts + at, (with.n - at) * sizeof(*with.parts));
+		with.parts[at] = *scope->parts[i];
+		with.n++;
+	}
+	rc = document_check(&with, err);
+	mem_free(with.parts);
+	return rc;
+}
+
+/* Apply the plan, read the result, and take it when it is what was meant. */
+static int carry_out(struct edit_file *f, size_t i, struct splice_plan *plan,
+		     const struct scope *scope, struct err *err)
+{
+	struct edit_file new = EDIT_FILE_INIT;
+	const struct yaml_doc *doc = &f->yaml.docs[f->index[i]];
+	struct buf text = BUF_INIT;
+	struct err why = ERR_INIT;
+	int rc = -1;
+
+	text.max = DOCUMENT_FILE_MAX;
+	if (splice_apply(plan, &text) != 0 ||
+	    doc->end - doc->begin + text.len > DOCUMENT_MAX + f->text.len) {
+		err_set(err, ERR_INVALID, "%s:%u: the document would become larger than %d bytes",
+			f->name, doc->line, DOCUMENT_MAX);
+	} else if (edit_load(f->name, &text, &new, &why) != 0 || !as_meant(f, &new, i, scope)) {
+		err_set(err, ERR_INTERNAL,
+			"%s:%u: editing this document's text did not give what was meant; nothing "
+			"was changed; please report it with the file (%s)",
+			f->name, doc->line, why.text[0] == '\0' ? "it reads otherwise" : why.text);
+	} else {
+		edit_clear(f);
+		*f = new;
+		new = (struct edit_file)EDIT_FILE_INIT;
+		rc = 0;
+	}
+	buf_clear(&text);
+	edit_clear(&new);
+	return rc;
+}
+
+static int change_sealed(struct splice_plan *plan, const struct yaml_node *node,
+			 const struct buf *age, struct err *err)
+{
+	struct buf old = BUF_INIT, armor = BUF_INIT;
+	int rc = age_dearmor(node->text, node->len, &old, err);
+
+	if (rc == 0 && (old.len != age->len || memcmp(old.data, age->data, age->len) != 0)) {
+		rc = age_armor(age->data, age->len, &armor, err);
+		if (rc == 0)
+			splice_lines(plan, node, buf_str(&armor));
+	}
+	buf_clear(&old);
+	buf_clear(&armor);
+	return rc;
+}
+
+static int change_part(struct splice_plan *plan, const struct yaml_node *node,
+		       const struct document_part *part, struct err *err)
+{
+	splice_map(plan, yaml_get(node, "recipients"), &part->recipients);
+	splice_map(plan, yaml_get(node, "facts"), &part->facts);
+	return change_sealed(plan, yaml_get(node, "sealed"), &part->age, err);
+}
+
+static struct splice_value map_value(const char *name, const struct kv *kv)
+{
+	struct splice_value *items = mem_array(kv->n, sizeof(*items));
+
+	for (size_t i = 0; i < kv->n; i++)
+		items[i] = (struct splice_value){ .name = kv->items[i].name,
+						  .text = (const char *)kv->items[i].data };
+	return (struct splice_value){ .name = name, .children = items, .n = kv->n };
+}
+
+static int add_part(struct splice_plan *plan, const struct yaml_node *parts,
+		    const struct document_part *part, struct err *err)
+{
+	struct splice_value recipients = map_value("recipients", &part->recipients);
+	struct splice_value facts = map_value("facts", &part->facts);
+	struct splice_value fields[3] = { recipients,
+					  facts,
+					  { .name = "sealed", .literal = true } };
+	const struct splice_value value = { .name = part->name, .children = fields, .n = 3 };
+	struct buf armor = BUF_INIT;
+	int rc = age_armor(part->age.data, part->age.len, &armor, err);
+
+	if (rc == 0) {
+		fields[2].text = buf_str(&armor);
+		splice_insert(plan, parts, &value);
+	}
+	buf_clear(&armor);
+	mem_free((void *)(uintptr_t)recipients.children);
+	mem_free((void *)(uintptr_t)facts.children);
+	return rc;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct document_part *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+int edit_put_parts(struct edit_file *f, size_t i, const struct document_part *const *parts,
+		   size_t n, struct err *err)
+{
+	const struct document_part **sorted = mem_dup(parts, n * sizeof(*sorted));
+	const struct scope scope = { .parts = sorted, .n = n };
+	struct splice_plan plan;
+	const struct yaml_node *node = parts_node(f, i);
+	int rc;
+
+	qsort(sorted, n, sizeof(*sorted), compare_names);
+	splice_init(&plan, f->text.data, f->text.len, node->begin);
+	rc = check_parts(&f->documents[i], &scope, err);
+	if (rc != 0)
+		err_wrap(err, "%s:%u", f->name, f->documents[i].line);
+	for (size_t k = 0; k < n && rc == 0; k++) {
+		const struct yaml_node *old = yaml_get(node, sorted[k]->name);
+
+		if (old != NULL)
+			rc = change_part(&plan, old, sorted[k], err);
+		else
+			rc = add_part(&plan, node, sorted[k], err);
+	}
+	if (rc == 0)
+		rc = carry_out(f, i, &plan, &scope, err);
+	splice_clear(&plan);
+	mem_free(sorted);
+	return rc;
+}
+
+int edit_put_part(struct edit_file *f, size_t i, const struct document_part *part, struct err *err)
+{
+	return edit_put_parts(f, i, &part, 1, err);
+}
+
+int edit_remove_part(struct edit_file *f, size_t i, const char *part, struct err *err)
+{
+	const struct scope scope = { .removed = part };
+	const struct yaml_node *node = parts_node(f, i);
+	struct splice_plan plan;
+	size_t at = 0;
+	int rc;
+
+	while (at < node->n && strcmp(node->keys[at]->text, part) != 0)
+		at++;
+	if (at == node->n)
+		return err_set(err, ERR_INVALID, "%s:%u: the document has no part of that name",
+			       f->name, f->documents[i].line);
+	if (node->n == 1)
+		return err_set(err, ERR_INVALID,
+			       "%s:%u: the document's only part; remove the whole document instead",
+			       f->name, node->keys[at]->line);
+	splice_init(&plan, f->text.data, f->text.len, node->begin);
+	splice_remove(&plan, node, at);
+	rc = carry_out(f, i, &plan, &scope, err);
+	splice_clear(&plan);
+	return rc;
+}
