@@ -111,12 +111,24 @@ static bool in_scope(const struct scope *scope, const char *name)
 	return scope->removed != NULL && strcmp(scope->removed, name) == 0;
 }
 
+/* A block scalar that ended the file without a line break gets one when something follows it. */
+static bool same_text(const struct yaml_node *a, const struct yaml_node *b)
+{
+	size_t n = a->len, m = b->len;
+
+	if (a->style == YAML_LITERAL || a->style == YAML_FOLDED) {
+		n -= n > 0 && a->text[n - 1] == '\n';
+		m -= m > 0 && b->text[m - 1] == '\n';
+	}
+	return n == m && memcmp(a->text, b->text, n) == 0;
+}
+
 static bool same(const struct yaml_node *a, const struct yaml_node *b)
 {
-	if (a->type != b->type || a->style != b->style || a->n != b->n || a->len != b->len)
+	if (a->type != b->type || a->style != b->style || a->n != b->n)
 		return false;
 	if (a->type == YAML_SCALAR)
-		return memcmp(a->text, b->text, a->len) == 0;
+		return same_text(a, b);
 	for (size_t i = 0; i < a->n; i++)
 		if (!same(a->values[i], b->values[i]) ||
 		    (a->type == YAML_MAP && !same(a->keys[i], b->keys[i])))
