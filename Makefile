@@ -122,7 +122,14 @@ $(BUILD)/tools/%: tests/$(1)/%.c $(TOOL_ARCHIVES) $(BUILD)/flags.mk
 endef
 $(foreach d,tools bench ctgrind,$(eval $(call tool_rule,$(d))))
 
-tools: $(TOOLS) ## build what the tests drive
+# Preloaded into the programs under test, so built without any of the flags above.
+PRELOADS := $(patsubst tests/preload/%.c,$(BUILD)/preload/%.so,$(wildcard tests/preload/*.c))
+$(BUILD)/preload/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(say) SO $@
+	$(Q)$(CC) -std=c11 -O1 -g -Wall -Wextra -fPIC -shared -o $@ $< -ldl
+
+tools: $(TOOLS) $(PRELOADS) ## build what the tests drive
 
 # --- fuzzers (clang): tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME -------------------
 # Built apart with their own flags; `make fuzz` runs each for FUZZ_SECONDS.

@@ -10,6 +10,11 @@
 #define LIST_COLUMN 18
 
 const struct command *const command_table[] = {
+	&cmd_seal,
+	&cmd_set,
+	&cmd_unset,
+	&cmd_show,
+	&cmd_open,
 	&cmd_help,
 	NULL,
 };

@@ -48,7 +48,7 @@ struct command {
 extern const struct command *const command_table[]; /* in the order of help; ends with NULL */
 
 extern const struct command cmd_seal;
-extern const struct command cmd_help;
+extern const struct command cmd_seal, cmd_set, cmd_unset, cmd_show, cmd_open, cmd_help;
 
 /* The command's own table of options, or NULL. */
 const struct option_spec *command_options(const struct command *c);

@@ -51,7 +51,8 @@ int pick_load(const char *path, const char *which, struct edit_file *out, size_t
 {
 	struct buf text = BUF_INIT;
 
-	if (file_read(path, DOCUMENT_FILE_MAX, FILE_STDIN, &text, st, err) != 0)
+	/* what is to be written back cannot come from standard input */
+	if (file_read(path, DOCUMENT_FILE_MAX, st == NULL ? FILE_STDIN : 0, &text, st, err) != 0)
 		return -1;
 	if (edit_load(path, &text, out, err) != 0) {
 		buf_clear(&text);
