@@ -200,6 +200,15 @@ int input_confirm(const char *text, bool *yes, struct err *err)
 	return r;
 }
 
+void input_show(const struct buf *text)
+{
+	int fd = terminal_open(NULL);
+
+	file_write_fd(fd >= 0 ? fd : STDERR_FILENO, text->data, text->len, NULL);
+	if (fd >= 0)
+		close(fd);
+}
+
 int input_passphrase(void *ctx, const char *what, struct buf *out, struct err *err)
 {
 	char *prompt = mem_printf("passphrase of %s", what);

@@ -35,6 +35,12 @@ int input_prompt(const char *what, bool twice, struct buf *out, struct err *err)
 /* Print text (escaped) to the terminal and ask; *yes only for "y" or "yes".  ERR_IO without one. */
 int input_confirm(const char *text, bool *yes, struct err *err);
 
+/*
+ * Show a text that holds a secret meant for the person: to the terminal, else to standard error.
+ * Not through stdio, whose buffers are not wiped.  Printed as it is.
+ */
+void input_show(const struct buf *text);
+
 /* A keyring_ask: the passphrase of a file. */
 int input_passphrase(void *ctx, const char *what, struct buf *out, struct err *err);
 

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/target.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/out.h"
-
-#define CONFIG_DIR ".bulla"
+#include "sealer/repo.h"
 
 static bool is_dir(const char *path)
 {
@@ -59,13 +55,13 @@ static void report_misplaced(const char *real, const char *top)
 	do {
 		if (top != NULL && strcmp(at, top) == 0)
 			break;
-		if (!exists_in(at, CONFIG_DIR))
+		if (!exists_in(at, REPO_DIR))
 			continue;
 		if (top != NULL)
 			out_warn("%s/%s is not at the Git top level (%s) and is not read", at,
-				 CONFIG_DIR, top);
+				 REPO_DIR, top);
 		else
-			out_warn("%s/%s is in no Git work tree and is not read", at, CONFIG_DIR);
+			out_warn("%s/%s is in no Git work tree and is not read", at, REPO_DIR);
 	} while (up(at));
 	mem_free(at);
 }
@@ -73,25 +69,11 @@ static void report_misplaced(const char *real, const char *top)
 int target_config(const char *top, struct config *out, bool *found, struct err *err)
 {
 	struct buf text = BUF_INIT;
-	struct stat st;
-	int dir, r = -1;
+	int r = repo_read(top, CONFIG_PATH, CONFIG_MAX, &text, NULL, found, err);
 
-	*found = false;
-	dir = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(err, "%s: cannot open", top);
-	if (fstatat(dir, CONFIG_PATH, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
-		r = 0;
-		goto out;
-	}
-	if (file_read_beneath(dir, CONFIG_PATH, CONFIG_MAX, &text, NULL, err) != 0 ||
-	    config_parse(CONFIG_PATH, text.data, text.len, out, err) != 0)
-		goto out;
-	*found = true;
-	r = 0;
-out:
+	if (r == 0 && *found)
+		r = config_parse(CONFIG_PATH, text.data, text.len, out, err);
 	buf_clear(&text);
-	close(dir);
 	return r;
 }
 

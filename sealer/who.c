@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
-#include "keys/pins.h"
 #include "sealer/home.h"
 #include "sealer/input.h"
 
@@ -243,6 +242,22 @@ int who_pin(const char *top, const struct recipients *r, struct err *err)
 	}
 	if (result != 0 && err != NULL)
 		*err = own;
+	mem_free(path);
+	return result;
+}
+
+int who_states(const char *top, const struct recipients *r, enum pins_state *states,
+	       struct err *err)
+{
+	struct pins pins = PINS_INIT;
+	char *path = home_path(HOME_PINS, err);
+	struct stat st;
+	bool exists;
+	int result = path != NULL ? pins_load(path, &pins, &st, &exists, err) : -1;
+
+	for (size_t i = 0; result == 0 && i < r->n; i++)
+		states[i] = pins_check(&pins, top, &r->items[i]);
+	pins_clear(&pins);
 	mem_free(path);
 	return result;
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "keys/pins.h"
 #include "keys/recipients.h"
 #include "sealer/options.h"
 #include "sealer/target.h"
@@ -32,6 +33,10 @@ struct who {
  * on standard error before that.
  */
 int who_select(const struct target *t, const struct who *who, struct recipients *out,
+	       struct err *err);
+
+/* What this user has agreed to in the repository top: a state for each of r. */
+int who_states(const char *top, const struct recipients *r, enum pins_state *states,
 	       struct err *err);
 
 /* Take these as seen and agreed to, in the repository top: for what this user made himself. */

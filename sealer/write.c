@@ -8,14 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/out.h"
-
-mode_t write_mode(void)
-{
-	mode_t mask = umask(022);
-
-	umask(mask);
-	return 0666 & ~mask;
-}
+#include "sealer/repo.h"
 
 int write_begin(const struct target *t, const char *namespace, const char *name, struct write *w,
 		struct err *err)
@@ -102,7 +95,7 @@ static int write_file(const struct write *w, const struct buf *text, struct err 
 {
 	struct file_write how = {
 		.path = w->target->real,
-		.mode = write_mode(),
+		.mode = repo_file_mode(),
 		.exclusive = !w->exists,
 		.expect = w->exists ? &w->st : NULL,
 	};

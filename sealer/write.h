@@ -35,7 +35,4 @@ int write_begin(const struct target *t, const char *namespace, const char *name,
 int write_document(struct write *w, const struct document *d, bool dry_run, struct err *err);
 void write_clear(struct write *w);
 
-/* The mode of a new file that everybody may read, by the user's umask. */
-mode_t write_mode(void);
-
 #endif
