@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A new sealing key for a recipient of the repository, and its backup (DESIGN 4.4):
+ * .bulla/keys/NAME.age is an armored age file, encrypted to recovery alone, of the Secret manifest
+ * that gives a cluster its key back.  When NAME gets a new key, the backup of the earlier one stays
+ * as .bulla/keys/NAME.KEYID.age, because documents sealed to it are still around.
+ */
+#ifndef BULLA_SEALER_KEYGEN_H
+#define BULLA_SEALER_KEYGEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "keys/keyring.h"
+#include "keys/recipients.h"
+
+struct err;
+
+#define KEYGEN_SECRET "bulla-sealing-keys" /* the Secret that agents have their keys from */
+
+struct keygen {
+	char *name;		 /* of the recipient */
+	struct age_identity *id; /* its new key */
+	struct buf backup;	 /* armored */
+	int64_t now;
+};
+
+/* Make one in memory.  ERR_RECIPIENT when name is no recipient's name. */
+int keygen_make(const char *name, const struct age_recipient *recovery, int64_t now,
+		struct keygen *out, struct err *err);
+/* Write the backup.  ERR_CONFLICT when there is one; see keygen_keep_earlier. */
+int keygen_write(const struct keygen *k, const char *top, struct err *err);
+/* When name gets another key: the backup of the earlier one, if any, gets its id into its name. */
+int keygen_keep_earlier(const char *top, const char *name, const struct age_recipient *earlier,
+			struct err *err);
+/* Write the key itself into DIR, outside of any Git tree, as agents read it (mode 0600). */
+int keygen_write_key(const struct keygen *k, const char *dir, struct err *err);
+void keygen_clear(struct keygen *k);
+
+/*
+ * The key files (name -> text) out of all backups of name, opened with the recovery keys.
+ * ERR_NOKEY when those do not open one, ERR_INVALID when a backup holds something else.
+ */
+int keygen_open(const char *top, const char *name, const struct keyring *recovery, struct kv *out,
+		struct err *err);
+/* Put key files into DIR; those that are there with the same bytes stay.  ERR_CONFLICT otherwise.
+ */
+int keygen_install(const struct kv *files, const char *dir, struct err *err);
+
+/* ERR_RECIPIENT unless s can name a recipient: a label, not "recovery", not like a key. */
+int keygen_check_name(const char *s, struct err *err);
+
+#endif
