@@ -10,11 +10,14 @@
 #define LIST_COLUMN 18
 
 const struct command *const command_table[] = {
+	&cmd_init,
+	&cmd_recipients,
 	&cmd_seal,
 	&cmd_set,
 	&cmd_unset,
 	&cmd_show,
 	&cmd_open,
+	&cmd_keys,
 	&cmd_help,
 	NULL,
 };

@@ -47,8 +47,15 @@ struct command {
 
 extern const struct command *const command_table[]; /* in the order of help; ends with NULL */
 
+extern const struct command cmd_init;
+extern const struct command cmd_recipients;
 extern const struct command cmd_seal;
-extern const struct command cmd_seal, cmd_set, cmd_unset, cmd_show, cmd_open, cmd_help;
+extern const struct command cmd_set;
+extern const struct command cmd_unset;
+extern const struct command cmd_show;
+extern const struct command cmd_open;
+extern const struct command cmd_keys;
+extern const struct command cmd_help;
 
 /* The command's own table of options, or NULL. */
 const struct option_spec *command_options(const struct command *c);

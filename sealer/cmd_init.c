@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/command.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/out.h"
+#include "keys/config.h"
+#include "sealer/git.h"
+#include "sealer/keygen.h"
+#include "sealer/recovery.h"
+#include "sealer/repo.h"
+#include "sealer/rules.h"
+#include "sealer/target.h"
+#include "sealer/who.h"
+
+#define ATTRIBUTES ".gitattributes"
+#define ATTRIBUTES_MAX (1024 * 1024)
+
+struct init_options {
+	struct option_list recipients;
+	const char *recovery;
+};
+
+static const struct option_spec specs[] = {
+	{ 'r', "recipient", "NAME[=age1...]",
+	  "a cluster, person or CI; without age1... a key is made for it",
+	  offsetof(struct init_options, recipients), OPTION_MANY },
+	{ 0, "recovery", "FILE|age1...",
+	  "the recovery key, or where a new one is written (default ~/.config/bulla/recovery.age)",
+	  offsetof(struct init_options, recovery), 0 },
+	{ 0 },
+};
+
+/* All that is to be written, made before anything is. */
+struct plan {
+	char *top;
+	int64_t now;
+	struct kv names; /* of recipients -> "age1..." or "" */
+	struct recovery recovery;
+	struct recipients recipients;
+	struct keygen *keys; /* for those without one */
+	size_t n_keys;
+	struct buf config; /* its text */
+};
+
+static void plan_clear(struct plan *p)
+{
+	for (size_t i = 0; i < p->n_keys; i++)
+		keygen_clear(&p->keys[i]);
+	mem_free(p->keys);
+	mem_free(p->top);
+	kv_clear(&p->names);
+	recovery_clear(&p->recovery);
+	recipients_clear(&p->recipients);
+	buf_clear(&p->config);
+}
+
+/* --- deciding
+ * ------------------------------------------------------------------------------------- */
+
+static int take_name(struct plan *p, const char *item, struct err *err)
+{
+	size_t n = strcspn(item, "=");
+	char *name = mem_strn(item, n);
+	int r = keygen_check_name(name, err);
+
+	if (r != 0)
+		err_wrap(err, "-r");
+	else if (kv_has(&p->names, name))
+		r = err_set(err, ERR_USAGE, "-r %s: named twice", name);
+	else if (item[n] == '=' && item[n + 1] == '\0')
+		r = err_set(err, ERR_USAGE, "-r %s=: no key behind \"=\"", name);
+	else
+		kv_set_str(&p->names, name, item[n] == '=' ? item + n + 1 : "");
+	mem_free(name);
+	return r;
+}
+
+static int take_names(struct plan *p, const struct option_list *given, struct err *err)
+{
+	for (size_t i = 0; i < given->n; i++)
+		if (take_name(p, given->items[i], err) != 0)
+			return -1;
+	if (given->n == 0 && rules_cluster_names(p->top, &p->names, err) != 0)
+		return -1;
+	if (p->names.n == 0)
+		return err_set(
+		    err, ERR_USAGE,
+		    "who is there to seal to?  Name them with -r NAME, or make folders %s/NAME",
+		    RULES_CLUSTERS);
+	return 0;
+}
+
+static int add_recipient(struct plan *p, const struct kv_item *item, struct err *err)
+{
+	const char *text = (const char *)item->data;
+	struct keygen *k = &p->keys[p->n_keys];
+	struct age_recipient key;
+
+	if (text[0] != '\0') {
+		if (age_recipient_parse(text, &key, err) != 0)
+			return err_wrap(err, "-r %s", item->name);
+		return recipients_add(&p->recipients, item->name, &key, err);
+	}
+	if (keygen_make(item->name, &p->recovery.key, p->now, k, err) != 0)
+		return -1;
+	p->n_keys++;
+	return recipients_add(&p->recipients, k->name, age_identity_recipient(k->id), err);
+}
+
+/* Made, and read back as everyone else will read it. */
+static int make_config(struct plan *p, struct err *err)
+{
+	struct config again = CONFIG_INIT;
+	struct config_rule *rules = NULL;
+	size_t n = 0;
+	int r = rules_make(p->top, &p->recipients, &rules, &n, err);
+
+	if (r == 0) {
+		config_format(&p->recipients, rules, n, &p->config);
+		r = config_parse(CONFIG_PATH, p->config.data, p->config.len, &again, err);
+	}
+	rules_free(rules, n);
+	config_clear(&again);
+	return r;
+}
+
+static int decide(struct plan *p, const struct init_options *o, struct err *err)
+{
+	if (take_names(p, &o->recipients, err) != 0 ||
+	    recovery_take(o->recovery, p->now, &p->recovery, err) != 0 ||
+	    recipients_add(&p->recipients, CONFIG_RECOVERY, &p->recovery.key, err) != 0)
+		return -1;
+	p->keys = mem_array(p->names.n, sizeof(*p->keys));
+	for (size_t i = 0; i < p->names.n; i++)
+		if (add_recipient(p, &p->names.items[i], err) != 0)
+			return -1;
+	return make_config(p, err);
+}
+
+/* --- the merge driver
+ * ----------------------------------------------------------------------------- */
+
+static bool has_line(const struct buf *text, const char *line)
+{
+	size_t n = strlen(line);
+
+	for (const char *s = buf_str(text); *s != '\0'; s += strcspn(s, "\n"), s += *s == '\n') {
+		size_t len = strcspn(s, "\r\n");
+
+		if (len == n && memcmp(s, line, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Git falls back to its own merge of text where a clone has not been told what "bulla" is. */
+static int add_attributes(const char *top, struct err *err)
+{
+	static const char *const lines[] = { "*.yaml merge=bulla", "*.yml merge=bulla" };
+	struct buf text = BUF_INIT;
+	struct stat st;
+	size_t had;
+	bool exists;
+	int r;
+
+	r = repo_read(top, ATTRIBUTES, ATTRIBUTES_MAX, &text, &st, &exists, err);
+	had = text.len;
+	for (size_t i = 0; r == 0 && i < sizeof(lines) / sizeof(*lines); i++) {
+		if (has_line(&text, lines[i]))
+			continue;
+		if (text.len > 0 && text.data[text.len - 1] != '\n')
+			buf_putc(&text, '\n');
+		buf_printf(&text, "%s\n", lines[i]);
+	}
+	if (r == 0 && text.len > had)
+		r = repo_write(top, ATTRIBUTES, &text, exists ? &st : NULL, err);
+	buf_clear(&text);
+	return r;
+}
+
+static int set_up_driver(const char *top, struct err *err)
+{
+	static const char *const name[] = { "config", "merge.bulla.name",
+					    "join sealed documents part by part", NULL };
+	static const char *const driver[] = { "config", "merge.bulla.driver",
+					      "bulla merge-driver %O %A %B %L %P", NULL };
+
+	if (add_attributes(top, err) != 0 || git_run(top, name, err) != 0)
+		return -1;
+	return git_run(top, driver, err);
+}
+
+/* --- writing
+ * -------------------------------------------------------------------------------------- */
+
+/* The config comes last: with it the repository is set up, without it nothing refers to the rest.
+ */
+static int write_all(const struct plan *p, struct err *err)
+{
+	int r = recovery_write(&p->recovery, err);
+
+	for (size_t i = 0; r == 0 && i < p->n_keys; i++)
+		r = keygen_write(&p->keys[i], p->top, err);
+	if (r == 0)
+		r = repo_write(p->top, CONFIG_PATH, &p->config, NULL, err);
+	if (r == 0)
+		r = who_pin(p->top, &p->recipients, err);
+	if (r == 0)
+		r = set_up_driver(p->top, err);
+	return r;
+}
+
+static void print_plan(const struct plan *p)
+{
+	struct out_table *t = out_table_new(3);
+	char key[AGE_RECIPIENT_TEXT];
+
+	for (size_t i = 0; i < p->recipients.n; i++) {
+		const struct recipient *r = &p->recipients.items[i];
+		const char *given = kv_get_str(&p->names, r->name);
+
+		age_recipient_format(&r->key, key);
+		out_table_cell(t, r->name);
+		out_table_cell(t, key);
+		if (given == NULL)
+			out_table_cell(t, p->recovery.path != NULL ? p->recovery.path : "");
+		else if (given[0] == '\0')
+			out_table_cell(t, "new key, backup in " REPO_KEYS);
+		else
+			out_table_cell(t, "");
+	}
+	out_table_print(t, stdout);
+	out_table_free(t);
+	out_note("commit %s and %s; 'bulla keys install NAME' gives a cluster its key", REPO_DIR,
+		 ATTRIBUTES);
+}
+
+/* --- the command
+ * ---------------------------------------------------------------------------------- */
+
+static int run_in(struct plan *p, const struct init_options *o, struct err *err)
+{
+	struct config config = CONFIG_INIT;
+	bool found;
+	int r;
+
+	r = target_config(p->top, &config, &found, err);
+	config_clear(&config);
+	if (r != 0)
+		return -1;
+	if (found && (o->recipients.n > 0 || o->recovery != NULL))
+		return err_set(err, ERR_CONFLICT,
+			       "%s/%s is there already; 'bulla recipients add' adds to it", p->top,
+			       CONFIG_PATH);
+	if (found) {
+		r = set_up_driver(p->top, err);
+		if (r == 0)
+			out_note("%s is there; this clone's merge driver is set up", CONFIG_PATH);
+		return r;
+	}
+	if (decide(p, o, err) != 0 || write_all(p, err) != 0)
+		return -1;
+	print_plan(p);
+	return 0;
+}
+
+static int run(const struct invocation *in, struct err *err)
+{
+	struct plan p = { .top = target_top(err), .now = clock_now() };
+	int r = p.top != NULL ? run_in(&p, in->options, err) : -1;
+
+	plan_clear(&p);
+	return r;
+}
+
+const struct command cmd_init = {
+	.name = "init",
+	.summary = "set up a Git repository for sealed documents",
+	.arguments = "",
+	.about =
+	    "Make .bulla/config with recipients and rules at the top level of the Git work "
+	    "tree, a key for each recipient named without one (its backup encrypted to "
+	    "recovery), the recovery key outside of the tree, and the merge driver.  Without "
+	    "-r the folders clusters/NAME are the recipients.  Rules come from the names of "
+	    "folders.  In a repository that is set up it only sets up the merge driver of this "
+	    "clone.",
+	.options = specs,
+	.options_size = sizeof(struct init_options),
+	.run = run,
+};
