@@ -18,6 +18,7 @@ const struct command *const command_table[] = {
 	&cmd_show,
 	&cmd_open,
 	&cmd_keys,
+	&cmd_completion,
 	&cmd_help,
 	NULL,
 };
