@@ -163,6 +163,16 @@ int facts_parse_aliases(const char *text, struct kv *aliases, struct err *err)
 	return r;
 }
 
+void facts_join(const struct kv *set, struct kv *facts, const char *fact)
+{
+	struct buf text = BUF_INIT;
+
+	for (size_t i = 0; i < set->n; i++)
+		buf_printf(&text, "%s%s", i == 0 ? "" : ",", set->items[i].name);
+	kv_set(facts, fact, buf_str(&text), text.len);
+	buf_clear(&text);
+}
+
 int facts_check(const struct kv *facts, struct err *err)
 {
 	for (size_t i = 0; i < facts->n; i++) {

@@ -31,6 +31,9 @@ int facts_list(const char *fact, const char *text, struct buf *out, struct err *
 void facts_format_aliases(const struct kv *aliases, struct buf *out); /* NEW -> KEY; appended */
 int facts_parse_aliases(const char *text, struct kv *aliases, struct err *err); /* cleared before */
 
+/* Set a fact to the names in set, with commas: "a,b". */
+void facts_join(const struct kv *set, struct kv *facts, const char *fact);
+
 /* Every value is a fact's (name_is_fact), not empty; the common ones are spelled as above. */
 int facts_check(const struct kv *facts, struct err *err);
 

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "kinds/kinds.h"
+#include "kinds/token.h"
 
 static int check(const struct kind_secret *s, int64_t now, struct kv *derived, struct notes *notes,
 		 struct err *err)
@@ -16,14 +17,30 @@ static int check(const struct kind_secret *s, int64_t now, struct kv *derived, s
 	return 0; /* kind.c has checked all there is to check: key names, their number, sizes */
 }
 
+static void note_value(const struct kv_item *item, struct notes *notes)
+{
+	const struct token_form *form = token_guess(item->data, item->len);
+
+	if (item->len == 0)
+		note_add(notes, "%s: the value is empty", item->name);
+	if (form == NULL)
+		return;
+	if (form->kinds != NULL)
+		note_add(notes,
+			 "%s: looks like %s; sealed as %s it is checked, and its reader finds it",
+			 item->name, form->name, form->kinds);
+	else
+		note_add(notes, "%s: looks like %s, of which nothing is checked", item->name,
+			 form->name);
+}
+
 static int build(const struct kind_input *in, struct kind_secret *out, struct notes *notes,
 		 struct err *err)
 {
 	(void)err;
 	kv_copy(&out->data, &in->fields);
 	for (size_t i = 0; i < in->fields.n; i++)
-		if (in->fields.items[i].len == 0)
-			note_add(notes, "%s: the value is empty", in->fields.items[i].name);
+		note_value(&in->fields.items[i], notes);
 	return 0;
 }
 

@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/b64.h"
 #include "base/err.h"
 #include "kinds/dockerconfig.h"
+#include "kinds/facts.h"
+#include "kinds/gcp_key.h"
 #include "kinds/kinds.h"
 #include "kinds/token.h"
 #include "kinds/value.h"
@@ -22,13 +25,35 @@ static const struct {
 	{ "00000000-0000-0000-0000-000000000000", "Azure's access tokens end after three hours" },
 };
 
+/* Google's registries take a service account's key file as a password, also in base64. */
+static int check_key_base64(const char *what, const struct kv_item *password, struct err *err)
+{
+	struct buf plain = BUF_INIT;
+	int r;
+
+	if (b64_decode(&plain, (const char *)password->data, password->len) != 0)
+		r = err_set(
+		    err, ERR_INVALID,
+		    "%s: for the user _json_key_base64 it is a key file in base64, on one line",
+		    what);
+	else
+		r = gcp_key_check(what, buf_str(&plain), plain.len, NULL, err);
+	buf_clear(&plain);
+	return r;
+}
+
 static int check_login(const char *what, const char *key, const struct kv_item *user,
 		       const struct kv_item *password, struct notes *notes, struct err *err)
 {
 	struct token_place place = { what, dockerconfig_name(key), TOKEN_PULL };
+	const char *name = (const char *)user->data;
 
+	if (strcmp(name, "_json_key") == 0)
+		return gcp_key_check(what, password->data, password->len, NULL, err);
+	if (strcmp(name, "_json_key_base64") == 0)
+		return check_key_base64(what, password, err);
 	for (size_t i = 0; i < sizeof(short_lived) / sizeof(*short_lived); i++)
-		if (strcmp(short_lived[i].user, (const char *)user->data) == 0)
+		if (strcmp(short_lived[i].user, name) == 0)
 			note_add(notes, "%s: %s", what, short_lived[i].note);
 	return token_accept(&place, password->data, password->len, notes, err);
 }
@@ -181,18 +206,6 @@ static int check_keys(const struct dockerconfig *c, struct err *err)
 	return 0;
 }
 
-/* The names in set, which is cleared, as a fact. */
-static void join(struct kv *set, struct kv *derived, const char *fact)
-{
-	struct buf text = BUF_INIT;
-
-	for (size_t i = 0; i < set->n; i++)
-		buf_printf(&text, "%s%s", i == 0 ? "" : ",", set->items[i].name);
-	kv_set(derived, fact, buf_str(&text), text.len);
-	buf_clear(&text);
-	kv_clear(set);
-}
-
 static void derive(const struct dockerconfig *c, struct kv *derived)
 {
 	struct kv hosts = KV_INIT, users = KV_INIT;
@@ -201,8 +214,10 @@ static void derive(const struct dockerconfig *c, struct kv *derived)
 		kv_set_str(&hosts, dockerconfig_name(c->users.items[i].name), "");
 		kv_set_str(&users, (const char *)c->users.items[i].data, "");
 	}
-	join(&hosts, derived, "registry");
-	join(&users, derived, "user");
+	facts_join(&hosts, derived, "registry");
+	facts_join(&users, derived, "user");
+	kv_clear(&hosts);
+	kv_clear(&users);
 }
 
 static int check(const struct kind_secret *s, int64_t now, struct kv *derived, struct notes *notes,

@@ -6,6 +6,14 @@
 
 #include "base/err.h"
 
+void value_copy(const struct kv *from, const char *name, struct kv *to, const char *as)
+{
+	const struct kv_item *item = kv_get(from, name);
+
+	if (item != NULL)
+		kv_set(to, as, item->data, item->len);
+}
+
 static bool is_blank(unsigned char c)
 {
 	return c == ' ' || c == '\t';

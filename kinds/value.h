@@ -8,7 +8,12 @@
 
 #include <stddef.h>
 
+#include "base/kv.h"
+
 struct err;
+
+/* Copy a value, when it is there, from one set of names to another. */
+void value_copy(const struct kv *from, const char *name, struct kv *to, const char *as);
 
 /* Not empty, no NUL, no line break, no other control character but the tab. */
 int value_line(const char *what, const void *data, size_t len, struct err *err);

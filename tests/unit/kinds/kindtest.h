@@ -99,7 +99,7 @@ static inline void kindtest_same(const struct kv *kv, const char *expected)
 	mem_free(text);
 }
 
-/* Nothing of a value may stand in an error or note: not even eight bytes of a secret in a row. */
+/* Nothing of a value may stand in an error or note: not even twelve bytes of a secret in a row. */
 static inline void kindtest_silent(const char *text, const struct kind *k, const struct kv *fields)
 {
 	for (const struct kind_field *f = k->fields; f->name != NULL; f++) {
@@ -107,10 +107,10 @@ static inline void kindtest_silent(const char *text, const struct kind *k, const
 
 		if (item == NULL || (f->flags & FIELD_SECRET) == 0 || item->data[0] == '{')
 			continue;
-		for (size_t i = 0; i + 8 <= item->len; i++) {
-			char part[9] = { 0 };
+		for (size_t i = 0; i + 12 <= item->len; i++) {
+			char part[13] = { 0 };
 
-			memcpy(part, item->data + i, 8);
+			memcpy(part, item->data + i, 12);
 			assert_null(strstr(text, part));
 		}
 	}
