@@ -9,6 +9,7 @@
  *	{"op":"open","text":BASE64,"now":TIME}  -> type, data, facts, key_ids
  *	{"op":"inner","text":BASE64,"part":..,"plain":BASE64} -> data, facts
  *	{"op":"build","kind":..,"fields":{..:BASE64},"type":..,"now":TIME} -> type, data, facts
+ *	{"op":"kinds"} -> kinds
  *	{"op":"ambiguous","value":STRING} -> ambiguous        {"op":"quote","value":STRING} -> text
  *
  * An answer has "ok":true, or "ok":false with "class" and "error".
@@ -319,6 +320,39 @@ static int do_build(const json_t *request, json_t *answer, struct err *err)
 	return rc;
 }
 
+static json_t *give_list(const char *const list[])
+{
+	json_t *v = json_array();
+
+	for (; *list != NULL; list++)
+		json_array_append_new(v, json_string(*list));
+	return v;
+}
+
+static json_t *give_keys(const struct kind_key *keys)
+{
+	json_t *v = keys == NULL ? json_null() : json_array();
+
+	for (; keys != NULL && keys->name != NULL; keys++)
+		json_array_append_new(v, json_string(keys->name));
+	return v;
+}
+
+static int do_kinds(const json_t *request, json_t *answer, struct err *err)
+{
+	json_t *kinds = json_array();
+
+	(void)request;
+	(void)err;
+	for (const struct kind *const *k = kind_table; *k != NULL; k++)
+		json_array_append_new(
+		    kinds, json_pack("{s:s, s:o, s:o, s:o, s:b}", "name", (*k)->name, "types",
+				     give_list((*k)->types), "keys", give_keys((*k)->keys), "facts",
+				     give_list((*k)->facts), "retain", (*k)->retain));
+	json_object_set_new(answer, "kinds", kinds);
+	return 0;
+}
+
 static int do_ambiguous(const json_t *request, json_t *answer, struct err *err)
 {
 	const char *text = string(request, "value");
@@ -348,7 +382,7 @@ static const struct {
 } ops[] = {
 	{ "parse", do_parse }, { "seal", do_seal },   { "open", do_open },
 	{ "inner", do_inner }, { "build", do_build }, { "ambiguous", do_ambiguous },
-	{ "quote", do_quote },
+	{ "quote", do_quote }, { "kinds", do_kinds },
 };
 
 static void answer_line(const char *line, size_t len)
