@@ -36,9 +36,8 @@ static enum wrap_verdict aead_open(const unsigned char key[static HKDF_SIZE],
 	return WRAP_NO_MATCH;
 }
 
-/* The wrap key of a shared secret, which is wiped. */
 static void x25519_key(unsigned char key[static HKDF_SIZE],
-		       unsigned char shared[static AGE_KEY_SIZE],
+		       const unsigned char shared[static AGE_KEY_SIZE],
 		       const unsigned char share[static AGE_KEY_SIZE],
 		       const struct age_recipient *recipient)
 {
@@ -48,7 +47,6 @@ static void x25519_key(unsigned char key[static HKDF_SIZE],
 	memcpy(salt + AGE_KEY_SIZE, recipient->point, AGE_KEY_SIZE);
 	hkdf_sha256(key, (struct hkdf_bytes){ shared, AGE_KEY_SIZE },
 		    (struct hkdf_bytes){ salt, sizeof(salt) }, X25519_INFO);
-	mem_wipe(shared, AGE_KEY_SIZE);
 }
 
 /* -1 when the result is zero, which says that the point has a low order, and nothing else. */
