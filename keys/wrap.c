@@ -13,6 +13,7 @@
 #define SCRYPT_LABEL "age-encryption.org/v1/scrypt"
 #define SCRYPT_R 8
 #define SCRYPT_P 1
+#define SCRYPT_STACK 16384 /* bytes, more than libsodium's scrypt uses */
 
 /* Each wrap key is used once, so age fixes the nonce. */
 static const unsigned char zero_nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
@@ -105,15 +106,19 @@ enum wrap_verdict wrap_x25519_open(const struct age_identity *id,
 	return verdict;
 }
 
+/* libsodium 1.0.18 leaves the derived key in the stack frame of its PBKDF2, hence the last step. */
 static int scrypt_key(const struct wrap_passphrase *p, unsigned char key[static HKDF_SIZE])
 {
 	unsigned char salt[sizeof(SCRYPT_LABEL) - 1 + AGE_SALT_SIZE];
+	int r;
 
 	memcpy(salt, SCRYPT_LABEL, sizeof(SCRYPT_LABEL) - 1);
 	memcpy(salt + sizeof(SCRYPT_LABEL) - 1, p->salt, AGE_SALT_SIZE);
-	return crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)p->text, p->len, salt,
-						     sizeof(salt), UINT64_C(1) << p->log_n,
-						     SCRYPT_R, SCRYPT_P, key, HKDF_SIZE);
+	r = crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)p->text, p->len, salt,
+						  sizeof(salt), UINT64_C(1) << p->log_n, SCRYPT_R,
+						  SCRYPT_P, key, HKDF_SIZE);
+	sodium_stackzero(SCRYPT_STACK);
+	return r;
 }
 
 enum wrap_verdict wrap_scrypt_seal(const struct wrap_passphrase *p,
