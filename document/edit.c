@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "document/edit.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "document/conflict.h"
-#include "document/splice.h"
+#include "document/entry.h"
 #include "keys/age.h"
 
 #define GROUP "bulla.dev"
@@ -279,7 +278,7 @@ static int change_sealed(struct splice_plan *plan, const struct yaml_node *node,
 	if (rc == 0 && (old.len != age->len || memcmp(old.data, age->data, age->len) != 0)) {
 		rc = age_armor(age->data, age->len, &armor, err);
 		if (rc == 0)
-			splice_lines(plan, node, buf_str(&armor));
+			entry_set_lines(plan, node, buf_str(&armor));
 	}
 	buf_clear(&old);
 	buf_clear(&armor);
@@ -289,40 +288,32 @@ static int change_sealed(struct splice_plan *plan, const struct yaml_node *node,
 static int change_part(struct splice_plan *plan, const struct yaml_node *node,
 		       const struct document_part *part, struct err *err)
 {
-	splice_map(plan, yaml_get(node, "recipients"), &part->recipients);
-	splice_map(plan, yaml_get(node, "facts"), &part->facts);
+	entry_set_map(plan, yaml_get(node, "recipients"), &part->recipients);
+	entry_set_map(plan, yaml_get(node, "facts"), &part->facts);
 	return change_sealed(plan, yaml_get(node, "sealed"), &part->age, err);
-}
-
-static struct splice_value map_value(const char *name, const struct kv *kv)
-{
-	struct splice_value *items = mem_array(kv->n, sizeof(*items));
-
-	for (size_t i = 0; i < kv->n; i++)
-		items[i] = (struct splice_value){ .name = kv->items[i].name,
-						  .text = (const char *)kv->items[i].data };
-	return (struct splice_value){ .name = name, .children = items, .n = kv->n };
 }
 
 static int add_part(struct splice_plan *plan, const struct yaml_node *parts,
 		    const struct document_part *part, struct err *err)
 {
-	struct splice_value recipients = map_value("recipients", &part->recipients);
-	struct splice_value facts = map_value("facts", &part->facts);
-	struct splice_value fields[3] = { recipients,
-					  facts,
-					  { .name = "sealed", .literal = true } };
-	const struct splice_value value = { .name = part->name, .children = fields, .n = 3 };
+	struct entry *recipients = entry_of_kv(&part->recipients);
+	struct entry *facts = entry_of_kv(&part->facts);
+	struct entry fields[] = {
+		{ .name = "recipients", .children = recipients, .n = part->recipients.n },
+		{ .name = "facts", .children = facts, .n = part->facts.n },
+		{ .name = "sealed", .literal = true },
+	};
+	const struct entry e = { .name = part->name, .children = fields, .n = 3 };
 	struct buf armor = BUF_INIT;
 	int rc = age_armor(part->age.data, part->age.len, &armor, err);
 
 	if (rc == 0) {
 		fields[2].text = buf_str(&armor);
-		splice_insert(plan, parts, &value);
+		entry_insert(plan, parts, &e);
 	}
 	buf_clear(&armor);
-	mem_free((void *)(uintptr_t)recipients.children);
-	mem_free((void *)(uintptr_t)facts.children);
+	mem_free(recipients);
+	mem_free(facts);
 	return rc;
 }
 
@@ -385,7 +376,7 @@ int edit_remove_part(struct edit_file *f, size_t i, const char *part, struct err
 			       "%s:%u: the document's only part; remove the whole document instead",
 			       f->name, node->keys[at]->line);
 	splice_init(&plan, f->text.data, f->text.len, node->begin);
-	splice_remove(&plan, node, at);
+	entry_remove(&plan, node, at);
 	rc = carry_out(f, i, &plan, &scope, err);
 	splice_clear(&plan);
 	return rc;

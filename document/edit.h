@@ -42,7 +42,7 @@ void edit_clear(struct edit_file *f);
 /*
  * Put parts into the i-th document's text.  A part that is there keeps its place, its comments and
  * what is equal; its recipients, facts and sealed bytes become the ones given.  A new one goes in
- * before the first whose name is greater, written as its neighbours are (document/splice.h).
+ * before the first whose name is greater, written as its neighbours are (document/entry.h).
  *
  * The result is parsed again.  ERR_INVALID when the document would break a rule of
  * document_check; ERR_INTERNAL when it does not read back as exactly the same YAML but for these

@@ -107,6 +107,19 @@ static const struct edit_case cases[] = {
 	  NULL },
 	{ "also at the begin", HEAD PART("B", "B") "\n  \n" PART("C", "C"),
 	  HEAD PART("A", "A") "\n" PART("B", "B") "\n  \n" PART("C", "C"), "A", 'A', NULL, NULL },
+	{ "and one goes with a part, between",
+	  HEAD PART("A", "A") "\n" PART("B", "B") "\n" PART("C", "C"),
+	  HEAD PART("A", "A") "\n" PART("C", "C"), "B", 0, NULL, NULL },
+	{ "at the begin", HEAD PART("A", "A") "\n" PART("B", "B"), HEAD PART("B", "B"), "A", 0,
+	  NULL, NULL },
+	{ "at the end", HEAD PART("A", "A") "\n\n" PART("B", "B") "\n#\n",
+	  HEAD PART("A", "A") "\n\n#\n", "B", 0, NULL, NULL },
+	{ "not when it is the armor's",
+	  HEAD "    A:\n      facts: {sealed-at: \"" AT "\"}\n      recipients: {eu: \"" ID1
+	       "\"}\n      sealed: |+\n        $A\n\n" PART("B", "B"),
+	  HEAD "    A:\n      facts: {sealed-at: \"" AT "\"}\n      recipients: {eu: \"" ID1
+	       "\"}\n      sealed: |+\n        $A\n\n",
+	  "B", 0, NULL, NULL },
 	{ "an empty line alone is no custom", HEAD PART("A", "A") "\n",
 	  HEAD PART("A", "A") PART("B", "B") "\n", "B", 'B', NULL, NULL },
 	/* parts in the middle of the document */
@@ -340,7 +353,7 @@ static const struct edit_case cases[] = {
 		   "\"}, sealed: \"$B\"} # B\n    # end\n  }\n",
 	  TOP SPEC "  parts: {\n    A: {recipients: {eu: \"" ID1 "\"}, facts: {sealed-at: \"" AT
 		   "\"}, sealed: \"$A\"} # A\n"
-		   "    # b # B\n    # end\n  }\n",
+		   "    # b\n    # end\n  }\n",
 	  "B", 0, NULL, NULL },
 	{ "a block part between flow ones",
 	  HEAD "    A: {recipients: {eu: \"" ID1 "\"}, facts: {sealed-at: \"" AT
