@@ -254,19 +254,19 @@ static int check_target(const struct file_write *w, mode_t *mode, bool *exists, 
 	return 0;
 }
 
-/* Make the new name durable.  A file system that cannot sync a folder is not an error. */
-static void sync_folder(const char *path)
+/*
+ * The folder of path, to make a new name in it durable; -1 when it cannot be opened.  Taken before
+ * the change, because after it nothing may fail any more.
+ */
+static int open_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = slash == NULL ? mem_str(".") :
 				    mem_strn(path, slash == path ? 1 : (size_t)(slash - path));
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
 	mem_free(dir);
+	return fd;
 }
 
 int file_write(const struct file_write *w, const void *data, size_t len, struct err *err)
@@ -274,7 +274,7 @@ int file_write(const struct file_write *w, const void *data, size_t len, struct 
 	char *tmp = temporary_path(w->path);
 	bool exists, made = false;
 	mode_t mode;
-	int fd = -1, r = -1;
+	int fd = -1, folder = open_folder(w->path), r = -1;
 
 	if (check_target(w, &mode, &exists, err) < 0)
 		goto out;
@@ -310,7 +310,8 @@ int file_write(const struct file_write *w, const void *data, size_t len, struct 
 		goto out;
 	}
 	made = w->exclusive; /* link leaves the temporary name */
-	sync_folder(w->path);
+	if (folder >= 0)
+		fsync(folder); /* a file system that cannot is not an error */
 	r = 0;
 out:
 	pending_set(NULL);
@@ -318,6 +319,8 @@ out:
 		unlink(tmp);
 	if (fd >= 0)
 		close(fd);
+	if (folder >= 0)
+		close(folder);
 	mem_free(tmp);
 	return r;
 }

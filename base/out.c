@@ -176,6 +176,32 @@ void out_note(const char *fmt, ...)
 	va_end(ap);
 }
 
+char *out_note_made(const char *fmt, ...)
+{
+	struct buf line = BUF_INIT;
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = format(fmt, ap);
+	va_end(ap);
+	buf_printf(&line, "%s: ", program);
+	out_escape(&line, text, strlen(text));
+	mem_free(text);
+	text = mem_str(buf_str(&line));
+	buf_clear(&line);
+	return text;
+}
+
+void out_note_print(char *line)
+{
+	if (!out_quiet && line != NULL) {
+		fputs(line, stderr);
+		fputc('\n', stderr);
+	}
+	mem_free(line);
+}
+
 void out_shell(struct buf *out, const char *word)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -33,6 +33,12 @@ void out_table_free(struct out_table *t);
 /* A Markdown-free diagnostic line: "bulla: warning: text" or "bulla: text", escaped, on stderr. */
 void out_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * The same line made first and printed later (then freed), for after a change that must not be
+ * followed by anything that can fail.
+ */
+char *out_note_made(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void out_note_print(char *line);
 /* The program's name in those lines; "bulla" until set. */
 void out_program(const char *name);
 extern bool out_quiet; /* out_note says nothing */

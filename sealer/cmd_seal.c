@@ -158,23 +158,28 @@ static int print_public(const struct job *j, struct err *err)
 			     err);
 }
 
-static void tell(const struct job *j)
+/* What is said at the end; NULL when there is nothing to say. */
+static char *make_note(const struct job *j)
 {
+	bool file = j->target.path != NULL;
 	struct buf names = BUF_INIT;
+	char *note;
 
+	if (!file && !j->in->verbose && !j->o->dry_run)
+		return NULL;
 	for (size_t i = 0; i < j->to.n; i++)
 		buf_printf(&names, "%s%s", i > 0 ? ", " : "", j->to.items[i].name);
-	if (j->target.path != NULL || j->in->verbose || j->o->dry_run)
-		out_note("%s: %s/%s (%s) %s to %s",
-			 j->target.path != NULL ? j->target.path : "standard output", j->namespace,
-			 j->name, j->kind->name, j->o->dry_run ? "would be sealed" : "sealed",
-			 buf_str(&names));
+	note = out_note_made("%s: %s/%s (%s) %s to %s", file ? j->target.path : "standard output",
+			     j->namespace, j->name, j->kind->name,
+			     j->o->dry_run ? "would be sealed" : "sealed", buf_str(&names));
 	buf_clear(&names);
+	return note;
 }
 
 static int finish(struct job *j, struct err *err)
 {
 	struct document *d = &j->document;
+	char *note;
 	int r = kind_build(j->kind, &j->input, &j->secret, &j->notes, err);
 
 	for (size_t i = 0; i < j->notes.n; i++)
@@ -186,11 +191,16 @@ static int finish(struct job *j, struct err *err)
 	d->kind = j->kind;
 	d->type = j->secret.type;
 	r = j->kind->keys == NULL && !j->o->together ? seal_each(j, err) : seal_one_part(j, err);
-	if (r != 0 || write_document(&j->write, d, j->o->dry_run, err) != 0 ||
-	    (!j->o->dry_run && print_public(j, err) != 0))
-		return -1;
-	tell(j);
-	return 0;
+	note = make_note(j);
+	if (r == 0)
+		r = write_document(&j->write, d, j->o->dry_run, err);
+	if (r == 0 && !j->o->dry_run)
+		r = print_public(j, err);
+	if (r == 0)
+		out_note_print(note);
+	else
+		mem_free(note);
+	return r;
 }
 
 /* --- the commands

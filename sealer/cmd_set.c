@@ -282,36 +282,48 @@ static int seal_new(struct job *j, struct document_part *fresh, struct err *err)
 	return r;
 }
 
-static void tell(const struct job *j, const struct document_part *fresh)
+static char *make_note(const struct job *j, const struct document_part *fresh)
 {
 	struct buf names = BUF_INIT;
-	const struct kv_item *public = kv_get(&j->secret.data, "identity.pub");
+	char *note;
 
 	for (size_t i = 0; i < fresh->recipients.n; i++)
 		buf_printf(&names, "%s%s", i > 0 ? ", " : "", fresh->recipients.items[i].name);
-	out_note("%s: %s/%s, %s %s to %s", j->in->args[0], j->document->namespace,
-		 j->document->name, fresh->name, j->o->dry_run ? "would be sealed" : "sealed",
-		 buf_str(&names));
+	note = out_note_made("%s: %s/%s, %s %s to %s", j->in->args[0], j->document->namespace,
+			     j->document->name, fresh->name,
+			     j->o->dry_run ? "would be sealed" : "sealed", buf_str(&names));
+	buf_clear(&names);
+	return note;
+}
+
+/* The half of a new key pair that has to be registered elsewhere. */
+static void print_public(const struct job *j)
+{
+	const struct kv_item *public = kv_get(&j->secret.data, "identity.pub");
+
 	if (public != NULL && !kv_has(&j->input.fields, "private-key") && !j->o->dry_run)
 		file_write_fd(STDOUT_FILENO, public->data, public->len, NULL);
-	buf_clear(&names);
 }
 
 static int put(struct job *j, struct err *err)
 {
 	struct document_part fresh = { 0 };
 	struct file_write w = { .path = j->target.real, .mode = 0600, .expect = &j->st };
+	char *note = NULL;
 	int r = -1;
 
-	if (seal_new(j, &fresh, err) != 0 ||
-	    edit_put_part(&j->file, j->index, &fresh, err) != 0)
+	if (seal_new(j, &fresh, err) != 0)
 		goto out;
-	j->document = &j->file.documents[j->index]; /* all were read anew */
-	if (!j->o->dry_run && file_write(&w, j->file.text.data, j->file.text.len, err) != 0)
+	note = make_note(j, &fresh);
+	if (edit_put_part(&j->file, j->index, &fresh, err) != 0 ||
+	    (!j->o->dry_run && file_write(&w, j->file.text.data, j->file.text.len, err) != 0))
 		goto out;
-	tell(j, &fresh);
+	out_note_print(note);
+	note = NULL; /* transferred */
+	print_public(j);
 	r = 0;
 out:
+	mem_free(note);
 	document_part_clear(&fresh);
 	return r;
 }

@@ -30,19 +30,23 @@ static int take_out(struct edit_file *f, size_t i, const struct invocation *in,
 		    const struct stat *st, struct err *err)
 {
 	const struct unset_options *o = in->options;
-	char *real = file_absolute(in->args[0], err);
+	char *real = file_absolute(in->args[0], err), *note = NULL;
 	struct file_write w = { .path = real, .mode = 0600, .expect = st };
 	int r = -1;
 
 	if (real == NULL || check(&f->documents[i], in->args[1], err) != 0 ||
 	    edit_remove_part(f, i, in->args[1], err) != 0)
 		goto out;
+	note = out_note_made("%s: %s/%s, %s %s", in->args[0], f->documents[i].namespace,
+			     f->documents[i].name, in->args[1],
+			     o->dry_run ? "would be removed" : "removed");
 	if (!o->dry_run && file_write(&w, f->text.data, f->text.len, err) != 0)
 		goto out;
-	out_note("%s: %s/%s, %s %s", in->args[0], f->documents[i].namespace, f->documents[i].name,
-		 in->args[1], o->dry_run ? "would be removed" : "removed");
+	out_note_print(note);
+	note = NULL; /* transferred */
 	r = 0;
 out:
+	mem_free(note);
 	mem_free(real);
 	return r;
 }
