@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/ct.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "keys/hkdf.h"
@@ -102,12 +103,16 @@ int age_payload_encrypt(const unsigned char file_key[static AGE_FILE_KEY_SIZE], 
 static int decrypt_chunks(struct stream *s, const unsigned char *from, size_t len,
 			  unsigned char *at, size_t *index)
 {
+	int r;
+
 	for (*index = 0; len != 0; (*index)++) {
 		size_t n = len < SEALED_CHUNK ? len : SEALED_CHUNK;
 
 		stream_nonce(s, *index, n == len);
-		if (crypto_aead_chacha20poly1305_ietf_decrypt(at, NULL, NULL, from, n, NULL, 0,
-							      s->nonce, s->key) != 0)
+		r = crypto_aead_chacha20poly1305_ietf_decrypt(at, NULL, NULL, from, n, NULL, 0,
+							      s->nonce, s->key);
+		ct_public(&r, sizeof(r));
+		if (r != 0)
 			return -1;
 		at += n - AGE_TAG_SIZE;
 		from += n;
