@@ -369,7 +369,7 @@ struct opener *opener_start(const struct opener_options *options, struct err *er
 			o->why[0] != '\0' ? o->why : "it does not say that it is ready");
 		goto fail;
 	}
-	o->changed = false;
+	opener_poll(o); /* these keys are no news */
 	return o;
 fail:
 	opener_stop(o);

@@ -319,6 +319,7 @@ static int settle(struct supervisor *s, struct err *err)
 	int landlock;
 
 	prctl(PR_SET_NAME, "bulla-supervise");
+	log_fd_set(STDERR_FILENO); /* the agent's may be closed below, and its number another's */
 	setsid();
 	clearenv();
 	if (jail_descriptors(fds, 2, err) < 0 || jail_standard(err) < 0)

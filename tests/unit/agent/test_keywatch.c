@@ -92,7 +92,8 @@ static void test_reading_is_no_change(void **state)
 static void test_directory_comes_and_goes(void **state)
 {
 	struct keywatch w;
-	char *far = scene_path(keys, "deep/er"), *deep = scene_path(keys, "deep");
+	char *far = scene_path(keys, "deep/er"), *deep = scene_path(keys, "deep"),
+	     *moved = scene_path(keys, "moved");
 
 	(void)state;
 	keywatch_init(&w, far);
@@ -110,11 +111,12 @@ static void test_directory_comes_and_goes(void **state)
 	expect_change(&w);
 	scene_write(far, "a.key", "one");
 	expect_change(&w);
-	assert_int_equal(rename(far, scene_path(keys, "moved")), 0);
+	assert_int_equal(rename(far, moved), 0);
 	expect_change(&w);
 	keywatch_clear(&w);
 	mem_free(far);
 	mem_free(deep);
+	mem_free(moved);
 }
 
 static void link_to(const char *target, const char *name)
