@@ -401,6 +401,66 @@ def test_moved_parts(tool, keys):
     assert opened == [True] + [False] * 13 + [True]
 
 
+# --- .bulla/config ------------------------------------------------------------------------------------
+
+CONFIG_VALUES = REPLACEMENTS + ["eu", "us", "recovery", "**", "*", "a/**", "**/x", "../a", "/a", "a//b", "team-*", "TLS",
+                                ["eu"], ["eu", "us"], ["eu", "eu"], ["nobody"], {"path": "**", "to": ["eu"]},
+                                [{"path": "**", "to": ["eu"]}]]
+CONFIG_KEYS = ["path", "namespace", "kind", "to", "recipients", "recovery", "rules", "eu", "EU", "a" * 64, "1", "x"]
+PATHS = ["a.yaml", "clusters/eu/a.yaml", "clusters/eu/x/y/a.yaml", "clusters", "x/a.yaml"]
+
+
+def config_agree(tool, text, r):
+    path, namespace, kind = r.choice(PATHS), r.choice(["team-a", "flux-system"]), r.choice(["opaque", "tls"])
+    ours = tool.ask("select", text=text, path=path, namespace=namespace, kind=kind)
+    try:
+        config = oracle.read_config(text.encode())
+        theirs = {n: oracle.key_id(config[0][n]) for n in oracle.select(config, path, namespace, kind)}
+    except oracle.Refused:
+        theirs = None
+    assert ours.get("recipients") == theirs, (ours, text, path, namespace, kind)
+    return theirs is not None
+
+
+def test_config(tool, keys):
+    r = Random(30)
+    a, b, c = (k.public for k in keys)
+    base = {"recipients": {"eu": a, "us": b, oracle.key_id(c): c},
+            "rules": [{"path": "clusters/eu/*", "to": ["eu"]}, {"path": "**/y/*", "to": ["us"], "kind": "tls"},
+                      {"path": "clusters/**", "namespace": "team-?", "to": ["us", "eu"]}, {"path": "**", "to": ["us"]}]}
+    selected = 0
+    for i in range(600):
+        value = copy.deepcopy(base)
+        if r.random() < 0.5:
+            del value["recipients"][oracle.key_id(c)]
+            value["recovery"] = c
+        for _ in range(r.choice([0, 1, 1, 2])):
+            *path, last = r.choice([p for p in places(value) if p] or [("x",)])
+            parent = value
+            for step in path:
+                parent = parent[step]
+            if r.random() < 0.6:
+                parent[last] = copy.deepcopy(r.choice(CONFIG_VALUES + [a, a.upper(), a[:-1] + "q"]))
+            elif isinstance(parent, dict) and r.random() < 0.5:
+                parent[r.choice(CONFIG_KEYS)] = parent.pop(last)
+            else:
+                del parent[last]
+        selected += config_agree(tool, json.dumps(value, ensure_ascii=False), r)
+    assert 150 < selected < 450
+    for text in ("", "a", "[]", "---\n---\n", "recipients:\nrules:\n", "{}", f"recovery: |\n  {a}\n",
+                 f"recipients:\n  eu: {a}\nrules:\n- path: '**'\n  to: [eu]\n",
+                 f"recipients:\n  no: {a}\nrules:\n- path: '**'\n  to: [no]\n",
+                 f"recipients:\n  'no': {a}\nrules:\n- {{path: 'a?c*', to: [\"no\"]}}\n- {{path: '**', to: ['no']}}\n"):
+        config_agree(tool, text, r)
+
+
+def test_globs():
+    for pattern, path, wanted in (("**", "a", True), ("**", "a/b", True), ("a/**", "a", False), ("a/**", "a/b/c", True),
+                                  ("**/c", "c", True), ("**/c", "a/b/c", True), ("a/**/c", "a/c", True), ("*", "a/b", False),
+                                  ("a*c/?", "abc/d", True), ("a**c", "a/c", False), ("a**c", "abc", True)):
+        assert bool(oracle.glob_path(pattern, path)) == wanted, (pattern, path)
+
+
 # --- the page itself ------------------------------------------------------------------------------------
 
 def test_kinds_table(tool):

@@ -548,6 +548,7 @@ def read_plaintext(d, name, text):
 
 def check_keys(kind, part, data, facts):
     aliases = parse_aliases(facts["aliases"]) if "aliases" in facts else {}
+    refuse(len(data) > 256, "too many keys")
     if kind.keys is None:
         refuse(aliases, "aliases")
         refuse(part != "credential" and list(data) != [part], "the part's key")
@@ -643,3 +644,95 @@ def write(d):
     text = "\n".join(out) + "\n"
     refuse(len(text.encode()) > 1048576, "size")
     return text
+
+
+# --- 9. .bulla/config ---------------------------------------------------------------------------------------------
+
+BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+
+
+def is_recipient(text):
+    """An X25519 recipient: BIP 173 with the prefix "age", 32 bytes.  Points are not looked at."""
+    m = re.fullmatch(f"age1([{BECH32}]{{58}})", text)
+    if not m:
+        return False
+    values = [BECH32.index(c) for c in m[1]]
+    check = 1
+    for v in [ord(c) >> 5 for c in "age"] + [0] + [ord(c) & 31 for c in "age"] + values:
+        top, check = check >> 25, (check & 0x1ffffff) << 5 ^ v
+        for i, g in enumerate((0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3)):
+            check ^= g if top >> i & 1 else 0
+    return check == 1 and values[51] & 0xf == 0
+
+
+class ConfigReader(YamlReader):
+    """Scalars of the config stand on one line."""
+
+    def node(self, event, depth):
+        refuse(isinstance(event, yaml.ScalarEvent) and event.style in ("|", ">"), "block scalar")
+        return super().node(event, depth)
+
+
+def collection(found, field, kind):
+    value = found.get(field)
+    if value is None or isinstance(value, Scalar) and value.plain and value.text == "":
+        return kind()
+    refuse(not isinstance(value, kind), field)
+    return value
+
+
+def glob(pattern, text):
+    return re.fullmatch("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), text, re.S)
+
+
+def glob_path(pattern, path):
+    def match(p, s):
+        if not p or not s:
+            return not p and not s
+        if p[0] == "**":
+            return len(p) == 1 or any(match(p[1:], s[i:]) for i in range(len(s) + 1))
+        return bool(glob(p[0], s[0])) and match(p[1:], s[1:])
+
+    return match(pattern.split("/"), path.split("/"))
+
+
+def read_rule(node, names):
+    found = fields(node, ("path", "to"), ("namespace", "kind"))
+    rule = {k: string(v) for k, v in found.items() if k != "to"}
+    refuse(any(part in ("", ".", "..") for part in rule["path"].split("/")), "path")
+    refuse("namespace" in rule and not re.fullmatch("[a-z0-9*?-]+", rule["namespace"]), "namespace")
+    refuse("kind" in rule and not matches(LABEL, rule["kind"]), "kind")
+    refuse(not isinstance(found["to"], list), "to")
+    rule["to"] = [string(n) for n in found["to"]]
+    most = 31 if "recovery" in names else 32
+    refuse(not 1 <= len(rule["to"]) <= most or len(set(rule["to"])) != len(rule["to"]), "to")
+    refuse(any(n == "recovery" or n not in names for n in rule["to"]), "unknown recipient")
+    return rule
+
+
+def read_config(data):
+    """The recipients, with recovery, and the rules."""
+    refuse(len(data) > 256 * 1024, "size")
+    nodes = ConfigReader(data).documents()
+    refuse(len(nodes) != 1 or isinstance(nodes[0], Scalar), "one document")
+    found = fields(nodes[0], (), ("recipients", "recovery", "rules"))
+    names = {}
+    for name, value in mapping(collection(found, "recipients", dict)).items():
+        refuse(not matches(LABEL, name) or name == "recovery", "name")
+        names[name] = string(value)
+    if "recovery" in found:
+        names["recovery"] = string(found["recovery"])
+    refuse(len(names) > 1024 or len(set(names.values())) != len(names), "recipients")
+    for name, key in names.items():
+        refuse(not is_recipient(key) or matches(KEY_ID, name) and name != key_id(key), "recipient")
+    return names, [read_rule(r, names) for r in collection(found, "rules", list)]
+
+
+def select(config, path, namespace, kind):
+    """Names of those whom a document at path is sealed to."""
+    names, rules = config
+    for rule in rules:
+        if (glob_path(rule["path"], path) and glob(rule.get("namespace", "*"), namespace) and
+                rule.get("kind", kind) == kind):
+            return sorted(rule["to"] + (["recovery"] if "recovery" in names else []))
+    raise Refused("no rule")

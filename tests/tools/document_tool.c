@@ -10,6 +10,7 @@
  *	{"op":"inner","text":BASE64,"part":..,"plain":BASE64} -> data, facts
  *	{"op":"build","kind":..,"fields":{..:BASE64},"type":..,"now":TIME} -> type, data, facts
  *	{"op":"kinds"} -> kinds
+ *	{"op":"select","text":BASE64,"path":..,"namespace":..,"kind":..} -> recipients of a config
  *	{"op":"ambiguous","value":STRING} -> ambiguous        {"op":"quote","value":STRING} -> text
  *
  * An answer has "ok":true, or "ok":false with "class" and "error".
@@ -26,6 +27,7 @@
 #include "base/mem.h"
 #include "document/quote.h"
 #include "document/seal.h"
+#include "keys/config.h"
 
 static struct keyring keyring = KEYRING_INIT;
 
@@ -320,6 +322,29 @@ static int do_build(const json_t *request, json_t *answer, struct err *err)
 	return rc;
 }
 
+static int do_select(const json_t *request, json_t *answer, struct err *err)
+{
+	struct config config = CONFIG_INIT;
+	struct recipients to = RECIPIENTS_INIT;
+	struct buf text = BUF_INIT;
+	struct kv ids = KV_INIT;
+	int rc = -1;
+
+	if (bytes(request, "text", &text, err) == 0 &&
+	    config_parse("config", text.data, text.len, &config, err) == 0)
+		rc = config_select(&config, string(request, "path"), string(request, "namespace"),
+				   string(request, "kind"), &to, err);
+	if (rc == 0) {
+		recipients_ids(&to, &ids);
+		json_object_set_new(answer, "recipients", give_strings(&ids));
+	}
+	config_clear(&config);
+	recipients_clear(&to);
+	buf_clear(&text);
+	kv_clear(&ids);
+	return rc;
+}
+
 static json_t *give_list(const char *const list[])
 {
 	json_t *v = json_array();
@@ -382,7 +407,7 @@ static const struct {
 } ops[] = {
 	{ "parse", do_parse }, { "seal", do_seal },   { "open", do_open },
 	{ "inner", do_inner }, { "build", do_build }, { "ambiguous", do_ambiguous },
-	{ "quote", do_quote }, { "kinds", do_kinds },
+	{ "quote", do_quote }, { "kinds", do_kinds }, { "select", do_select },
 };
 
 static void answer_line(const char *line, size_t len)
