@@ -8,7 +8,8 @@
  *	  "facts":{..}}],"now":TIME}            -> text, digest
  *	{"op":"open","text":BASE64,"now":TIME}  -> type, data, facts, key_ids
  *	{"op":"inner","text":BASE64,"part":..,"plain":BASE64} -> data, facts
- *	{"op":"build","kind":..,"fields":{..:BASE64},"type":..,"now":TIME} -> type, data, facts
+ *	{"op":"build","kind":..,"fields":{..:BASE64},"aliases":{NEW:KEY},"extra":{..},"type":..,
+ *	  "now":TIME}                            -> type, data, facts
  *	{"op":"kinds"} -> kinds
  *	{"op":"select","text":BASE64,"path":..,"namespace":..,"kind":..} -> recipients of a config
  *	{"op":"ambiguous","value":STRING} -> ambiguous        {"op":"quote","value":STRING} -> text
@@ -313,6 +314,8 @@ static int do_build(const json_t *request, json_t *answer, struct err *err)
 
 	if (kind == NULL)
 		return err_set(err, ERR_USAGE, "request: no such kind");
+	take_strings(json_object_get(request, "aliases"), &in.aliases);
+	take_strings(json_object_get(request, "extra"), &in.extra);
 	if (take_bytes(json_object_get(request, "fields"), &in.fields, err) == 0)
 		rc = kind_build(kind, &in, &secret, NULL, err);
 	if (rc == 0)
