@@ -86,6 +86,8 @@ static int read_public(struct job *j, struct err *err)
 	    seal_options_pairs("annotation", &o->annotations, &d->annotations, err) != 0 ||
 	    read_expiry(j, err) != 0)
 		return -1;
+	if (o->secret_type != NULL)
+		j->input.type = o->secret_type;
 	if (o->namespaces != NULL)
 		kv_set_str(&j->input.extra, "namespaces", o->namespaces);
 	if (o->service_accounts != NULL)
@@ -245,6 +247,8 @@ static int take_manifest(struct job *j, const struct manifest *m, struct err *er
 	j->name = m->name;
 	j->namespace = m->namespace != NULL ? m->namespace : given;
 	j->kind = kind_detect(m->type, &m->data, &j->input, err);
+	if (j->kind != NULL && j->o->url != NULL)
+		kv_set_str(&j->input.fields, "url", j->o->url);
 	return j->kind != NULL ? 0 : -1;
 }
 

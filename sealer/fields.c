@@ -45,17 +45,28 @@ static int prompt_for(const struct kind_field *f, struct kv *fields, struct err 
 	return r;
 }
 
+/* Is something given that stands for all the rest? */
+static bool given_alone(const struct kind *k, const char *const values[], const struct kv *fields)
+{
+	for (size_t i = 0; k->fields[i].name != NULL; i++)
+		if ((k->fields[i].flags & FIELD_ALONE) != 0 &&
+		    (values[i] != NULL || kv_has(fields, k->fields[i].name)))
+			return true;
+	return false;
+}
+
 int fields_read(const struct kind *k, const char *const values[], struct kv *fields,
 		struct err *err)
 {
+	bool ask = !given_alone(k, values, fields) && input_terminal();
+
 	for (size_t i = 0; k->fields[i].name != NULL; i++) {
 		const struct kind_field *f = &k->fields[i];
 		int r = 0;
 
 		if (values[i] != NULL)
 			r = read_one(f, values[i], fields, err);
-		else if ((f->flags & FIELD_PROMPT) != 0 && !kv_has(fields, f->name) &&
-			 input_terminal())
+		else if (ask && (f->flags & FIELD_PROMPT) != 0 && !kv_has(fields, f->name))
 			r = prompt_for(f, fields, err);
 		if (r != 0)
 			return -1;

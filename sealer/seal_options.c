@@ -44,6 +44,14 @@ static const struct option_spec fan_out_specs[] = {
 	{ 0 },
 };
 
+static const struct option_spec secret_type = {
+	0, "secret-type", "TYPE", "another type of Secret that the kind can be", AT(secret_type), 0
+};
+
+static const struct option_spec url = {
+	0, "url", "URL", "the repository, for a kind that needs it", AT(url), 0
+};
+
 static const struct option_spec alias_specs[] = {
 	{ 0, "alias", "NEW=KEY", "the data key NEW gets the bytes of KEY", AT(aliases),
 	  OPTION_MANY },
@@ -111,6 +119,10 @@ static void make(struct table *t, const struct kind *k)
 		add_all(t, opaque_specs);
 	else
 		add_fields(t, k);
+	if (k == NULL)
+		add(t, &url);
+	else if (k->types[1] != NULL)
+		add(t, &secret_type);
 	if (k == NULL || kind_type_allowed(k, TYPE_DOCKER))
 		add_all(t, fan_out_specs);
 	if (k == NULL || k->keys != NULL)

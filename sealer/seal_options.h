@@ -22,6 +22,7 @@ struct seal_options {
 	struct option_list aliases, labels, annotations;
 	const char *expires, *policy;
 	const char *namespaces, *service_accounts;
+	const char *secret_type, *url;
 	bool dry_run;
 	/* opaque */
 	const char *env_file, *stdin_key;

@@ -142,6 +142,32 @@ static int add_recovery(const struct target *t, struct gathered *g, struct err *
 	return add(g, recovery->name, &recovery->key, true, err);
 }
 
+static bool same_recipients(const struct recipients *a, const struct recipients *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = strcmp(a->items[i].id, b->items[i].id) == 0;
+	return same;
+}
+
+/* Who is named with -r and -R need not be who the rules say; whoever checks will hear of it. */
+static void compare_with_rules(const struct target *t, const struct who *who,
+			       const struct recipients *given)
+{
+	struct recipients by_rule = RECIPIENTS_INIT;
+	struct err err = ERR_INIT;
+
+	if (!t->configured || t->below == NULL)
+		return;
+	if (config_select(&t->config, t->below, who->namespace, who->kind, &by_rule, &err) != 0)
+		out_warn("%s", err.text);
+	else if (!same_recipients(given, &by_rule))
+		out_warn("%s: the rules of %s say other recipients here; 'bulla check' reports that",
+			 t->path, CONFIG_PATH);
+	recipients_clear(&by_rule);
+}
+
 static int gather_given(const struct target *t, const struct who *who, struct gathered *g,
 			struct err *err)
 {
@@ -153,7 +179,10 @@ static int gather_given(const struct target *t, const struct who *who, struct ga
 			return -1;
 	if (g->all.n == 0)
 		return err_set(err, ERR_RECIPIENT, "-R: the files name nobody to seal to");
-	return add_recovery(t, g, err);
+	if (add_recovery(t, g, err) != 0)
+		return -1;
+	compare_with_rules(t, who, &g->all);
+	return 0;
 }
 
 static int gather_by_rule(const struct target *t, const struct who *who, struct gathered *g,
