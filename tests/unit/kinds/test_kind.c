@@ -323,6 +323,52 @@ static void test_build_sizes(void **state)
 	mem_free(big);
 }
 
+static void refuse(struct kind_input *in, const char *text)
+{
+	struct kind_secret s = KIND_SECRET_INIT;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(kind_build(&probe, in, &s, NULL, &err), -1);
+	assert_string_equal(err.text, text);
+	kind_input_clear(in);
+}
+
+static void test_build_bounds(void **state)
+{
+	(void)state;
+	struct kind_input in = { .now = NOW };
+	char *list = mem_alloc(FACTS_MAX + 1);
+
+	memset(list, 'a', FACTS_MAX + 1);
+	kv_set_str(&in.fields, "word", "w");
+	kv_set(&in.extra, "namespaces", list, FACTS_MAX + 1);
+	refuse(&in, "probe: namespaces: longer than 1024 bytes");
+	mem_free(list);
+
+	kv_set_str(&in.fields, "word", "w");
+	kv_set(&in.extra, "namespaces", "a\0b", 3);
+	refuse(&in, "probe: namespaces: holds a NUL byte");
+
+	kv_set_str(&in.fields, "word", "w");
+	for (int i = 0; i <= KIND_KEYS_MAX; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "a%d", i);
+		kv_set_str(&in.aliases, name, "word");
+	}
+	refuse(&in, "probe: aliases: more than 256");
+
+	/* as a fact they reach its limit before */
+	kv_set_str(&in.fields, "word", "w");
+	for (int i = 0; i < 150; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "a%d", i);
+		kv_set_str(&in.aliases, name, "word");
+	}
+	refuse(&in, "probe: fact aliases: 1389 bytes, and a fact may have 1024");
+}
+
 /* A Secret from words: "fact:NAME=VALUE" is a fact, the rest is data. */
 static void fill_secret(struct kind_secret *s, const char *const *words)
 {
@@ -568,10 +614,11 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_build),	       cmocka_unit_test(test_build_type_and_expiry),
-		cmocka_unit_test(test_build_refused),  cmocka_unit_test(test_build_sizes),
-		cmocka_unit_test(test_verify_refused), cmocka_unit_test(test_verify_time),
-		cmocka_unit_test(test_restore),	       cmocka_unit_test(test_table),
+		cmocka_unit_test(test_build),	      cmocka_unit_test(test_build_type_and_expiry),
+		cmocka_unit_test(test_build_refused), cmocka_unit_test(test_build_sizes),
+		cmocka_unit_test(test_build_bounds),  cmocka_unit_test(test_verify_refused),
+		cmocka_unit_test(test_verify_time),   cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_table),
 	};
 
 	mem_init();

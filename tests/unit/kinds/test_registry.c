@@ -372,6 +372,17 @@ static void test_refused(void **state)
 		kindtest_refuse(&kind_registry, &cases[i]);
 }
 
+static void test_long_host(void **state)
+{
+	(void)state;
+	char *host = mem_printf("server=%0251d.io", 0);
+	struct kindtest_refused t = { { host, U, T },
+				      "server: the host is longer than 253 characters" };
+
+	kindtest_refuse(&kind_registry, &t);
+	mem_free(host);
+}
+
 #define DATA ".dockerconfigjson="
 #define GOOD DATA "{\"auths\":{\"a.example.com\":{\"username\":\"u\",\"password\":\"p\"}}}"
 
@@ -466,6 +477,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_taken),	   cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long_host),
 		cmocka_unit_test(test_unverified), cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_round_trip),
 	};
