@@ -18,15 +18,15 @@ struct err;
 
 #define DOCUMENT_API_VERSION "bulla.dev/v1"
 #define DOCUMENT_KIND "SealedCredential"
-#define DOCUMENT_MAX (1024 * 1024) /* bytes of one document */
+#define DOCUMENT_MAX 1048576 /* bytes of one document */
 #define DOCUMENT_PARTS_MAX 256
 #define DOCUMENT_STANZAS_MAX 32
-#define DOCUMENT_FILE_MAX (16 * 1024 * 1024) /* of a file that may hold many documents */
+#define DOCUMENT_FILE_MAX 16777216 /* of a file that may hold many documents */
 #define DOCUMENT_METADATA_MAX 32	     /* labels of the Secret; as many annotations */
 #define DOCUMENT_ANNOTATION_MAX 4096	     /* bytes of an annotation's value */
 #define DOCUMENT_SIGNATURES_MAX 8
 #define DOCUMENT_SIGNATURE_MAX 4096 /* bytes */
-#define DOCUMENT_PLAIN_MAX (1024 * 1024) /* bytes of one part's padded plaintext */
+#define DOCUMENT_PLAIN_MAX 1048576 /* bytes of one part's padded plaintext */
 #define DOCUMENT_DIGEST_TEXT 65		 /* 64 hex digits and a NUL */
 
 /* metadata.annotations of every document: Flux's postBuild would rewrite facts ("${...}"). */
