@@ -13,10 +13,16 @@
 static_assert(KIND_FACT_MAX == FACTS_MAX, "one limit of a fact");
 
 /* The order is that of help, and in which kind_detect asks them. */
-/* clang-format off: a line for a kind */
+/* clang-format off */
 const struct kind *const kind_table[] = {
-	&kind_registry, &kind_basic_auth,	   &kind_proxy,	 &kind_webhook_token,
-	&kind_age_key,	&kind_gcp_service_account, &kind_opaque, NULL,
+	&kind_registry,
+	&kind_basic_auth,
+	&kind_proxy,
+	&kind_webhook_token,
+	&kind_age_key,
+	&kind_gcp_service_account,
+	&kind_opaque,
+	NULL,
 };
 /* clang-format on */
 
