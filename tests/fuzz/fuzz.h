@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a fuzzer needs: the two functions that libFuzzer calls, and a way to say what must hold. */
+#ifndef BULLA_TESTS_FUZZ_FUZZ_H
+#define BULLA_TESTS_FUZZ_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A fuzzer is one file, so this is defined once. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	mem_init();
+	return 0;
+}
+
+static inline void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+#endif
