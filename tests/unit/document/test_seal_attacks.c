@@ -214,6 +214,49 @@ static void test_attacks(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* A login shown as another type of Secret, as another kind, and other values shown as a login. */
+static void test_kind_and_type(void **state)
+{
+	struct fixture *f = *state;
+	struct kind_secret secret = { .type = TYPE_BASIC }, out = KIND_SECRET_INIT;
+	struct document d = DOCUMENT_INIT;
+	struct err err = ERR_INIT;
+
+	make_head(&d, "team-a", "login");
+	d.kind = kind_find("basic-auth");
+	d.type = TYPE_BASIC;
+	kv_set_str(&secret.data, "username", "admin");
+	kv_set_str(&secret.data, "password", "correct horse");
+	kv_set_str(&secret.facts, "user", "admin");
+	if (seal_part(&d, "credential", &secret, &f->to, NOW, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(open_document(&d, &f->rings[0], NOW, &out, NULL, NULL, &err), 0);
+	assert_true(kv_equal(&out.data, &secret.data) && kv_equal(&out.facts, &secret.facts));
+	kind_secret_clear(&out);
+	d.type = TYPE_OPAQUE;
+	assert_int_equal(open_document(&d, &f->rings[0], NOW, &out, NULL, NULL, &err), -1);
+	assert_int_equal(err.class, ERR_REFUSED);
+	assert_string_equal(err.text,
+			    "spec.parts.credential.sealed: the Secret's type is not the one "
+			    "that was sealed" CHANGED);
+	d.kind = kind_find("opaque");
+	kv_clear(&d.parts[0].facts);
+	kv_set_str(&d.parts[0].facts, "sealed-at", "2026-11-23T08:00:00Z");
+	assert_int_equal(open_document(&d, &f->rings[0], NOW, &out, NULL, NULL, &err), -1);
+	assert_int_equal(err.class, ERR_REFUSED);
+	assert_string_equal(err.text,
+			    "spec.parts.credential.sealed: the kind is not the one it was "
+			    "sealed as" CHANGED);
+	secret.type = TYPE_OPAQUE;
+	kv_clear(&secret.facts);
+	assert_int_equal(seal_part(&d, "credential", &secret, &f->to, NOW, &err), 0);
+	d.kind = kind_find("basic-auth");
+	assert_int_equal(open_document(&d, &f->rings[0], NOW, &out, NULL, NULL, &err), -1);
+	assert_int_equal(err.class, ERR_REFUSED);
+	kind_secret_clear(&secret);
+	document_clear(&d);
+}
+
 /* Our id is put in the place of another's. */
 static void test_wrongly_listed(void **state)
 {
@@ -281,6 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attacks),
+		cmocka_unit_test_setup_teardown(test_kind_and_type, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wrongly_listed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hostile_plaintext, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bits, set_up, tear_down),
