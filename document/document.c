@@ -17,6 +17,13 @@ void document_part_clear(struct document_part *part)
 	*part = (struct document_part){ 0 };
 }
 
+bool document_part_equal(const struct document_part *a, const struct document_part *b)
+{
+	return strcmp(a->name, b->name) == 0 && kv_equal(&a->recipients, &b->recipients) &&
+	       kv_equal(&a->facts, &b->facts) && a->age.len == b->age.len &&
+	       (a->age.len == 0 || memcmp(a->age.data, b->age.data, a->age.len) == 0);
+}
+
 void document_clear(struct document *d)
 {
 	mem_free(d->name);

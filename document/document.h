@@ -105,6 +105,8 @@ struct document_part *document_part(const struct document *d, const char *name);
 struct document_part *document_part_add(struct document *d, const char *name);
 void document_part_remove(struct document *d, const char *name);
 void document_part_clear(struct document_part *part);
+/* The same name, recipients, facts and bytes. */
+bool document_part_equal(const struct document_part *a, const struct document_part *b);
 
 /* The policy in force: the document's own or the kind's default. */
 enum document_policy document_policy(const struct document *d);

@@ -174,12 +174,6 @@ static bool same_but(const struct yaml_node *a, const struct yaml_node *b, const
 	return true;
 }
 
-static bool same_part(const struct document_part *a, const struct document_part *b)
-{
-	return kv_equal(&a->recipients, &b->recipients) && kv_equal(&a->facts, &b->facts) &&
-	       a->age.len == b->age.len && memcmp(a->age.data, b->age.data, a->age.len) == 0;
-}
-
 static bool as_meant(const struct edit_file *old, const struct edit_file *new, size_t i,
 		     const struct scope *scope)
 {
@@ -202,7 +196,7 @@ static bool as_meant(const struct edit_file *old, const struct edit_file *new, s
 	for (size_t k = 0; k < scope->n; k++) {
 		const struct document_part *p = document_part(d, scope->parts[k]->name);
 
-		if (p == NULL || !same_part(p, scope->parts[k]))
+		if (p == NULL || !document_part_equal(p, scope->parts[k]))
 			return false;
 	}
 	return true;

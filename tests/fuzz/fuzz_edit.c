@@ -131,13 +131,6 @@ static void check_frame(const struct buf *old, size_t before, size_t behind,
 	     0);
 }
 
-static bool same_part(const struct document_part *a, const struct document_part *b)
-{
-	return strcmp(a->name, b->name) == 0 && kv_equal(&a->recipients, &b->recipients) &&
-	       kv_equal(&a->facts, &b->facts) && a->age.len == b->age.len &&
-	       memcmp(a->age.data, b->age.data, a->age.len) == 0;
-}
-
 /* All documents the same, but for one part of the i-th. */
 static void check_others(const struct edit_file *a, const struct edit_file *b, size_t i,
 			 const char *name)
@@ -149,7 +142,7 @@ static void check_others(const struct edit_file *a, const struct edit_file *b, s
 			const struct document_part *q = document_part(&b->documents[d], p->name);
 
 			if (d != i || strcmp(p->name, name) != 0)
-				must(q != NULL && same_part(p, q));
+				must(q != NULL && document_part_equal(p, q));
 		}
 }
 
@@ -179,7 +172,7 @@ static void put(struct edit_file *f, size_t i, const char *name, uint8_t how)
 	} else {
 		check_frame(&old.text, before, behind, f);
 		check_others(&old, f, i, name);
-		must(same_part(document_part(&f->documents[i], name), &part));
+		must(document_part_equal(document_part(&f->documents[i], name), &part));
 		if (!was) {
 			must(edit_remove_part(f, i, name, &err) == 0);
 			must(f->text.len == old.text.len);

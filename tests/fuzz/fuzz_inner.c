@@ -52,7 +52,8 @@ static void accepted(const struct kind_secret *s)
 
 	must(s->type == d.type && s->data.n != 0 && kv_bytes(&s->data) <= KIND_DATA_MAX);
 	must(s->facts.n == 1 && kv_has(&s->facts, "not-after"));
-	must(inner_format(&d, "password", &d.parts[0].recipients, s, 1795420800, &plain, &err) == 0);
+	must(inner_format(&d, "password", &d.parts[0].recipients, s, 1795420800, &plain, &err) ==
+	     0);
 	must(inner_pad(&plain) == 0 && plain.len == inner_padded(plain.len));
 	must(inner_parse(&d, &d.parts[0], plain.data, plain.len, &again, &err) == 0);
 	must(kv_equal(&s->data, &again.data) && kv_equal(&s->facts, &again.facts));

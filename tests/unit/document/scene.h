@@ -15,6 +15,30 @@
 #define AT "2026-11-23T08:00:00Z"
 #define AT2 "2027-01-01T00:00:00Z"
 
+#define TOP                                                                                        \
+	"apiVersion: bulla.dev/v1\n"                                                               \
+	"kind: SealedCredential\n"                                                                 \
+	"metadata:\n"                                                                              \
+	"  name: api-env\n"                                                                        \
+	"  namespace: team-a\n"
+#define SPEC                                                                                       \
+	"spec:\n"                                                                                  \
+	"  kind: opaque\n"                                                                         \
+	"  secret:\n"                                                                              \
+	"    type: Opaque\n"
+#define HEAD TOP SPEC "  parts:\n"
+
+/* a part as the sealer writes it: key, age file */
+#define PART(name, file) PART_AT(name, file, AT)
+#define PART_AT(name, file, at)                                                                    \
+	"    " name ":\n"                                                                          \
+	"      recipients:\n"                                                                      \
+	"        eu: \"" ID1 "\"\n"                                                                \
+	"      facts:\n"                                                                           \
+	"        sealed-at: \"" at "\"\n"                                                          \
+	"      sealed: |\n"                                                                        \
+	"        $" file "\n"
+
 #define SCENE_FILES 6
 
 static struct buf scene_age[2][SCENE_FILES];

@@ -5,30 +5,6 @@
 #include "document/edit.h"
 #include "tests/unit/document/scene.h"
 
-#define TOP                                                                                        \
-	"apiVersion: bulla.dev/v1\n"                                                               \
-	"kind: SealedCredential\n"                                                                 \
-	"metadata:\n"                                                                              \
-	"  name: api-env\n"                                                                        \
-	"  namespace: team-a\n"
-#define SPEC                                                                                       \
-	"spec:\n"                                                                                  \
-	"  kind: opaque\n"                                                                         \
-	"  secret:\n"                                                                              \
-	"    type: Opaque\n"
-#define HEAD TOP SPEC "  parts:\n"
-
-/* a part as the sealer writes it: key, age file */
-#define PART(name, file) PART_AT(name, file, AT)
-#define PART_AT(name, file, at)                                                                    \
-	"    " name ":\n"                                                                          \
-	"      recipients:\n"                                                                      \
-	"        eu: \"" ID1 "\"\n"                                                                \
-	"      facts:\n"                                                                           \
-	"        sealed-at: \"" at "\"\n"                                                          \
-	"      sealed: |\n"                                                                        \
-	"        $" file "\n"
-
 struct edit_case {
 	const char *what, *before, *after;
 	const char *name;	/* of the part */
