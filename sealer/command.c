@@ -10,17 +10,8 @@
 #define LIST_COLUMN 18
 
 const struct command *const command_table[] = {
-	&cmd_init,
-	&cmd_recipients,
-	&cmd_seal,
-	&cmd_set,
-	&cmd_unset,
-	&cmd_show,
-	&cmd_open,
-	&cmd_keys,
-	&cmd_completion,
-	&cmd_help,
-	NULL,
+	&cmd_init, &cmd_recipients, &cmd_seal,	     &cmd_set,	&cmd_unset, &cmd_show,
+	&cmd_open, &cmd_keys,	    &cmd_completion, &cmd_help, NULL,
 };
 
 const struct command *command_sub(const struct command *c, const char *name)

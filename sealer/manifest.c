@@ -371,7 +371,7 @@ void manifest_format(const char *name, const char *namespace, const struct kv *d
 	buf_printf(out, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: \"%s\"\n", name);
 	if (namespace != NULL)
 		buf_printf(out, "  namespace: \"%s\"\n", namespace);
-	buf_puts(out, "type: Opaque\ndata:\n");
+	buf_printf(out, "type: Opaque\ndata:%s\n", data->n == 0 ? " {}" : "");
 	for (size_t i = 0; i < data->n; i++) {
 		buf_printf(out, "  \"%s\": \"", data->items[i].name);
 		b64_encode(out, data->items[i].data, data->items[i].len);

@@ -48,9 +48,9 @@ static const struct option_spec secret_type = {
 	0, "secret-type", "TYPE", "another type of Secret that the kind can be", AT(secret_type), 0
 };
 
-static const struct option_spec url = {
-	0, "url", "URL", "the repository, for a kind that needs it", AT(url), 0
-};
+static const struct option_spec url = { 0,	 "url",
+					"URL",	 "the repository, for a kind that needs it",
+					AT(url), 0 };
 
 static const struct option_spec alias_specs[] = {
 	{ 0, "alias", "NEW=KEY", "the data key NEW gets the bytes of KEY", AT(aliases),

@@ -130,12 +130,53 @@ static int check_inside(const char *path, const char *real, struct err *err)
 	return r;
 }
 
+/* The path without empty and "." components, which a rule would take for folders. */
+static char *tidy(const char *path)
+{
+	struct buf out = BUF_INIT;
+	char *text;
+
+	if (path[0] == '/')
+		buf_putc(&out, '/');
+	while (*path != '\0') {
+		size_t len = strcspn(path, "/");
+
+		if (len > 1 || (len == 1 && path[0] != '.')) {
+			if (out.len > 0 && out.data[out.len - 1] != '/')
+				buf_putc(&out, '/');
+			buf_put(&out, path, len);
+		}
+		path += len;
+		path += strspn(path, "/");
+	}
+	text = mem_str(out.len > 0 ? buf_str(&out) : ".");
+	buf_clear(&out);
+	return text;
+}
+
+/* What does not exist yet is not resolved, and a ".." in it would lead past the rules. */
+static int check_below(const char *path, const char *below, struct err *err)
+{
+	for (const char *s = below; s != NULL && *s != '\0'; s += strspn(s, "/")) {
+		size_t len = strcspn(s, "/");
+
+		if (len == 2 && memcmp(s, "..", 2) == 0)
+			return err_set(err, ERR_INVALID,
+				       "%s: \"..\" out of a folder that does not exist", path);
+		s += len;
+	}
+	return 0;
+}
+
 static int resolve(const char *write, const char *name, struct target *t, struct err *err)
 {
 	if (write != NULL && write[0] == '\0')
 		return err_set(err, ERR_USAGE, "-w: the path is empty");
 	if (write != NULL && strcmp(write, "-") != 0) {
-		t->path = file_in(write, name);
+		char *path = file_in(write, name);
+
+		t->path = tidy(path);
+		mem_free(path);
 		if (check_path(t->path, err) != 0)
 			return -1;
 		t->real = file_absolute(t->path, err);
@@ -147,7 +188,7 @@ static int resolve(const char *write, const char *name, struct target *t, struct
 	t->top = file_git_top(t->real != NULL ? t->real : ".");
 	if (t->top != NULL && t->real != NULL)
 		t->below = t->real + strlen(t->top) + (strcmp(t->top, "/") != 0);
-	return 0;
+	return check_below(t->path, t->real, err);
 }
 
 int target_open(const char *write, const char *name, struct target *out, struct err *err)

@@ -163,8 +163,9 @@ static void compare_with_rules(const struct target *t, const struct who *who,
 	if (config_select(&t->config, t->below, who->namespace, who->kind, &by_rule, &err) != 0)
 		out_warn("%s", err.text);
 	else if (!same_recipients(given, &by_rule))
-		out_warn("%s: the rules of %s say other recipients here; 'bulla check' reports that",
-			 t->path, CONFIG_PATH);
+		out_warn(
+		    "%s: the rules of %s say other recipients here; 'bulla check' reports that",
+		    t->path, CONFIG_PATH);
 	recipients_clear(&by_rule);
 }
 
