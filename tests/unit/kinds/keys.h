@@ -7,6 +7,7 @@
 #ifndef BULLA_TESTS_UNIT_KINDS_KEYS_H
 #define BULLA_TESTS_UNIT_KINDS_KEYS_H
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/bio.h>
@@ -25,38 +26,50 @@
 #include "kinds/sshwire.h"
 #include "tests/unit/test.h"
 
+static struct {
+	const char *name, *algorithm, *group;
+	size_t bits;
+	EVP_PKEY *key;
+} test_keys[] = {
+	{ "ed25519", "ED25519", NULL, 0, NULL },  { "p256", "EC", "P-256", 0, NULL },
+	{ "p384", "EC", "P-384", 0, NULL },	  { "p521", "EC", "P-521", 0, NULL },
+	{ "other-p256", "EC", "P-256", 0, NULL }, { "ca-p256", "EC", "P-256", 0, NULL },
+	{ "k1", "EC", "secp256k1", 0, NULL },	  { "p224", "EC", "P-224", 0, NULL },
+	{ "rsa1024", "RSA", NULL, 1024, NULL },	  { "rsa2048", "RSA", NULL, 2048, NULL },
+	{ "rsa3072", "RSA", NULL, 3072, NULL },	  { "rsa4096", "RSA", NULL, 4096, NULL },
+	{ "x25519", "X25519", NULL, 0, NULL },	  { "ed448", "ED448", NULL, 0, NULL },
+};
+
+static inline void test_keys_free(void)
+{
+	for (size_t i = 0; i < COUNT(test_keys); i++)
+		EVP_PKEY_free(test_keys[i].key);
+}
+
 /* One key of each algorithm a test asks for, made once a process: RSA takes a while. */
 static inline EVP_PKEY *test_key(const char *name)
 {
-	static struct {
-		const char *name, *algorithm, *group;
-		size_t bits;
-		EVP_PKEY *key;
-	} keys[] = {
-		{ "ed25519", "ED25519", NULL, 0, NULL },  { "p256", "EC", "P-256", 0, NULL },
-		{ "p384", "EC", "P-384", 0, NULL },	  { "p521", "EC", "P-521", 0, NULL },
-		{ "other-p256", "EC", "P-256", 0, NULL }, { "ca-p256", "EC", "P-256", 0, NULL },
-		{ "k1", "EC", "secp256k1", 0, NULL },	  { "p224", "EC", "P-224", 0, NULL },
-		{ "rsa1024", "RSA", NULL, 1024, NULL },	  { "rsa2048", "RSA", NULL, 2048, NULL },
-		{ "rsa3072", "RSA", NULL, 3072, NULL },	  { "rsa4096", "RSA", NULL, 4096, NULL },
-		{ "x25519", "X25519", NULL, 0, NULL },	  { "ed448", "ED448", NULL, 0, NULL },
-		{ "other-rsa2048", "RSA", NULL, 2048, NULL },
-	};
+	static bool registered;
+	size_t i = 0;
 
-	for (size_t i = 0; i < COUNT(keys); i++) {
-		if (strcmp(keys[i].name, name) != 0)
-			continue;
-		if (keys[i].key == NULL && keys[i].bits != 0)
-			keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", keys[i].bits);
-		else if (keys[i].key == NULL && keys[i].group != NULL)
-			keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", keys[i].group);
-		else if (keys[i].key == NULL)
-			keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, keys[i].algorithm);
-		assert_non_null(keys[i].key);
-		return keys[i].key;
-	}
-	fail_msg("no test key %s", name);
-	return NULL;
+	while (i < COUNT(test_keys) && strcmp(test_keys[i].name, name) != 0)
+		i++;
+	if (i == COUNT(test_keys))
+		fail_msg("no test key %s", name);
+	if (test_keys[i].key != NULL)
+		return test_keys[i].key;
+	if (test_keys[i].bits != 0)
+		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", test_keys[i].bits);
+	else if (test_keys[i].group != NULL)
+		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", test_keys[i].group);
+	else
+		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, test_keys[i].algorithm);
+	assert_non_null(test_keys[i].key);
+	/* after OpenSSL's own, so that it runs before it */
+	if (!registered)
+		atexit(test_keys_free);
+	registered = true;
+	return test_keys[i].key;
 }
 
 static inline char *test_bio_text(BIO *bio)

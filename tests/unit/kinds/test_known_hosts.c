@@ -20,9 +20,10 @@ static struct err err;
 static struct url github, example, other_port;
 
 /* "TYPE BASE64" of a test key; the texts live as long as the process. */
+static char *texts[16];
+
 static const char *key_of(const char *name)
 {
-	static char *texts[16];
 	static const char *names[16];
 	struct buf blob = BUF_INIT, text = BUF_INIT;
 	struct sshpub info;
@@ -81,6 +82,14 @@ static int setup(void **state)
 	assert_int_equal(url_parse("url", "ssh://git@git.example.org:2222/r", URL_SSH, &other_port,
 				   &err),
 			 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++)
+		mem_free(texts[i]);
 	return 0;
 }
 
@@ -614,5 +623,5 @@ int main(void)
 	};
 
 	mem_init();
-	return cmocka_run_group_tests_name("kinds/known_hosts", tests, setup, NULL);
+	return cmocka_run_group_tests_name("kinds/known_hosts", tests, setup, teardown);
 }
