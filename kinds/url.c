@@ -20,6 +20,8 @@ static bool is_plain(char c)
 
 static const char *form_of(int schemes)
 {
+	if ((schemes & URL_NO_PATH) != 0)
+		return "https://HOST[/PATH]";
 	if (schemes == URL_SSH)
 		return "ssh://git@HOST/PATH";
 	if (schemes == URL_HTTPS)
@@ -155,9 +157,9 @@ static bool is_dots(const char *segment)
 	return (n == 1 && segment[0] == '.') || (n == 2 && strncmp(segment, "..", 2) == 0);
 }
 
-static int check_path(const char *what, const char *path, struct err *err)
+static int check_path(const char *what, const char *path, int schemes, struct err *err)
 {
-	if (path[0] != '/' || path[1] == '\0')
+	if ((schemes & URL_NO_PATH) == 0 && (path[0] != '/' || path[1] == '\0'))
 		return err_set(err, ERR_INVALID, "%s: has no path to a repository", what);
 	for (size_t i = 0; path[i] != '\0'; i++) {
 		if (path[i] == '?' || path[i] == '#')
@@ -204,7 +206,7 @@ int url_parse(const char *what, const char *text, int schemes, struct url *out, 
 	if (at > rest && take_user(what, rest, (size_t)(at - 1 - rest), &u, err) != 0)
 		return -1;
 	if (take_host(what, at, (size_t)(u.path - at), &u, err) != 0 ||
-	    check_path(what, u.path, err) != 0)
+	    check_path(what, u.path, schemes, err) != 0)
 		return -1;
 	*out = u;
 	return 0;

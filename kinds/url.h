@@ -19,6 +19,7 @@ struct err;
 enum url_scheme {
 	URL_SSH = 1,
 	URL_HTTPS = 2,
+	URL_NO_PATH = 4, /* beside one of these: there need not be a path (API addresses) */
 };
 
 struct url {
