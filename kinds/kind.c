@@ -16,6 +16,9 @@ static_assert(KIND_FACT_MAX == FACTS_MAX, "one limit of a fact");
 /* clang-format off */
 const struct kind *const kind_table[] = {
 	&kind_registry,
+	&kind_deploy_key,
+	&kind_github_app,
+	&kind_tls,
 	&kind_basic_auth,
 	&kind_proxy,
 	&kind_webhook_token,
