@@ -107,7 +107,10 @@ enum frame_result frame_recv(int fd, struct buf *b, size_t max, int64_t deadline
 	size_t len;
 
 	buf_reset(b);
-	r = fill(fd, b, FRAME_HEAD, FIRST_READ, deadline);
+	/* an answer takes its time: a read before it is there would be for nothing */
+	r = deadline == FRAME_FOREVER ? FRAME_OK : frame_wait(fd, POLLIN, deadline);
+	if (r == FRAME_OK)
+		r = fill(fd, b, FRAME_HEAD, FIRST_READ, deadline);
 	if (r != FRAME_OK)
 		goto out;
 	len = announced(b);
