@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/json.h"
 
-#define TEXT_MAX 253 /* bytes of a name; a sound one is not longer */
-#define ROOM_FOR_END 256
+#define TEXT_MAX 253	 /* bytes of a name; a sound one is not longer */
+#define ROOM_FOR_END 512 /* one more key id, the result */
 
 static void put_text(struct buf *out, const char *field, const char *text)
 {
@@ -45,7 +45,7 @@ void audit_format(const struct audit *a, struct buf *out)
 	buf_printf(out, ",\"digest\":\"%s\"", digest);
 	put_text(out, "kind", d->kind->name);
 	buf_printf(out, ",\"parts\":%zu", d->n);
-	put_key_ids(out, a->key_ids, start + AUDIT_LINE_MAX - ROOM_FOR_END - 6 * TEXT_MAX);
+	put_key_ids(out, a->key_ids, start + AUDIT_LINE_MAX - ROOM_FOR_END);
 	put_text(out, "result", a->result == ERR_NONE ? "opened" : err_class_name(a->result));
 	buf_puts(out, "}\n");
 }

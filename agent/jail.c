@@ -135,6 +135,7 @@ int jail_supervisor(const char *keys_dir, int *landlock, struct err *err)
 					 { NULL, 0 } };
 	int r = -1;
 
+	*landlock = 0;
 	if (jail_early(err) < 0)
 		goto out;
 	/* root reads keys of any owner and mode; everybody else needs and has no capability */
@@ -159,6 +160,7 @@ static bool writes_files(int audit_fd)
 
 int jail_opener(int audit_fd, int *landlock, struct err *err)
 {
+	*landlock = 0;
 	if (jail_early(err) < 0 || drop_capabilities(0, err) < 0)
 		return -1;
 	if (set_limit(RLIMIT_NPROC, "NPROC", 0, err) < 0 ||
@@ -222,6 +224,7 @@ int jail_net(const struct jail_net *o, int *landlock, struct err *err)
 	size_t n = 0;
 	int r = -1;
 
+	*landlock = 0;
 	if (secrets == NULL)
 		goto out;
 	rules[n++] = (struct landlock_rule){ documents, LANDLOCK_READ };

@@ -70,7 +70,8 @@ static void lose(struct opener *o, const char *why)
 	snprintf(o->why, sizeof(o->why), "%s", why);
 	epoll_ctl(o->epoll, EPOLL_CTL_DEL, o->control, NULL); /* it would be readable for ever */
 	eventfd_write(o->poke, 1);
-	log_line(LOG_ERROR, "the supervisor of the opener has ended", "error", o->why, NULL);
+	log_line(LOG_ERROR, "the supervisor of the opener has ended", "error", o->why,
+		 (char *)NULL);
 }
 
 static int read_hello(int fd, struct wire_hello *hello, struct err *err)
@@ -98,7 +99,8 @@ static void adopt(struct opener *o, const struct control_msg *msg, int fd)
 	char keys[24], abi[24];
 
 	if (read_hello(fd, &hello, &err) < 0) {
-		log_line(LOG_ERROR, "a fresh opener cannot be used", "error", err.text, NULL);
+		log_line(LOG_ERROR, "a fresh opener cannot be used", "error", err.text,
+			 (char *)NULL);
 		snprintf(o->why, sizeof(o->why), "%.*s", (int)sizeof(o->why) - 1, err.text);
 		close(fd);
 		goto out;
@@ -117,7 +119,7 @@ static void adopt(struct opener *o, const struct control_msg *msg, int fd)
 	snprintf(keys, sizeof(keys), "%zu", hello.keys.n);
 	snprintf(abi, sizeof(abi), "%u", (unsigned)hello.landlock);
 	log_line(hello.landlock == 0 ? LOG_WARN : LOG_INFO, "opener serving", "keys", keys,
-		 "landlock", hello.landlock == 0 ? "not in this kernel" : abi, NULL);
+		 "landlock", hello.landlock == 0 ? "not in this kernel" : abi, (char *)NULL);
 out:
 	wire_hello_clear(&hello);
 }
@@ -196,7 +198,7 @@ static void put_in_quarantine(struct opener *o, const struct document *d)
 	document_digest(d, o->quarantine[i]);
 	o->next_quarantine = (i + 1) % QUARANTINE_MAX;
 	log_line(LOG_ERROR, "document quarantined", "namespace", d->namespace, "name", d->name,
-		 "digest", o->quarantine[i], NULL);
+		 "digest", o->quarantine[i], (char *)NULL);
 }
 
 /* How the opener ended, from the supervisor. */

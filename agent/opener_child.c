@@ -58,9 +58,10 @@ static void load_keys(struct opener_state *s, const char *dir)
 	struct err err = ERR_INIT;
 
 	if (keyring_add_dir(&s->keys, dir, &s->bad, &err) < 0)
-		log_line(LOG_WARN, "no sealing keys can be read", "error", err.text, NULL);
+		log_line(LOG_WARN, "no sealing keys can be read", "error", err.text, (char *)NULL);
 	for (size_t i = 0; i < s->bad.n; i++)
-		log_line(LOG_WARN, "a key file cannot be used", "error", s->bad.text[i], NULL);
+		log_line(LOG_WARN, "a key file cannot be used", "error", s->bad.text[i],
+			 (char *)NULL);
 }
 
 static const char *last_component(const char *path)
@@ -169,7 +170,7 @@ static void serve(const struct opener_state *s)
 	/* the agent speaks this protocol rightly, so this was not the agent: do not go on */
 	if (err.class != ERR_NONE) {
 		log_line(LOG_ERROR, "the opener was asked in a way it does not understand", "error",
-			 err.text, NULL);
+			 err.text, (char *)NULL);
 		_exit(ERR_INVALID);
 	}
 }

@@ -117,7 +117,8 @@ static void start(struct supervisor *s, struct slot *slot)
 		in_child(s, pair[1]);
 	close(pair[1]);
 	if (pid < 0) {
-		log_line(LOG_ERROR, "cannot start an opener", "error", strerror(errno), NULL);
+		log_line(LOG_ERROR, "cannot start an opener", "error", strerror(errno),
+			 (char *)NULL);
 		close(pair[0]);
 		want(s, now);
 		return;
@@ -160,7 +161,7 @@ static void tell_death(struct supervisor *s, const struct slot *slot, int status
 	else
 		snprintf(text, sizeof(text), "exit status %d", WEXITSTATUS(status));
 	if (status != 0 && slot->generation == s->generation)
-		log_line(LOG_ERROR, "an opener died", "by", text, NULL);
+		log_line(LOG_ERROR, "an opener died", "by", text, (char *)NULL);
 	control_send(s->control, &msg, -1); /* only an explanation: lost when there is no room */
 }
 

@@ -27,8 +27,8 @@
 #define WIRE_NAME_MAX 512   /* bytes of a name: of an object, a part, an annotation key */
 #define WIRE_ITEMS_MAX 4096 /* entries of one list */
 #define WIRE_NOTES_MAX 512  /* further ones are left out */
-#define WIRE_REQUEST_MAX (DOCUMENT_MAX + 64 * 1024) /* binary parts are shorter than their YAML */
-#define WIRE_ANSWER_MAX (2 * 1024 * 1024)	    /* KIND_DATA_MAX, facts, ids and notes */
+#define WIRE_REQUEST_MAX (DOCUMENT_MAX + 65536) /* binary parts are shorter than their YAML */
+#define WIRE_ANSWER_MAX 2097152			/* KIND_DATA_MAX, facts, ids and notes */
 
 /* What an opener answers to a request: the error, or the Secret and the ids of the keys used. */
 struct wire_answer {
