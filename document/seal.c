@@ -84,6 +84,26 @@ out:
 	return rc;
 }
 
+/* What can be refused before anything is encrypted. */
+static int check_request(const struct document *d, const char *name,
+			 const struct kind_secret *secret, const struct recipients *to,
+			 struct err *err)
+{
+	if (to->n == 0)
+		return err_set(err, ERR_RECIPIENT, "nobody to seal to; name a recipient");
+	if (to->n > DOCUMENT_STANZAS_MAX)
+		return err_set(err, ERR_RECIPIENT, "%zu recipients are more than %d; name fewer",
+			       to->n, DOCUMENT_STANZAS_MAX);
+	if (secret->type == NULL || d->type == NULL || strcmp(secret->type, d->type) != 0)
+		return err_set(err, ERR_INVALID,
+			       "spec.secret.type: is not the type of the value to seal; seal all "
+			       "parts again");
+	if (d->n == DOCUMENT_PARTS_MAX && document_part(d, name) == NULL)
+		return err_set(err, ERR_INVALID, "spec.parts: are %d already; split the document",
+			       DOCUMENT_PARTS_MAX);
+	return 0;
+}
+
 int seal_part(struct document *d, const char *name, const struct kind_secret *secret,
 	      const struct recipients *to, int64_t now, struct err *err)
 {
@@ -91,31 +111,24 @@ int seal_part(struct document *d, const char *name, const struct kind_secret *se
 	char at[CLOCK_TEXT_SIZE];
 	int rc = -1;
 
-	if (to->n == 0)
-		return err_set(err, ERR_RECIPIENT, "nobody to seal to; name a recipient");
-	if (to->n > DOCUMENT_STANZAS_MAX)
-		return err_set(err, ERR_RECIPIENT, "%zu recipients are more than %d; name fewer",
-			       to->n, DOCUMENT_STANZAS_MAX);
+	if (check_request(d, name, secret, to, err) != 0)
+		return -1;
 	clock_format(now, at);
 	fresh.name = mem_str(name);
 	recipients_ids(to, &fresh.recipients);
 	kv_copy(&fresh.facts, &secret->facts);
 	kv_set_str(&fresh.facts, "sealed-at", at);
-	if (secret->type == NULL || d->type == NULL || strcmp(secret->type, d->type) != 0)
-		err_set(err, ERR_INVALID,
-			"spec.secret.type: is not the type of the value to seal; seal all parts "
-			"again");
-	else if (document_part(d, name) == NULL && d->n == DOCUMENT_PARTS_MAX)
-		err_set(err, ERR_INVALID, "spec.parts: are %d already; split the document",
-			DOCUMENT_PARTS_MAX);
-	else if (document_check_claims(d, &fresh, err) != 0)
-		rc = -1;
-	else if (seal_into(d, &fresh, secret, to, now, err) != 0)
+	if (document_check_claims(d, &fresh, err) != 0)
+		goto out;
+	if (seal_into(d, &fresh, secret, to, now, err) != 0) {
 		about(err, name);
-	else if (document_check_part(d, &fresh, err) == 0)
-		rc = 0;
-	if (rc == 0)
-		swap_in(d, &fresh);
+		goto out;
+	}
+	if (document_check_part(d, &fresh, err) != 0)
+		goto out;
+	swap_in(d, &fresh);
+	rc = 0;
+out:
 	document_part_clear(&fresh);
 	return rc;
 }
