@@ -14,6 +14,12 @@
 #define OWN "bulla.dev/" /* the prefix of Bulla's annotations */
 #define SEALED_AT "sealed-at"
 
+/*
+ * Members of any object in a plaintext.  kv_set is for few: without this, a plaintext of a
+ * megabyte, which anyone can seal, would keep the opener busy for many seconds.
+ */
+#define MEMBERS_MAX KIND_KEYS_MAX
+
 /* What was read, before it is compared. */
 struct inner {
 	const char *name;
@@ -199,7 +205,7 @@ static int strings(const json_t *v, struct kv *out, const char *what, struct err
 	const char *key;
 	json_t *child;
 
-	if (!json_is_object(v))
+	if (!json_is_object(v) || json_object_size(v) > MEMBERS_MAX)
 		return malformed(err, what);
 	json_object_foreach((json_t *)(uintptr_t)v, key, child)
 	{
@@ -248,7 +254,7 @@ static int read_metadata(const json_t *v, struct inner *in, struct err *err)
 	if (in->namespace == NULL || !name_is_label(in->namespace))
 		return malformed(err, "its namespace is missing or not valid");
 	if (labels != NULL &&
-	    strings(labels, &in->labels, "its labels are no map of strings", err) != 0)
+	    strings(labels, &in->labels, "its labels are no map of strings, or too many", err) != 0)
 		return -1;
 	return 0;
 }
@@ -272,6 +278,8 @@ static int read_annotations(const json_t *v, const struct kind *kind, struct inn
 
 	if (!json_is_object(v))
 		return malformed(err, "its annotations are missing or no object");
+	if (json_object_size(v) > MEMBERS_MAX)
+		return malformed(err, "its annotations are too many");
 	json_object_foreach((json_t *)(uintptr_t)v, key, child)
 	{
 		const char *name = key + strlen(OWN);
@@ -359,6 +367,8 @@ static int read_data(const json_t *v, struct kv *out, struct err *err)
 
 	if (!json_is_object(v) || json_object_size(v) == 0)
 		return malformed(err, "its data is missing, empty or no object");
+	if (json_object_size(v) > MEMBERS_MAX)
+		return malformed(err, "its data has more than 256 keys");
 	bytes.max = KIND_DATA_MAX + 8; /* b64_decode asks for a little more than it fills */
 	json_object_foreach((json_t *)(uintptr_t)v, key, child)
 	{

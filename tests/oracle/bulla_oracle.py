@@ -537,7 +537,7 @@ def read_plaintext(d, name, text):
     refuse(meta["name"] != d.name or meta["namespace"] != d.namespace, "moved")
     refuse(all_strings(meta.get("labels", {})) != d.labels, "labels")
     refuse(all_strings(meta["annotations"]) != bound(d, name), "annotations")
-    refuse(not all_strings(v["data"]), "no data")
+    refuse(not 1 <= len(all_strings(v["data"])) <= 256, "no data, or too much")
     refuse(not all(is_data_key(k) for k in v["data"]), "data key")
     data = {k: decode64(s) for k, s in v["data"].items()}
     refuse(sum(map(len, data.values())) > 524288, "too much")
@@ -548,7 +548,6 @@ def read_plaintext(d, name, text):
 
 def check_keys(kind, part, data, facts):
     aliases = parse_aliases(facts["aliases"]) if "aliases" in facts else {}
-    refuse(len(data) > 256, "too many keys")
     if kind.keys is None:
         refuse(aliases, "aliases")
         refuse(part != "credential" and list(data) != [part], "the part's key")

@@ -2,6 +2,7 @@
 /* The plaintext of a part: its shape, what it is bound to, its padding. */
 #include "tests/unit/test.h"
 
+#include "base/clock.h"
 #include "document/inner.h"
 #include "tests/unit/document/sample.h"
 
@@ -216,9 +217,11 @@ static const struct {
 	  "again" },
 	{ "labels no object", "\"labels\":{\"app.kubernetes.io/name\":\"api\"}", "\"labels\":[]",
 	  ERR_INVALID,
-	  "the plaintext is not a sealed Secret: its labels are no map of strings; seal again" },
+	  "the plaintext is not a sealed Secret: its labels are no map of strings, or too many; "
+	  "seal again" },
 	{ "label no string", ":\"api\"}", ":true}", ERR_INVALID,
-	  "the plaintext is not a sealed Secret: its labels are no map of strings; seal again" },
+	  "the plaintext is not a sealed Secret: its labels are no map of strings, or too many; "
+	  "seal again" },
 	{ "annotations missing", "\"annotations\"", "\"Annotations\"", ERR_INVALID,
 	  "the plaintext is not a sealed Secret: the annotation bulla.dev/format is missing; seal "
 	  "again" },
@@ -356,6 +359,40 @@ static void test_refusals(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* 150,000 members where few belong must not cost more than reading them. */
+static void test_many_members(void **state)
+{
+	static const struct {
+		const char *before, *text;
+	} cases[] = {
+		{ "\"app.kubernetes.io/name\"", "its labels are no map of strings, or too many" },
+		{ "\"example.org/owner\"", "its annotations are too many" },
+		{ "\"password\":\"aH", "its data has more than 256 keys" },
+	};
+	struct fixture *f = *state;
+	int64_t start = clock_monotonic_ms();
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct kind_secret opened = KIND_SECRET_INIT;
+		struct buf plain = BUF_INIT, members = BUF_INIT;
+		char *expected = mem_printf("the plaintext is not a sealed Secret: %s; seal again",
+					    cases[i].text);
+		struct err err = ERR_INIT;
+
+		for (int k = 150000; k > 0; k--) /* the worst order to sort */
+			buf_printf(&members, "\"%06d\":\"\",", k);
+		buf_puts(&members, cases[i].before);
+		buf_puts(&plain, PLAIN);
+		sample_replace(&plain, cases[i].before, buf_str(&members));
+		assert_int_equal(parse(f, buf_str(&plain), plain.len, &opened, &err), -1);
+		assert_string_equal(err.text, expected);
+		mem_free(expected);
+		buf_clear(&plain);
+		buf_clear(&members);
+	}
+	assert_true(clock_monotonic_ms() - start < 10000); /* a second here, under valgrind */
+}
+
 /* A NUL byte, in and behind the object. */
 static void test_nul(void **state)
 {
@@ -466,6 +503,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_format_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_parse_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_many_members, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nul, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_labels, set_up, tear_down),
