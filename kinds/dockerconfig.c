@@ -237,7 +237,10 @@ const char *dockerconfig_name(const char *key)
 }
 
 static const char *const hub_names[] = {
-	"docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1", NULL,
+	"docker.io",
+	"index.docker.io",
+	"https://index.docker.io/v1",
+	NULL,
 };
 
 /* Addresses that people give, and that serve no images. */
@@ -273,8 +276,8 @@ static int check_port(const char *what, const char *port, struct err *err)
 	return 0;
 }
 
-/* Characters that no registry host has, each with what was probably meant. */
-static int check_characters(const char *what, const char *server, struct err *err)
+/* What is no host, each with what was probably meant. */
+static int check_shape(const char *what, const char *server, struct err *err)
 {
 	const char *slash = strchr(server, '/');
 
@@ -287,18 +290,19 @@ static int check_characters(const char *what, const char *server, struct err *er
 		return err_set(err, ERR_INVALID,
 			       "%s: holds an \"@\"; the user name is given by itself", what);
 	if (slash != NULL && slash[1] == '\0')
-		return err_set(err, ERR_INVALID,
-			       "%s: ends with a slash, and Flux would not find it", what);
+		return err_set(err, ERR_INVALID, "%s: ends with a slash; give the host alone",
+			       what);
 	if (slash != NULL)
 		return err_set(
 		    err, ERR_INVALID,
-		    "%s: holds a path; the kubelet would match it as a beginning, so that "
-		    "org also takes org-other, and Flux not at all",
+		    "%s: holds a path, which the kubelet takes for a beginning, so that org "
+		    "also means org-other, and Flux for nothing; give the host alone",
 		    what);
-	if (server[0] == '[')
-		return err_set(
-		    err, ERR_INVALID,
-		    "%s: is an IPv6 address; the kubelet does not match those, give a name", what);
+	return 0;
+}
+
+static int check_characters(const char *what, const char *server, struct err *err)
+{
 	for (const char *c = server; *c != '\0'; c++) {
 		if (*c >= 'A' && *c <= 'Z')
 			return err_set(
@@ -306,12 +310,21 @@ static int check_characters(const char *what, const char *server, struct err *er
 			    "%s: holds a capital at character %zu; readers compare with the "
 			    "names of images, which are in lower case",
 			    what, (size_t)(c - server) + 1);
-		if (!is_digit(*c) && (*c < 'a' || *c > 'z') && strchr(".-:*?", *c) == NULL)
+		if (!is_digit(*c) && (*c < 'a' || *c > 'z') && strchr(".-:*?[]", *c) == NULL)
 			return err_set(err, ERR_INVALID,
 				       "%s: holds a character at position %zu that no host has",
 				       what, (size_t)(c - server) + 1);
 	}
 	return 0;
+}
+
+/* "[::1]"; Go's parsers look closer, here it is only kept apart from patterns. */
+static int check_v6(const char *what, const char *host, size_t len, struct err *err)
+{
+	if (host[0] == '[' && len > 4 && host[len - 1] == ']' &&
+	    strspn(host + 1, "0123456789abcdef:.") == len - 2)
+		return 0;
+	return err_set(err, ERR_INVALID, "%s: has brackets that hold no IPv6 address", what);
 }
 
 static int check_labels(const char *what, const char *host, size_t len, struct err *err)
@@ -337,22 +350,23 @@ static int check_labels(const char *what, const char *host, size_t len, struct e
 
 static int check_host(const char *what, const char *server, struct notes *notes, struct err *err)
 {
-	const char *colon = strchr(server, ':');
+	bool v6 = strpbrk(server, "[]") != NULL;
+	const char *colon = strchr(v6 ? server + strcspn(server, "]") : server, ':');
 	size_t len = colon == NULL ? strlen(server) : (size_t)(colon - server);
 
-	if (check_characters(what, server, err) != 0 ||
+	if (check_shape(what, server, err) != 0 || check_characters(what, server, err) != 0 ||
 	    (colon != NULL && check_port(what, colon + 1, err) != 0) ||
-	    check_labels(what, server, len, err) != 0)
+	    (v6 ? check_v6(what, server, len, err) : check_labels(what, server, len, err)) != 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(misnomers) / sizeof(*misnomers); i++)
 		if (strlen(misnomers[i].host) == len && memcmp(misnomers[i].host, server, len) == 0)
 			return err_set(err, ERR_INVALID, "%s: %s serves no images; give %s", what,
 				       misnomers[i].host, misnomers[i].instead);
-	if (memchr(server, '.', len) == NULL && colon == NULL && strcmp(server, "localhost") != 0)
+	if (!v6 && memchr(server, '.', len) == NULL && colon == NULL)
 		return err_set(
 		    err, ERR_INVALID,
-		    "%s: has neither a dot nor a port, so in the name of an image it would "
-		    "be a folder of Docker Hub",
+		    "%s: has neither a dot nor a port, so the kubelet takes it for a folder "
+		    "of Docker Hub",
 		    what);
 	if (strpbrk(server, "*?") != NULL)
 		note_add(
@@ -372,7 +386,9 @@ int dockerconfig_key(const char *what, const char *server, struct buf *key, stru
 		return buf_puts(key, server);
 	for (size_t i = 0; hub_names[i] != NULL; i++) {
 		if (strcmp(hub_names[i], server) == 0) {
-			note_add(notes, "%s: written as %s, under which every reader looks for it",
+			note_add(notes,
+				 "%s: written as %s, where the kubelet looks for it; a "
+				 "HelmRepository at oci://registry-1.docker.io needs that host",
 				 what, DOCKERCONFIG_HUB);
 			return buf_puts(key, DOCKERCONFIG_HUB);
 		}

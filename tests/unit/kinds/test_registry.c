@@ -23,8 +23,7 @@ static void test_taken(void **state)
 	static const struct kindtest_taken cases[] = {
 		{ { "server=ghcr.io", U, T "\n" },
 		  ".dockerconfigjson={\"auths\":{\"ghcr.io\":{\"username\":\"octocat\","
-		  "\"password\":\"" PAT
-		  "\",\"auth\":"
+		  "\"password\":\"" PAT "\",\"auth\":"
 		  "\"b2N0b2NhdDpnaHBfMDEyMzQ1Njc4OWFiY2RlZmdoaWpBQkNERUZHSElKM21wYkNY\"}}}",
 		  "registry=ghcr.io user=octocat",
 		  NULL },
@@ -33,9 +32,22 @@ static void test_taken(void **state)
 		  "\"password\":\"p\",\"auth\":\"" UP "\"}}}",
 		  "registry=registry.example.com:5000 user=u",
 		  NULL },
-		{ { "server=localhost", "username=u", "token=p" },
+		{ { "server=localhost:5000", "username=u", "token=p" },
 		  NULL,
-		  "registry=localhost user=u",
+		  "registry=localhost:5000 user=u",
+		  NULL },
+		{ { "server=[fd00::1]:5000", "username=u", "token=p" },
+		  NULL,
+		  "registry=[fd00::1]:5000 user=u",
+		  NULL },
+		{ { "server=[fd00::1]", "username=u", "token=p" },
+		  NULL,
+		  "registry=[fd00::1] user=u",
+		  NULL },
+		/* what Flux's HelmRepository asks for; the kubelet asks for docker.io */
+		{ { "server=registry-1.docker.io", "username=u", "token=p" },
+		  NULL,
+		  "registry=registry-1.docker.io user=u",
 		  NULL },
 		{ { "server=registry:5000", "username=u", "token=p" },
 		  NULL,
@@ -50,15 +62,13 @@ static void test_taken(void **state)
 		  "\":{\"username\":\"u\","
 		  "\"password\":\"p\",\"auth\":\"" UP "\"}}}",
 		  "registry=docker.io user=u",
-		  "server: written as https://index.docker.io/v1/, under which every reader looks "
-		  "for "
-		  "it" },
+		  "server: written as https://index.docker.io/v1/, where the kubelet looks for it; "
+		  "a HelmRepository at oci://registry-1.docker.io needs that host" },
 		{ { "server=index.docker.io", "username=u", "token=p" },
 		  NULL,
 		  "registry=docker.io user=u",
-		  "server: written as https://index.docker.io/v1/, under which every reader looks "
-		  "for "
-		  "it" },
+		  "server: written as https://index.docker.io/v1/, where the kubelet looks for it; "
+		  "a HelmRepository at oci://registry-1.docker.io needs that host" },
 		{ { "server=https://index.docker.io/v1/", "username=u", "token=p" },
 		  NULL,
 		  "registry=docker.io user=u",
@@ -113,9 +123,9 @@ static void test_taken(void **state)
 		{ { AUTHS(LOGIN("docker.io", "u", "p")) },
 		  NULL,
 		  "registry=docker.io user=u",
-		  "docker-config: auths: docker.io: written as https://index.docker.io/v1/, under "
-		  "which "
-		  "every reader looks for it" },
+		  "docker-config: auths: docker.io: written as https://index.docker.io/v1/, where "
+		  "the kubelet looks for it; a HelmRepository at oci://registry-1.docker.io needs "
+		  "that host" },
 		/* a login added to a config */
 		{ { AUTHS(LOGIN("a.example.com", "u", "p")), "server=ghcr.io", U, T },
 		  NULL,
@@ -189,16 +199,13 @@ static void test_refused(void **state)
 		  "ghcr.io" },
 		{ { "server=octocat@ghcr.io", U, T },
 		  "server: holds an \"@\"; the user name is given by itself" },
-		{ { "server=ghcr.io/", U, T },
-		  "server: ends with a slash, and Flux would not find it" },
+		{ { "server=ghcr.io/", U, T }, "server: ends with a slash; give the host alone" },
 		{ { "server=ghcr.io/org", U, T },
-		  "server: holds a path; the kubelet would match it as a beginning, so that org "
-		  "also takes "
-		  "org-other, and Flux not at all" },
+		  "server: holds a path, which the kubelet takes for a beginning, so that org also "
+		  "means org-other, and Flux for nothing; give the host alone" },
 		{ { "server=ghcr.io/org/", U, T },
-		  "server: holds a path; the kubelet would match it as a beginning, so that org "
-		  "also takes "
-		  "org-other, and Flux not at all" },
+		  "server: holds a path, which the kubelet takes for a beginning, so that org also "
+		  "means org-other, and Flux for nothing; give the host alone" },
 		{ { "server=GHCR.io", U, T },
 		  "server: holds a capital at character 1; readers compare with the names of "
 		  "images, which "
@@ -220,8 +227,20 @@ static void test_refused(void **state)
 		  "server: the port is not a number from 1 to 65535" },
 		{ { "server=ghcr.io:5000:1", U, T },
 		  "server: the port is not a number from 1 to 65535" },
-		{ { "server=[::1]:5000", U, T },
-		  "server: is an IPv6 address; the kubelet does not match those, give a name" },
+		{ { "server=[::1", U, T }, "server: has brackets that hold no IPv6 address" },
+		{ { "server=[]:5000", U, T }, "server: has brackets that hold no IPv6 address" },
+		{ { "server=[::g]:5000", U, T }, "server: has brackets that hold no IPv6 address" },
+		{ { "server=[::1]x", U, T }, "server: has brackets that hold no IPv6 address" },
+		{ { "server=a[::1].b", U, T }, "server: has brackets that hold no IPv6 address" },
+		{ { "server=::1]", U, T }, "server: has brackets that hold no IPv6 address" },
+		{ { "server=[::1]:", U, T }, "server: the port is not a number from 1 to 65535" },
+		{ { "server=[::1]:443", U, T },
+		  "server: leave out the port 443: readers compare it as text, and images are "
+		  "named without "
+		  "it" },
+		{ { "server=localhost", U, T },
+		  "server: has neither a dot nor a port, so the kubelet takes it for a folder of "
+		  "Docker Hub" },
 		{ { "server=ghcr io", U, T }, "server: holds a blank at byte 5" },
 		{ { "server=ghcr_io.x", U, T },
 		  "server: holds a character at position 5 that no host has" },
@@ -255,8 +274,7 @@ static void test_refused(void **state)
 		  "part of a host "
 		  "name" },
 		{ { "server=registry", U, T },
-		  "server: has neither a dot nor a port, so in the name of an image it would be a "
-		  "folder of "
+		  "server: has neither a dot nor a port, so the kubelet takes it for a folder of "
 		  "Docker Hub" },
 		{ { "server=github.com", U, T },
 		  "server: github.com serves no images; give ghcr.io" },
@@ -342,9 +360,9 @@ static void test_refused(void **state)
 		  "the names of "
 		  "images do: ghcr.io" },
 		{ { AUTHS(LOGIN("ghcr.io/v2/", "u", "p")) },
-		  "docker-config: auths: ghcr.io/v2/: holds a path; the kubelet would match it as "
-		  "a beginning, "
-		  "so that org also takes org-other, and Flux not at all" },
+		  "docker-config: auths: ghcr.io/v2/: holds a path, which the kubelet takes for a "
+		  "beginning, so that org also means org-other, and Flux for nothing; give the "
+		  "host alone" },
 		{ { AUTHS(LOGIN("", "u", "p")) }, "docker-config: auths: : is empty" },
 		{ { AUTHS(LOGIN("docker.io", "u", "p") "," LOGIN("index.docker.io", "u", "p")) },
 		  "docker-config: docker.io stands there under two names" },
@@ -476,10 +494,9 @@ static void test_round_trip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_taken),	   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_long_host),
-		cmocka_unit_test(test_unverified), cmocka_unit_test(test_restore),
-		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_taken),	  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long_host), cmocka_unit_test(test_unverified),
+		cmocka_unit_test(test_restore),	  cmocka_unit_test(test_round_trip),
 	};
 
 	mem_init();
