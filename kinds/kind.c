@@ -17,6 +17,7 @@ static_assert(KIND_FACT_MAX == FACTS_MAX, "one limit of a fact");
 const struct kind *const kind_table[] = {
 	&kind_registry,
 	&kind_deploy_key,
+	&kind_git_https,
 	&kind_github_app,
 	&kind_tls,
 	&kind_basic_auth,
