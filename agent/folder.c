@@ -118,9 +118,9 @@ int folder_identify(int fd, struct folder_mark *mark)
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &x) < 0)
 		return -1;
 	mark->ino = x.stx_ino;
-	mark->born = (x.stx_mask & STATX_BTIME) == 0 ?
-			     0 :
-			     (int64_t)x.stx_btime.tv_sec * 1000000000 + x.stx_btime.tv_nsec;
+	mark->born = (x.stx_mask & STATX_BTIME) == 0
+			 ? 0
+			 : (int64_t)x.stx_btime.tv_sec * 1000000000 + x.stx_btime.tv_nsec;
 	return 0;
 }
 
@@ -146,10 +146,10 @@ struct print_pass {
 /* Entries come in any order, so their prints are joined by one that does not depend on it. */
 static void print_add(struct print_pass *p, const char *name, const struct stat *st)
 {
-	const int64_t seen[] = { (int64_t)st->st_ino,	    (int64_t)st->st_mode,
-				 (int64_t)st->st_uid,	    (int64_t)st->st_gid,
-				 (int64_t)st->st_size,	    (int64_t)st->st_mtim.tv_sec,
-				 st->st_mtim.tv_nsec,	    (int64_t)st->st_ctim.tv_sec,
+	const int64_t seen[] = { (int64_t)st->st_ino,  (int64_t)st->st_mode,
+				 (int64_t)st->st_uid,  (int64_t)st->st_gid,
+				 (int64_t)st->st_size, (int64_t)st->st_mtim.tv_sec,
+				 st->st_mtim.tv_nsec,  (int64_t)st->st_ctim.tv_sec,
 				 st->st_ctim.tv_nsec };
 	unsigned char one[FOLDER_PRINT];
 	crypto_generichash_state state;
@@ -296,8 +296,8 @@ static int empty_entry(int fd, const char *name, void *ctx)
 	close(sub);
 	if (r < 0)
 		return -1;
-	return unlinkat(fd, name, AT_REMOVEDIR) == 0 ? 0 :
-						       err_sys(p->err, "cannot remove %s", name);
+	return unlinkat(fd, name, AT_REMOVEDIR) == 0 ? 0
+						     : err_sys(p->err, "cannot remove %s", name);
 }
 
 int folder_empty(int fd, struct err *err)
@@ -319,9 +319,10 @@ int folder_empty(int fd, struct err *err)
 struct write_pass {
 	int fd;
 	int aside;
+	bool sync; /* on disk, step by step; else later and at once */
 	const struct kv *data;
 	const struct folder_modes *modes;
-	const char *stamp;
+	char stamp[FOLDER_STAMP_TEXT]; /* the new content's folder */
 	size_t moved;
 	struct err *err;
 };
@@ -342,7 +343,8 @@ static int move_aside(struct write_pass *p, const char *name)
 		if (errno != EEXIST)
 			break;
 	}
-	return err_sys(p->err, "cannot move %s, which the agent did not make, out of the way", name);
+	return err_sys(p->err, "cannot move %s, which the agent did not make, out of the way",
+		       name);
 }
 
 static int spare_entry(int fd, const char *name, void *ctx)
@@ -357,10 +359,11 @@ int folder_spare(int fd, int aside, struct err *err)
 	return each_entry(fd, spare_entry, &p) < 0 ? -1 : (int)p.moved;
 }
 
-static int write_key(int fd, const struct kv_item *item, mode_t mode, struct err *err)
+static int write_key(const struct write_pass *p, int fd, const struct kv_item *item)
 {
-	int file = openat(fd, item->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			  0600);
+	struct err *err = p->err;
+	int file =
+	    openat(fd, item->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r = -1;
 
 	if (file < 0)
@@ -369,7 +372,7 @@ static int write_key(int fd, const struct kv_item *item, mode_t mode, struct err
 		err_wrap(err, "%s", item->name);
 		goto out;
 	}
-	if (fchmod(file, mode) < 0 || fsync(file) < 0) {
+	if (fchmod(file, p->modes->file) < 0 || (p->sync && fsync(file) < 0)) {
 		err_sys(err, "%s: cannot write to disk", item->name);
 		goto out;
 	}
@@ -408,9 +411,9 @@ static int fill_stamp(struct write_pass *p, int sub)
 	size_t i;
 
 	for (i = 0; i < p->data->n; i++)
-		if (write_key(sub, &p->data->items[i], p->modes->file, p->err) < 0)
+		if (write_key(p, sub, &p->data->items[i]) < 0)
 			return -1;
-	if (fchmod(sub, p->modes->folder) < 0 || fsync(sub) < 0)
+	if (fchmod(sub, p->modes->folder) < 0 || (p->sync && fsync(sub) < 0))
 		return err_sys(p->err, "cannot write a folder to disk");
 	return 0;
 }
@@ -469,10 +472,12 @@ static int swap(struct write_pass *p)
 	if (put_key_links(p) < 0)
 		return -1;
 	/* on disk before what points to it, so that a loss of power leaves old or new too */
-	if (fchmod(p->fd, p->modes->folder) < 0 || fsync(p->fd) < 0)
+	if (fchmod(p->fd, p->modes->folder) < 0 || (p->sync && fsync(p->fd) < 0))
 		return err_sys(p->err, "cannot write the folder to disk");
 	if (put_link(p, DATA_NEXT, p->stamp, FOLDER_DATA) < 0)
 		return -1;
+	if (!p->sync)
+		return 0;
 	if (fsync(p->fd) < 0)
 		return err_sys(p->err, "cannot write the folder to disk");
 	return each_entry(p->fd, clear_entry, p);
@@ -488,32 +493,79 @@ static void drop_stamp(int fd, const char *stamp, int sub)
 	unlinkat(fd, stamp, AT_REMOVEDIR);
 }
 
-int folder_write(int fd, const struct kv *data, const struct folder_modes *modes, int aside,
-		 struct folder_mark *mark, size_t *moved, struct err *err)
+static int write_all(struct write_pass *p, struct folder_mark *mark)
 {
-	char stamp[FOLDER_STAMP_TEXT] = "";
-	struct write_pass p = { .fd = fd, .aside = aside, .data = data, .modes = modes,
-				.stamp = stamp, .err = err };
-	int sub = make_stamp(fd, stamp, err);
+	struct err *err = p->err;
+	int sub = make_stamp(p->fd, p->stamp, err);
 	int r = -1;
 
 	if (sub < 0)
 		goto out;
-	if (fill_stamp(&p, sub) < 0)
+	if (fill_stamp(p, sub) < 0)
 		goto out;
-	if (swap(&p) < 0)
+	if (swap(p) < 0)
 		goto out;
-	if (folder_identify(fd, mark) < 0) {
+	if (folder_identify(p->fd, mark) < 0) {
 		err_sys(err, "cannot stat the folder");
 		goto out;
 	}
-	memcpy(mark->stamp, stamp, sizeof(stamp));
+	memcpy(mark->stamp, p->stamp, sizeof(p->stamp));
 	r = 0;
 out:
 	if (r < 0)
-		drop_stamp(fd, stamp, sub);
+		drop_stamp(p->fd, p->stamp, sub);
 	if (sub >= 0)
 		close(sub);
+	return r;
+}
+
+int folder_write(int fd, const struct kv *data, const struct folder_modes *modes, int aside,
+		 struct folder_mark *mark, size_t *moved, struct err *err)
+{
+	struct write_pass p = {
+		.fd = fd, .aside = aside, .sync = true, .data = data, .modes = modes, .err = err
+	};
+	int r = write_all(&p, mark);
+
 	*moved = p.moved;
 	return r;
+}
+
+int folder_fill(int fd, const struct kv *data, const struct folder_modes *modes,
+		struct folder_mark *mark, struct err *err)
+{
+	struct write_pass p = { .fd = fd, .aside = -1, .data = data, .modes = modes, .err = err };
+
+	if (write_all(&p, mark) < 0)
+		return -1;
+	return folder_print(fd, mark->print) == 0 ? 0
+						  : err_sys(err, "cannot look into a new folder");
+}
+
+static int sync_entry(int fd, const char *name, void *ctx)
+{
+	struct stat st;
+	int sub;
+	int r = 0;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return 0;
+	sub = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (sub < 0)
+		return -1;
+	if (S_ISDIR(st.st_mode))
+		r = each_entry(sub, sync_entry, ctx);
+	if (r == 0)
+		r = fsync(sub);
+	close(sub);
+	return r;
+}
+
+int folder_sync(int fd, struct err *err)
+{
+	if (each_entry(fd, sync_entry, NULL) < 0 || fsync(fd) < 0)
+		return err_sys(err, "cannot write the folder to disk");
+	return 0;
 }

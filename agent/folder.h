@@ -33,8 +33,8 @@ struct err;
 /* What tells a folder from another of the same name, and its content from an edited one. */
 struct folder_mark {
 	uint64_t ino;
-	int64_t born;			  /* ns since 1970; 0: the file system does not say */
-	char stamp[FOLDER_STAMP_TEXT];	  /* the folder that `..data` was pointed to */
+	int64_t born;			   /* ns since 1970; 0: the file system does not say */
+	char stamp[FOLDER_STAMP_TEXT];	   /* the folder that `..data` was pointed to */
 	unsigned char print[FOLDER_PRINT]; /* folder_print's answer when we left it */
 };
 
@@ -44,9 +44,19 @@ struct folder_modes {
 };
 
 /*
- * Make the folder at fd hold data and nothing else.  On failure what was there is there still, and
- * whole.  Entries that the agent did not make are moved to aside (an open folder of the same file
- * system) under fresh names; *moved counts them.  mark gets ino, born and stamp, print is left.
+ * Write data into an empty folder that nobody sees yet, in the layout above, but leave it to
+ * folder_sync (or syncfs) to bring it to disk.  mark gets ino, born, stamp and print.
+ */
+int folder_fill(int fd, const struct kv *data, const struct folder_modes *modes,
+		struct folder_mark *mark, struct err *err);
+/* Bring a folder and the keys in it to disk. */
+int folder_sync(int fd, struct err *err);
+
+/*
+ * Make the folder at fd hold data and nothing else, on disk.  On failure what was there is there
+ * still, and whole.  Entries that the agent did not make are moved to aside (an open folder of the
+ * same file system) under fresh names; *moved counts them.  mark gets ino, born and stamp, print is
+ * left.
  */
 int folder_write(int fd, const struct kv *data, const struct folder_modes *modes, int aside,
 		 struct folder_mark *mark, size_t *moved, struct err *err);

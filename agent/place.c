@@ -15,6 +15,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+/* More new Secrets than this are brought to disk with all that waits for it on that file system. */
+#define SYNC_EACH 8
+
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* --- SECRETS itself --------------------------------------------------------------------------- */
@@ -58,7 +61,8 @@ static int take_lock(struct place *p, struct err *err)
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return err_sys(err, "%s/" PLACE_OWN "/lock: cannot lock", p->path);
-	return err_set(err, ERR_CONFLICT, "%s: another bulla-agent is keeping this folder", p->path);
+	return err_set(err, ERR_CONFLICT, "%s: another bulla-agent is keeping this folder",
+		       p->path);
 }
 
 /*
@@ -194,6 +198,13 @@ enum target place_look(const struct place *p, const char *namespace, const char 
 	return t;
 }
 
+bool place_lacks_namespace(const struct place *p, const char *namespace)
+{
+	struct stat st;
+
+	return fstatat(p->fd, namespace, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 bool place_holds(const struct place *p, const char *namespace, const char *name,
 		 const struct kv *data)
 {
@@ -224,8 +235,7 @@ int place_print(const struct place *p, const char *namespace, const char *name,
 }
 
 int place_update(const struct place *p, const char *namespace, const char *name,
-		 const struct kv *data, struct folder_mark *mark, size_t *moved,
-		 struct err *err)
+		 const struct kv *data, struct folder_mark *mark, size_t *moved, struct err *err)
 {
 	int fd = open_secret(p, namespace, name);
 	int r = -1;
@@ -265,7 +275,6 @@ static int make_staging(const struct place *p, char name[static 32], struct err 
 int place_stage(const struct place *p, const struct kv *data, struct place_new *out,
 		struct err *err)
 {
-	size_t moved;
 	int fd;
 	int r = -1;
 
@@ -275,7 +284,8 @@ int place_stage(const struct place *p, const struct kv *data, struct place_new *
 		err_sys(err, "%s/" PLACE_OWN "/new: cannot open a new folder", p->path);
 	if (fd < 0)
 		goto out;
-	if (folder_write(fd, data, &p->modes, p->found, &out->mark, &moved, err) < 0) {
+	/* with its print, so that an edit right after it is in place is seen as one */
+	if (folder_fill(fd, data, &p->modes, &out->mark, err) < 0) {
 		err_wrap(err, "%s/" PLACE_OWN "/new", p->path);
 		goto out;
 	}
@@ -285,6 +295,26 @@ out:
 		close(fd);
 	if (r < 0)
 		place_drop(p, out);
+	return r;
+}
+
+int place_sync(const struct place *p, const struct place_new *const *news, size_t n,
+	       struct err *err)
+{
+	size_t i;
+	int r = 0;
+
+	if (n > SYNC_EACH)
+		return syncfs(p->making) == 0 ? 0
+					      : err_sys(err, "%s: cannot write to disk", p->path);
+	for (i = 0; i < n && r == 0; i++) {
+		int fd = openat(p->making, news[i]->folder, FOLDER_FLAGS);
+
+		if (fd < 0)
+			return err_sys(err, "%s/" PLACE_OWN "/new: cannot open", p->path);
+		r = folder_sync(fd, err);
+		close(fd);
+	}
 	return r;
 }
 
@@ -336,6 +366,14 @@ static int put_aside(const struct place *p, const struct place_new *new, const c
 	return 0;
 }
 
+/* Not every file system knows the flags; then rename still replaces nothing but an empty folder. */
+static int rename_new(int from, const char *old, int to, const char *new)
+{
+	if (renameat2(from, old, to, new, RENAME_NOREPLACE) == 0)
+		return 0;
+	return errno == EINVAL ? renameat(from, old, to, new) : -1;
+}
+
 int place_publish(const struct place *p, const char *namespace, const char *name,
 		  struct place_new *new, bool adopt, struct err *err)
 {
@@ -344,20 +382,30 @@ int place_publish(const struct place *p, const char *namespace, const char *name
 
 	if (dir < 0)
 		return -1;
-	if (renameat2(p->making, new->folder, dir, name,
-		      adopt ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0) {
+	if ((adopt ? renameat2(p->making, new->folder, dir, name, RENAME_EXCHANGE)
+		   : rename_new(p->making, new->folder, dir, name)) < 0) {
 		err_sys(err, "%s/%s/%s: cannot put the Secret in place", p->path, namespace, name);
 		goto out;
 	}
 	if (adopt && put_aside(p, new, namespace, name, err) < 0)
 		goto out;
 	new->folder[0] = '\0';
-	if (fsync(dir) < 0) {
-		err_sys(err, "%s/%s: cannot write the folder to disk", p->path, namespace);
-		goto out;
-	}
 	r = 0;
 out:
+	close(dir);
+	return r;
+}
+
+int place_settle(const struct place *p, const char *namespace, struct err *err)
+{
+	int dir = openat(p->fd, namespace, FOLDER_FLAGS);
+	int r;
+
+	if (dir < 0)
+		return err_sys(err, "%s/%s: cannot open", p->path, namespace);
+	r = fsync(dir) == 0
+		? 0
+		: err_sys(err, "%s/%s: cannot write the folder to disk", p->path, namespace);
 	close(dir);
 	return r;
 }
@@ -379,11 +427,11 @@ static int remove_ours(const struct place *p, int dir, int fd, const char *name,
 	if (folder_spare(fd, p->found, err) < 0)
 		return -1;
 	snprintf(gone, sizeof(gone), "gone.%08x%08x", randombytes_random(), randombytes_random());
-	if (renameat2(dir, name, p->making, gone, RENAME_NOREPLACE) < 0)
+	if (rename_new(dir, name, p->making, gone) < 0)
 		return err_sys(err, "cannot take it out of its place");
 	if (!is_same(fd, p->making, gone)) {
 		/* someone put another folder there in the meantime: give it back */
-		renameat2(p->making, gone, dir, name, RENAME_NOREPLACE);
+		rename_new(p->making, gone, dir, name);
 		return err_set(err, ERR_CONFLICT, "was replaced meanwhile");
 	}
 	if (folder_empty(fd, err) < 0)
@@ -401,8 +449,7 @@ int place_remove(const struct place *p, const char *namespace, const char *name,
 	int r = -1;
 
 	if (dir < 0)
-		return errno == ENOENT ? 0 :
-					 err_sys(err, "%s/%s: cannot open", p->path, namespace);
+		return errno == ENOENT ? 0 : err_sys(err, "%s/%s: cannot open", p->path, namespace);
 	fd = openat(dir, name, FOLDER_FLAGS);
 	if (fd < 0 && errno != ENOENT) {
 		err_sys(err, "%s/%s/%s: cannot open", p->path, namespace, name);

@@ -48,6 +48,9 @@ void place_close(struct place *p);
 enum target place_look(const struct place *p, const char *namespace, const char *name,
 		       const struct folder_mark *mark, struct err *why);
 
+/* Is there no folder for the namespace yet? */
+bool place_lacks_namespace(const struct place *p, const char *namespace);
+
 /* A new Secret, made whole but not in place yet. */
 struct place_new {
 	char folder[32]; /* below "new"; "" when there is none */
@@ -55,14 +58,21 @@ struct place_new {
 };
 
 /*
- * The three steps that make a Secret: stage it, remember its mark, and only then put it in place,
- * so that whatever is found in place has been remembered.  adopt: exchange it with the foreign
- * folder there, which goes to "found".
+ * The steps that make Secrets: stage each, bring all to disk, remember their marks, and only then
+ * put them in place, so that whatever is found in place has been remembered.  Many are made at the
+ * cost of one wait for the disk.
  */
 int place_stage(const struct place *p, const struct kv *data, struct place_new *out,
 		struct err *err);
+int place_sync(const struct place *p, const struct place_new *const *news, size_t n,
+	       struct err *err);
+/*
+ * adopt: exchange it with the foreign folder there, which goes to "found".  The change of the
+ * namespace's folder is on disk after place_settle.
+ */
 int place_publish(const struct place *p, const char *namespace, const char *name,
 		  struct place_new *new, bool adopt, struct err *err);
+int place_settle(const struct place *p, const char *namespace, struct err *err);
 void place_drop(const struct place *p, struct place_new *new);
 
 /* Does the Secret in place hold exactly data? */
@@ -74,8 +84,7 @@ bool place_holds(const struct place *p, const char *namespace, const char *name,
  * many foreign entries went to "found".  ERR_CONFLICT when it is not ours (any more).
  */
 int place_update(const struct place *p, const char *namespace, const char *name,
-		 const struct kv *data, struct folder_mark *mark, size_t *moved,
-		 struct err *err);
+		 const struct kv *data, struct folder_mark *mark, size_t *moved, struct err *err);
 
 /* Take the print of what is in place into mark. */
 int place_print(const struct place *p, const char *namespace, const char *name,
