@@ -241,7 +241,6 @@ void journal_put(struct journal *j, char type, const char *fmt, ...)
 	buf_printf(&j->pending, "%s %s\n", sum, buf_str(&line));
 	buf_clear(&line);
 	j->lines++;
-	/* a failure shows again at the last flush, because what is pending stays so */
 	if (j->streaming && j->pending.len >= FLUSH_AT)
 		journal_flush(j, false, NULL);
 }
@@ -249,23 +248,29 @@ void journal_put(struct journal *j, char type, const char *fmt, ...)
 /* Half a line must not stay: the next one would be joined to it. */
 static void take_back(struct journal *j)
 {
+	j->lost = true;
 	if (ftruncate(j->fd, (off_t)j->size) < 0)
 		j->broken = true;
 }
 
 int journal_flush(struct journal *j, bool sync, struct err *err)
 {
-	if (j->broken && ftruncate(j->fd, (off_t)j->size) < 0)
+	if (j->broken && ftruncate(j->fd, (off_t)j->size) < 0) {
+		buf_reset(&j->pending);
 		return err_sys(err, "%s: cannot take back an unfinished write", j->name);
+	}
 	j->broken = false;
 	if (j->pending.len != 0) {
-		if (file_write_fd(j->fd, j->pending.data, j->pending.len, err) < 0) {
+		int r = file_write_fd(j->fd, j->pending.data, j->pending.len, err);
+		size_t len = j->pending.len;
+
+		buf_reset(&j->pending);
+		if (r < 0) {
 			err_wrap(err, "%s", j->name);
 			take_back(j);
 			return -1;
 		}
-		j->size += j->pending.len;
-		buf_reset(&j->pending);
+		j->size += len;
 	}
 	if (sync && fdatasync(j->fd) < 0)
 		return err_sys(err, "%s: cannot write to disk", j->name);
@@ -280,6 +285,8 @@ static int write_new(struct journal *next, void (*dump)(void *ctx, struct journa
 	next->streaming = false;
 	if (journal_flush(next, false, err) < 0)
 		return -1;
+	if (next->lost)
+		return err_set(err, ERR_IO, "%s: cannot write all of it", next->name);
 	return fsync(next->fd) == 0 ? 0 : err_sys(err, "%s: cannot write to disk", next->name);
 }
 

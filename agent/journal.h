@@ -22,15 +22,16 @@ struct err;
 #define JOURNAL_LINE_MAX 65536
 
 struct journal {
-	int dir;	 /* the folder; not owned */
+	int dir; /* the folder; not owned */
 	const char *name;
 	int fd;
-	size_t size;	 /* bytes known to be whole lines */
-	size_t lines;	 /* in the file */
-	size_t bad;	 /* lines that were refused when it was read */
-	bool torn;	 /* it ended in the middle of a line, which was dropped */
-	bool broken;	 /* an append failed half-way and could not be taken back */
-	bool streaming;	 /* being written anew: pending goes out piece by piece */
+	size_t size;	/* bytes known to be whole lines */
+	size_t lines;	/* in the file */
+	size_t bad;	/* lines that were refused when it was read */
+	bool torn;	/* it ended in the middle of a line, which was dropped */
+	bool broken;	/* an append failed half-way and could not be taken back */
+	bool lost;	/* lines were not written; only a new file can have them again */
+	bool streaming; /* being written anew: pending goes out piece by piece */
 	struct buf pending;
 };
 
@@ -47,13 +48,16 @@ void journal_close(struct journal *j); /* what is pending is lost */
 
 /* Add a line to those that the next flush writes. */
 void journal_put(struct journal *j, char type, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-/* Append what is pending, all or nothing; with sync it is on disk afterwards.  ERR_IO. */
+    __attribute__((format(printf, 3, 4)));
+/*
+ * Append what is pending, all or nothing; with sync it is on disk afterwards.  ERR_IO: what was
+ * pending is lost, and the file should be written anew when that is possible again.
+ */
 int journal_flush(struct journal *j, bool sync, struct err *err);
 
 /*
  * Write the file anew: dump puts every line that is to stay.  On failure the old one stays, and
- * what was pending is still pending.
+ * what was pending is still pending.  The folder's sync may fail after the new one is in place.
  */
 int journal_rewrite(struct journal *j, void (*dump)(void *ctx, struct journal *j), void *ctx,
 		    struct err *err);
