@@ -8,7 +8,7 @@
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_CAP_MS 60000
-#define REPAIR_FREE 3	    /* repairs at once, before someone counts as contesting */
+#define REPAIR_FREE 3	      /* repairs at once, before someone counts as contesting */
 #define REPAIR_QUIET_MS 60000 /* so long without one, and the count starts anew */
 
 /* One decision; what it needs to look at and what it may set. */
@@ -82,8 +82,8 @@ static void wake_at(struct pass *p, int64_t ms)
 /* Someone undoes what we do: hold back longer each time, never give up. */
 static int64_t repair_not_before(const struct subject *s)
 {
-	return s->repairs < REPAIR_FREE ? 0 :
-					  s->repaired + backoff_ms(s->repairs - REPAIR_FREE + 1);
+	return s->repairs < REPAIR_FREE ? 0
+					: s->repaired + backoff_ms(s->repairs - REPAIR_FREE + 1);
 }
 
 /* The document is good and for us, and the Secret is not what it says. */

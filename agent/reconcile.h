@@ -38,7 +38,8 @@ enum target {
 enum action {
 	ACTION_NONE,
 	ACTION_APPLY,  /* open the document and make the Secret what it says */
-	ACTION_RECORD, /* only remember what changed beside the Secret: policy, place of the document */
+	ACTION_RECORD, /* only remember what changed beside the Secret: policy, place of the
+			  document */
 	ACTION_REMOVE, /* take the Secret away and forget it */
 	ACTION_RETAIN, /* keep the Secret, remember that its document is gone */
 	ACTION_FORGET, /* nothing of ours is there any more */
@@ -88,9 +89,9 @@ struct reconcile_env {
 	int64_t now_ms; /* monotonic */
 	int64_t now;	/* seconds since 1970 */
 	int64_t settle_ms;
-	size_t keys;	      /* sealing keys at hand */
-	const char *blind;    /* why no document counts as gone just now; NULL: they do */
-	const char *release;  /* token that a person gave, or NULL */
+	size_t keys;	     /* sealing keys at hand */
+	const char *blind;   /* why no document counts as gone just now; NULL: they do */
+	const char *release; /* token that a person gave, or NULL */
 	const struct guard_done *done;
 	size_t n_done;
 };
@@ -98,8 +99,8 @@ struct reconcile_env {
 struct reconcile_result {
 	size_t counts[REASON_COUNT];
 	size_t actions;
-	size_t guarded; /* removals that the guard holds */
-	bool released;	/* env->release was the right token and has been used */
+	size_t guarded;		      /* removals that the guard holds */
+	bool released;		      /* env->release was the right token and has been used */
 	char token[GUARD_TOKEN_TEXT]; /* that releases them; "" when none is held */
 	int64_t wake_ms; /* when to decide again though nothing happened; INT64_MAX: never */
 };

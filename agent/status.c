@@ -19,7 +19,8 @@ const struct status_row status_table[REASON_COUNT] = {
 	[REASON_DUPLICATE] = { "Duplicate", false, true, ERR_CONFLICT, LOG_WARN,
 			       "Several documents claim this namespace and name." },
 	[REASON_FOREIGN] = { "Foreign", false, true, ERR_CONFLICT, LOG_WARN,
-			     "Something that the agent did not make stands in the Secret's place." },
+			     "Something that the agent did not make stands in the Secret's "
+			     "place." },
 	[REASON_QUARANTINED] = { "Quarantined", false, true, ERR_CONFLICT, LOG_ERROR,
 				 "An opener died on this document; not tried again." },
 	[REASON_WRITE_FAILED] = { "WriteFailed", false, false, ERR_IO, LOG_WARN,
@@ -28,9 +29,9 @@ const struct status_row status_table[REASON_COUNT] = {
 				 "The document could not be opened just now; tried again." },
 	[REASON_CONTESTED] = { "Contested", false, false, ERR_CONFLICT, LOG_WARN,
 			       "Someone keeps changing the Secret; repaired at intervals." },
-	[REASON_UNKNOWN] = { "Unknown", false, false, ERR_NONE, LOG_WARN,
+	[REASON_UNKNOWN] = { "Unknown", false, false, ERR_IO, LOG_WARN,
 			     "The document cannot be seen just now; its Secret stays." },
-	[REASON_PENDING_REMOVAL] = { "PendingRemoval", false, false, ERR_NONE, LOG_INFO,
+	[REASON_PENDING_REMOVAL] = { "PendingRemoval", false, false, ERR_IO, LOG_INFO,
 				     "The document is gone; its Secret goes soon." },
 	[REASON_GUARDED] = { "Guarded", false, true, ERR_CONFLICT, LOG_ERROR,
 			     "Too many documents are gone at once; their Secrets stay." },
@@ -47,8 +48,8 @@ const char *status_name(enum reason r)
 
 static size_t gravity(enum err_class class)
 {
-	static const enum err_class order[] = { ERR_NONE,    ERR_NOKEY,	  ERR_CONFLICT, ERR_INVALID,
-						ERR_REFUSED, ERR_IO,	  ERR_INTERNAL };
+	static const enum err_class order[] = { ERR_NONE,    ERR_NOKEY, ERR_CONFLICT, ERR_INVALID,
+						ERR_REFUSED, ERR_IO,	ERR_INTERNAL };
 	size_t i;
 
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)

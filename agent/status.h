@@ -34,12 +34,12 @@ enum reason {
 };
 
 struct status_row {
-	const char *name;	/* "NotForUs" */
-	bool fine;		/* nothing is left to do; --once may end with 0 */
-	bool stalled;		/* only a person can end it */
-	enum err_class class;	/* what --once ends with */
-	enum log_level level;	/* of the line that reports the change to it */
-	const char *meaning;	/* one line, as in the manual page */
+	const char *name;     /* "NotForUs" */
+	bool fine;	      /* nothing is left to do; --once may end with 0 */
+	bool stalled;	      /* only a person can end it */
+	enum err_class class; /* what --once ends with */
+	enum log_level level; /* of the line that reports the change to it */
+	const char *meaning;  /* one line, as in the manual page */
 };
 
 extern const struct status_row status_table[REASON_COUNT];

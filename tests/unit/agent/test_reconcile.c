@@ -43,56 +43,83 @@ static const struct row rows[] = {
 	{ "unchanged", { DOC, MADE }, REASON_APPLIED, ACTION_NONE },
 	{ "document changed",
 	  { .documents = 1, .cover = COVER_ALL, .digest = 2, .keys = 1, MADE },
-	  REASON_PENDING, ACTION_APPLY },
-	{ "Secret edited",
-	  { DOC, .recorded = true, .made = 1, .target = TARGET_CHANGED }, REASON_PENDING,
+	  REASON_PENDING,
 	  ACTION_APPLY },
-	{ "Secret gone", { DOC, .recorded = true, .made = 1, .target = TARGET_ABSENT },
-	  REASON_PENDING, ACTION_APPLY },
+	{ "Secret edited",
+	  { DOC, .recorded = true, .made = 1, .target = TARGET_CHANGED },
+	  REASON_PENDING,
+	  ACTION_APPLY },
+	{ "Secret gone",
+	  { DOC, .recorded = true, .made = 1, .target = TARGET_ABSENT },
+	  REASON_PENDING,
+	  ACTION_APPLY },
 	{ "policy changed", { DOC, MADE, .retain = true }, REASON_APPLIED, ACTION_RECORD },
 	{ "file moved", { DOC, MADE, .moved = true }, REASON_APPLIED, ACTION_RECORD },
 	{ "retained one is back", { DOC, MADE, .retained = true }, REASON_APPLIED, ACTION_RECORD },
 	{ "retained one is back, changed",
 	  { DOC, .recorded = true, .retained = true, .made = 9, .target = TARGET_INTACT },
-	  REASON_PENDING, ACTION_APPLY },
-	{ "duplicate", { .documents = 2, .cover = COVER_ALL, .keys = 1 }, REASON_DUPLICATE,
+	  REASON_PENDING,
+	  ACTION_APPLY },
+	{ "duplicate",
+	  { .documents = 2, .cover = COVER_ALL, .keys = 1 },
+	  REASON_DUPLICATE,
 	  ACTION_NONE },
-	{ "duplicate of a made one", { .documents = 2, .cover = COVER_ALL, .keys = 1, MADE },
-	  REASON_DUPLICATE, ACTION_NONE },
+	{ "duplicate of a made one",
+	  { .documents = 2, .cover = COVER_ALL, .keys = 1, MADE },
+	  REASON_DUPLICATE,
+	  ACTION_NONE },
 	{ "invalid", { DOC, .invalid = true }, REASON_INVALID, ACTION_NONE },
 	{ "invalid over a made one", { DOC, .invalid = true, MADE }, REASON_INVALID, ACTION_NONE },
 	{ "no keys at all", { .documents = 1, .digest = 1 }, REASON_NO_KEY, ACTION_NONE },
 	{ "no keys any more", { .documents = 1, .digest = 1, MADE }, REASON_NO_KEY, ACTION_NONE },
-	{ "not for us", { .documents = 1, .digest = 1, .keys = 1 }, REASON_NOT_FOR_US,
+	{ "not for us",
+	  { .documents = 1, .digest = 1, .keys = 1 },
+	  REASON_NOT_FOR_US,
 	  ACTION_NONE },
-	{ "not for us any more", { .documents = 1, .digest = 1, .keys = 1, MADE }, REASON_NO_KEY,
+	{ "not for us any more",
+	  { .documents = 1, .digest = 1, .keys = 1, MADE },
+	  REASON_NO_KEY,
 	  ACTION_NONE },
-	{ "half for us", { .documents = 1, .digest = 1, .keys = 1, .cover = COVER_SOME },
-	  REASON_NO_KEY, ACTION_NONE },
+	{ "half for us",
+	  { .documents = 1, .digest = 1, .keys = 1, .cover = COVER_SOME },
+	  REASON_NO_KEY,
+	  ACTION_NONE },
 	{ "foreign folder", { DOC, .target = TARGET_FOREIGN }, REASON_FOREIGN, ACTION_NONE },
-	{ "ours became foreign", { DOC, .recorded = true, .made = 1, .target = TARGET_FOREIGN },
-	  REASON_FOREIGN, ACTION_NONE },
+	{ "ours became foreign",
+	  { DOC, .recorded = true, .made = 1, .target = TARGET_FOREIGN },
+	  REASON_FOREIGN,
+	  ACTION_NONE },
 	{ "foreign, handed over", { DOC, .target = TARGET_ADOPT }, REASON_PENDING, ACTION_APPLY },
-	{ "cannot be told", { DOC, .recorded = true, .made = 1, .target = TARGET_ERROR },
-	  REASON_PENDING, ACTION_APPLY },
+	{ "cannot be told",
+	  { DOC, .recorded = true, .made = 1, .target = TARGET_ERROR },
+	  REASON_PENDING,
+	  ACTION_APPLY },
 	{ "just gone", { .keys = 1, MADE }, REASON_PENDING_REMOVAL, ACTION_NONE },
-	{ "gone a little", { .keys = 1, MADE, .gone_for = SETTLE - 1 }, REASON_PENDING_REMOVAL,
+	{ "gone a little",
+	  { .keys = 1, MADE, .gone_for = SETTLE - 1 },
+	  REASON_PENDING_REMOVAL,
 	  ACTION_NONE },
 	{ "gone", { GONE }, REASON_PENDING_REMOVAL, ACTION_REMOVE },
-	{ "gone, Secret too", { .keys = 1, .recorded = true, .gone_for = SETTLE },
-	  REASON_PENDING_REMOVAL, ACTION_REMOVE },
+	{ "gone, Secret too",
+	  { .keys = 1, .recorded = true, .gone_for = SETTLE },
+	  REASON_PENDING_REMOVAL,
+	  ACTION_REMOVE },
 	{ "gone, no keys", { MADE, .gone_for = SETTLE }, REASON_PENDING_REMOVAL, ACTION_REMOVE },
 	{ "gone, edited Secret",
 	  { .recorded = true, .made = 1, .target = TARGET_CHANGED, .gone_for = SETTLE },
-	  REASON_PENDING_REMOVAL, ACTION_REMOVE },
+	  REASON_PENDING_REMOVAL,
+	  ACTION_REMOVE },
 	{ "gone, Retain", { GONE, .made_retain = true }, REASON_RETAINED, ACTION_RETAIN },
 	{ "retained", { .keys = 1, MADE, .retained = true }, REASON_RETAINED, ACTION_NONE },
 	{ "gone, replaced by hand",
-	  { .recorded = true, .target = TARGET_FOREIGN, .gone_for = SETTLE }, REASON_REMOVED,
+	  { .recorded = true, .target = TARGET_FOREIGN, .gone_for = SETTLE },
+	  REASON_REMOVED,
 	  ACTION_FORGET },
 	{ "gone, but unknown", { GONE, .unknown = true }, REASON_UNKNOWN, ACTION_NONE },
 	{ "gone, but blind", { GONE, .blind = "no root" }, REASON_UNKNOWN, ACTION_NONE },
-	{ "unknown and Retain", { GONE, .unknown = true, .made_retain = true }, REASON_UNKNOWN,
+	{ "unknown and Retain",
+	  { GONE, .unknown = true, .made_retain = true },
+	  REASON_UNKNOWN,
 	  ACTION_NONE },
 	{ "never was", { .keys = 1 }, REASON_REMOVED, ACTION_NONE },
 };
@@ -121,11 +148,9 @@ static struct subject from(const struct look *l, char *namespace, char *name)
 
 static struct reconcile_env env_of(const struct look *l)
 {
-	return (struct reconcile_env){ .now_ms = NOW,
-				       .now = 5000,
-				       .settle_ms = SETTLE,
-				       .keys = l->keys,
-				       .blind = l->blind };
+	return (struct reconcile_env){
+		.now_ms = NOW, .now = 5000, .settle_ms = SETTLE, .keys = l->keys, .blind = l->blind
+	};
 }
 
 static void test_each_case(void **state)
@@ -232,8 +257,8 @@ static void test_final_until_document_or_keys_change(void **state)
 		assert_int_equal(out.wake_ms, INT64_MAX);
 		subject_unblock(&s);
 		decide_one(&s, NOW + 100000001, &out);
-		assert_int_equal(s.action, final[i] == REASON_QUARANTINED ? ACTION_NONE :
-									    ACTION_APPLY);
+		assert_int_equal(s.action,
+				 final[i] == REASON_QUARANTINED ? ACTION_NONE : ACTION_APPLY);
 		s.digest[0] = 7;
 		decide_one(&s, NOW + 100000002, &out);
 		assert_int_equal(s.action, ACTION_APPLY);
@@ -357,8 +382,12 @@ static void test_guard(void **state)
 		const struct guard_row *r = &guard_rows[i];
 		struct crowd *c = mem_alloc(sizeof(*c));
 		struct guard_done done[MANY];
-		struct reconcile_env env = { .now_ms = NOW, .now = 5000, .settle_ms = SETTLE,
-					     .keys = 1, .done = done, .n_done = r->done_a };
+		struct reconcile_env env = { .now_ms = NOW,
+					     .now = 5000,
+					     .settle_ms = SETTLE,
+					     .keys = 1,
+					     .done = done,
+					     .n_done = r->done_a };
 		struct reconcile_result out;
 		size_t k;
 
@@ -432,7 +461,9 @@ static void test_every_combination(void **state)
 		struct subject *list[] = { &s };
 		struct reconcile_env env;
 
-#define TAKE(n) (b % (n)); b /= (n)
+#define TAKE(n)                                                                                    \
+	(b % (n));                                                                                 \
+	b /= (n)
 		l.documents = TAKE(3);
 		l.invalid = TAKE(2);
 		l.cover = (enum cover)TAKE(3);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/metrics.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static double keys(const struct metrics *m)
+{
+	return (double)opener_keys(m->opener)->n;
+}
+
+static double bad_keys(const struct metrics *m)
+{
+	return (double)opener_bad_keys(m->opener);
+}
+
+static double restarts(const struct metrics *m)
+{
+	return (double)opener_restarts(m->opener);
+}
+
+static double opened(const struct metrics *m)
+{
+	return (double)opener_opened(m->opener);
+}
+
+static double written(const struct metrics *m)
+{
+	return (double)m->store->apply.counts.written;
+}
+
+static double repaired(const struct metrics *m)
+{
+	return (double)m->store->apply.counts.repaired;
+}
+
+static double removed(const struct metrics *m)
+{
+	return (double)m->store->apply.counts.removed;
+}
+
+static double failed(const struct metrics *m)
+{
+	return (double)m->store->apply.counts.failed;
+}
+
+static double guarded(const struct metrics *m)
+{
+	return (double)m->store->result.guarded;
+}
+
+static double blind(const struct metrics *m)
+{
+	return m->store->scan.blind != NULL;
+}
+
+static double bad_files(const struct metrics *m)
+{
+	struct table_node **nodes = table_nodes(&m->store->scan.files);
+	size_t n = 0;
+	size_t i;
+
+	for (i = 0; i < m->store->scan.files.n; i++)
+		n += ((const struct scan_file *)nodes[i])->why != NULL;
+	mem_free(nodes);
+	return (double)n;
+}
+
+static double looks(const struct metrics *m)
+{
+	return (double)m->store->looks;
+}
+
+static double look_seconds(const struct metrics *m)
+{
+	return (double)m->store->look_took / 1000;
+}
+
+static double unwatched(const struct metrics *m)
+{
+	return (double)(m->store->documents.refused + m->store->secrets.refused +
+			m->store->namespaces.refused);
+}
+
+static double ready(const struct metrics *m)
+{
+	return m->store->ready;
+}
+
+static double start_time(const struct metrics *m)
+{
+	return (double)m->started;
+}
+
+static double cpu_seconds(const struct metrics *m)
+{
+	struct rusage u;
+
+	(void)m;
+	if (getrusage(RUSAGE_SELF, &u) < 0)
+		return 0;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static double resident(const struct metrics *m)
+{
+	char text[128];
+	unsigned long size, pages;
+	ssize_t n = m->statm < 0 ? -1 : pread(m->statm, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return sscanf(text, "%lu %lu", &size, &pages) == 2
+		   ? (double)pages * (double)sysconf(_SC_PAGESIZE)
+		   : 0;
+}
+
+/* --- the page --------------------------------------------------------------------------------- */
+
+static const struct row {
+	const char *name;
+	const char *type;
+	const char *help;
+	double (*value)(const struct metrics *m);
+} rows[] = {
+	{ "bulla_ready", "gauge", "1 when everything has been looked at once.", ready },
+	{ "bulla_documents_unseen", "gauge",
+	  "1 while DOCUMENTS is missing, empty or partly unreadable; no Secret is removed then.",
+	  blind },
+	{ "bulla_files_bad", "gauge", "Files in which a document cannot be read.", bad_files },
+	{ "bulla_removals_guarded", "gauge", "Removals that wait for a person's release.",
+	  guarded },
+	{ "bulla_sealing_keys", "gauge", "Sealing keys held.", keys },
+	{ "bulla_sealing_keys_bad", "gauge", "Files in KEYS that cannot be used.", bad_keys },
+	{ "bulla_opener_restarts_total", "counter", "Openers started beyond the first.", restarts },
+	{ "bulla_documents_opened_total", "counter", "Documents opened.", opened },
+	{ "bulla_secrets_written_total", "counter", "Secrets made or given a new content.",
+	  written },
+	{ "bulla_secrets_repaired_total", "counter",
+	  "Secrets written because they had been changed by hand.", repaired },
+	{ "bulla_secrets_removed_total", "counter", "Secrets removed.", removed },
+	{ "bulla_failures_total", "counter", "Tries that a fault ended.", failed },
+	{ "bulla_full_looks_total", "counter", "Times that everything was looked at.", looks },
+	{ "bulla_look_seconds", "gauge", "How long the last look at DOCUMENTS took.",
+	  look_seconds },
+	{ "bulla_folders_unwatched", "gauge",
+	  "Folders that could not be watched; changes there are seen by full looks only.",
+	  unwatched },
+	{ "process_cpu_seconds_total", "counter", "User and system CPU time.", cpu_seconds },
+	{ "process_resident_memory_bytes", "gauge", "Resident memory, without the opener's.",
+	  resident },
+	{ "process_start_time_seconds", "gauge", "Start time, seconds since 1970.", start_time },
+};
+
+static void put_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void put_documents(const struct metrics *m, struct buf *out)
+{
+	size_t i;
+
+	put_head(out, "bulla_documents", "gauge",
+		 "Documents, and Secrets whose document is gone, by state.");
+	for (i = REASON_PENDING; i < REASON_COUNT; i++)
+		buf_printf(out, "bulla_documents{reason=\"%s\"} %zu\n", status_table[i].name,
+			   m->store->result.counts[i]);
+}
+
+/* The names are of RFC 1123: nothing in them needs an escape. */
+static void put_expiry(const struct metrics *m, struct buf *out)
+{
+	static const char name[] = "bulla_credential_not_after_timestamp_seconds";
+	struct table_node **nodes = table_nodes(&m->store->entries.table);
+	size_t i;
+
+	put_head(out, name, "gauge", "When the first of its credentials expires, as it claims.");
+	for (i = 0; i < m->store->entries.table.n; i++) {
+		const struct entry *x = (const struct entry *)nodes[i];
+
+		if (x->doc != NULL && x->doc->not_after != 0)
+			buf_printf(out, "%s{namespace=\"%s\",name=\"%s\"} %" PRId64 "\n", name,
+				   x->s.namespace, x->s.name, x->doc->not_after);
+	}
+	mem_free(nodes);
+}
+
+void metrics_init(struct metrics *m, const struct store_dir *store, const struct opener *opener,
+		  bool anonymous)
+{
+	*m = (struct metrics){ .store = store,
+			       .opener = opener,
+			       .anonymous = anonymous,
+			       .statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
+			       .started = clock_now() };
+}
+
+void metrics_clear(struct metrics *m)
+{
+	if (m->statm >= 0)
+		close(m->statm);
+	m->statm = -1;
+}
+
+void metrics_format(const struct metrics *m, struct buf *out)
+{
+	size_t i;
+
+	put_head(out, "bulla_build_info", "gauge", "The version that runs.");
+	buf_printf(out, "bulla_build_info{version=\"%s\"} 1\n", BULLA_VERSION);
+	put_documents(m, out);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put_head(out, rows[i].name, rows[i].type, rows[i].help);
+		buf_printf(out, "%s %.15g\n", rows[i].name, rows[i].value(m));
+	}
+	if (!m->anonymous)
+		put_expiry(m, out);
+}

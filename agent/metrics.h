@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent in figures, as Prometheus reads them (text format 0.0.4, base units).  Names of
+ * documents stand only on bulla_credential_not_after_timestamp_seconds, which can be switched off.
+ */
+#ifndef BULLA_AGENT_METRICS_H
+#define BULLA_AGENT_METRICS_H
+
+#include <stdbool.h>
+
+#include "agent/store_dir.h"
+#include "base/buf.h"
+
+struct metrics {
+	const struct store_dir *store;
+	const struct opener *opener;
+	bool anonymous;
+	int statm;	 /* /proc/self/statm, opened before the jail; -1 */
+	int64_t started; /* seconds since 1970 */
+};
+
+void metrics_init(struct metrics *m, const struct store_dir *store, const struct opener *opener,
+		  bool anonymous);
+void metrics_clear(struct metrics *m);
+/* Append the page. */
+void metrics_format(const struct metrics *m, struct buf *out);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of bulla-agent.  options_table is the one place that lists it. */
+#ifndef BULLA_AGENT_OPTIONS_H
+#define BULLA_AGENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/log.h"
+
+struct err;
+
+#define OPTIONS_SETTLE 5 /* seconds */
+#define OPTIONS_LOOK 300 /* seconds */
+
+enum options_mode { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_SELF_TEST };
+
+struct options {
+	enum options_mode mode;
+	const char *documents; /* as given; not NULL in mode RUN, as secrets and keys */
+	const char *secrets;
+	const char *keys;
+	const char *listen; /* ADDRESS:PORT or NULL */
+	bool once;
+	bool anonymous; /* no names of documents in the metrics */
+	mode_t file_mode;
+	int64_t settle_ms;
+	int64_t look_ms;
+	enum log_level level;
+};
+
+struct options_row {
+	const char *name; /* long, without dashes */
+	char letter;	  /* short, or 0 */
+	const char *arg;  /* what the help calls its argument; NULL: none */
+	const char *help; /* one line */
+	bool many;	  /* may be given more than once */
+};
+
+extern const struct options_row options_table[]; /* ends with a NULL name */
+
+/* ERR_USAGE.  Texts of out point into argv. */
+int options_parse(int argc, char **argv, struct options *out, struct err *err);
+void options_help(FILE *f);
+
+#endif
