@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "agent/jail.h"
+#include "agent/jail_self_test.h"
 #include "agent/options.h"
 #include "agent/run.h"
 #include "base/err.h"
@@ -19,6 +20,8 @@ static enum err_class dispatch(const struct options *o, struct err *err)
 	case OPTIONS_VERSION:
 		puts("bulla-agent " BULLA_VERSION);
 		return ERR_NONE;
+	case OPTIONS_SELF_TEST:
+		return jail_self_test(stdout, err) < 0 ? err->class : ERR_NONE;
 	default:
 		return run(o, err);
 	}
