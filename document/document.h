@@ -61,10 +61,10 @@ struct document {
 #define DOCUMENT_INIT { 0 }
 
 /*
- * Does this YAML document claim to be a sealed document?  Any version of the group bulla.dev counts,
- * and so does a near miss (the kind in another case, one of apiVersion and kind missing or not a
- * string), so that a slip of the pen is an error of document_parse and not a document that nobody
- * sees.
+ * Does this YAML document claim to be a sealed document?  Any version of the group bulla.dev
+ * counts, and so does a near miss (the kind in another case, one of apiVersion and kind missing or
+ * not a string), so that a slip of the pen is an error of document_parse and not a document that
+ * nobody sees.
  */
 bool document_claims(const struct yaml_doc *doc);
 
@@ -76,7 +76,8 @@ bool document_in_list(const struct yaml_doc *doc);
 
 /*
  * Read one YAML document strictly: every rule of DESIGN 4.1 to 4.3 that needs no key.  file is put
- * before errors as "file:line: field: ".  ERR_INVALID.  out must be DOCUMENT_INIT; empty on failure.
+ * before errors as "file:line: field: ".  ERR_INVALID.  out must be DOCUMENT_INIT; empty on
+ * failure.
  */
 int document_parse(const char *file, const struct yaml_doc *doc, struct document *out,
 		   struct err *err);
@@ -113,15 +114,16 @@ enum document_policy document_policy(const struct document *d);
 const char *document_policy_name(enum document_policy p); /* "Delete", "Retain" */
 
 /*
- * The digest (DESIGN 4.3, docs/FORMAT.md): SHA-256 over "bulla.dev/v1 digest\n" and the length-prefixed namespace,
- * name, kind, deletionPolicy and secret, then each part's name and the SHA-256 of its binary file.
+ * The digest (DESIGN 4.3, docs/FORMAT.md) of a document that document_check accepts: SHA-256 over
+ * "bulla.dev/v1 digest\n" and the length-prefixed namespace, name, kind, deletionPolicy and secret,
+ * then each part's name and the SHA-256 of its binary file.
  */
 void document_digest(const struct document *d, char hex[static DOCUMENT_DIGEST_TEXT]);
 
 /*
- * The whole text of a new document, as the sealer writes it, with DOCUMENT_SUBSTITUTE.  Appended; the
- * same struct always gives the same bytes.  ERR_INVALID when document_check refuses d or the text
- * would pass DOCUMENT_MAX.
+ * The whole text of a new document, as the sealer writes it, with DOCUMENT_SUBSTITUTE.  Appended;
+ * the same struct always gives the same bytes.  ERR_INVALID when document_check refuses d or the
+ * text would pass DOCUMENT_MAX.
  */
 int document_format(const struct document *d, struct buf *out, struct err *err);
 
