@@ -224,8 +224,6 @@ static int read_root(const json_t *v, struct inner *in, struct err *err)
 	const char *version = json_string_value(json_object_get(v, "apiVersion"));
 	const char *kind = json_string_value(json_object_get(v, "kind"));
 
-	if (!json_is_object(v))
-		return malformed(err, "it is no object");
 	if (only(v, names, "it has a field that a sealed Secret has not", err) != 0)
 		return -1;
 	if (version == NULL || strcmp(version, "v1") != 0)
@@ -243,8 +241,6 @@ static int read_metadata(const json_t *v, struct inner *in, struct err *err)
 	static const char *const names[] = { "name", "namespace", "labels", "annotations", NULL };
 	const json_t *labels = json_object_get(v, "labels");
 
-	if (!json_is_object(v))
-		return malformed(err, "its metadata is missing or no object");
 	if (only(v, names, "its metadata has a field that a sealed Secret has not", err) != 0)
 		return -1;
 	in->name = json_string_value(json_object_get(v, "name"));
@@ -276,8 +272,6 @@ static int read_annotations(const json_t *v, const struct kind *kind, struct inn
 	const char *key;
 	json_t *child;
 
-	if (!json_is_object(v))
-		return malformed(err, "its annotations are missing or no object");
 	if (json_object_size(v) > MEMBERS_MAX)
 		return malformed(err, "its annotations are too many");
 	json_object_foreach((json_t *)(uintptr_t)v, key, child)
@@ -297,7 +291,10 @@ static int read_annotations(const json_t *v, const struct kind *kind, struct inn
 	return 0;
 }
 
-/* Before all else that is compared: another format may mean something else by the same words. */
+/*
+ * Before all else: another format may mean something else by the same words.  Then metadata and its
+ * annotations are objects.
+ */
 static int check_format(const json_t *annotations, struct err *err)
 {
 	const char *format = json_string_value(json_object_get(annotations, OWN "format"));

@@ -219,22 +219,16 @@ static void merge_facts(struct kv *into, const struct kv *facts, bool only)
 		kv_set_str(into, "not-after", theirs);
 }
 
-static int merge(struct kind_secret *into, const struct kind_secret *s, const char *part, bool only,
-		 struct err *err)
+/* No data key is in two parts: kind_verify lets a part have only the one of its own name. */
+static int merge(struct kind_secret *into, const struct kind_secret *s, bool only, struct err *err)
 {
 	if (kv_bytes(&into->data) + kv_bytes(&s->data) > KIND_DATA_MAX)
 		return err_set(err, ERR_INVALID,
 			       "spec.parts: hold more than %d bytes together; split the document",
 			       KIND_DATA_MAX);
-	for (size_t i = 0; i < s->data.n; i++) {
-		const struct kv_item *item = &s->data.items[i];
-
-		if (kv_has(&into->data, item->name))
-			return err_set(err, ERR_REFUSED,
-				       "spec.parts.%s.sealed: has a data key of another part",
-				       part);
-		kv_set(&into->data, item->name, item->data, item->len);
-	}
+	for (size_t i = 0; i < s->data.n; i++)
+		kv_set(&into->data, s->data.items[i].name, s->data.items[i].data,
+		       s->data.items[i].len);
 	merge_facts(&into->facts, &s->facts, only);
 	return 0;
 }
@@ -249,7 +243,7 @@ int open_document(const struct document *d, const struct keyring *keys, int64_t 
 	for (size_t i = 0; rc == 0 && i < d->n; i++) {
 		rc = open_checked(d, &d->parts[i], keys, now, &part, id, notes, err);
 		if (rc == 0)
-			rc = merge(out, &part, d->parts[i].name, d->n == 1, err);
+			rc = merge(out, &part, d->n == 1, err);
 		if (rc == 0 && key_ids != NULL)
 			kv_set_str(key_ids, id, "");
 		kind_secret_clear(&part);

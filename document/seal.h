@@ -33,8 +33,10 @@ int open_part(const struct document *d, const struct document_part *part,
 	      const struct keyring *keys, int64_t now, struct kind_secret *out,
 	      char key_id[AGE_KEY_ID_TEXT], struct notes *notes, struct err *err);
 
-/* All parts, merged into one Secret; a data key in two parts is ERR_REFUSED.  key_ids gets id ->
- * "". */
+/*
+ * All parts, merged into one Secret; the first that does not open ends it.  key_ids, when given, gets
+ * id -> "" of each key that opened one.  Errors as open_part.
+ */
 int open_document(const struct document *d, const struct keyring *keys, int64_t now,
 		  struct kind_secret *out, struct kv *key_ids, struct notes *notes,
 		  struct err *err);

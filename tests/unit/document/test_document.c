@@ -411,7 +411,35 @@ static void test_format_refuses(void **state)
 			    "spec.parts: make the document larger than 1048576 bytes; split it");
 	assert_int_equal(text.len, 0);
 	document_clear(&d);
+	make(&d);
+	text.max = 1000;
+	assert_int_equal(document_format(&d, &text, &err), -1);
+	assert_int_equal(err.class, ERR_INTERNAL);
+	assert_int_equal(text.len, 0);
+	document_clear(&d);
 	buf_clear(&text);
+}
+
+/* A kind of one part has no other, under whatever name. */
+static void test_one_part(void **state)
+{
+	struct document d = DOCUMENT_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	make(&d);
+	d.kind = kind_find("basic-auth");
+	d.type = TYPE_BASIC;
+	assert_int_equal(document_check(&d, &err), -1);
+	assert_string_equal(err.text, "spec.parts.password: kind basic-auth has exactly one part, "
+				      "named \"credential\"; remove or rename this one");
+	copy_part(&d, "credential");
+	assert_int_equal(document_check(&d, &err), -1);
+	assert_string_equal(err.text, "spec.parts.password: kind basic-auth has exactly one part, "
+				      "named \"credential\"; remove or rename this one");
+	document_part_remove(&d, "password");
+	assert_int_equal(document_check(&d, &err), 0);
+	document_clear(&d);
 }
 
 int main(void)
@@ -421,7 +449,7 @@ int main(void)
 		cmocka_unit_test(test_parts),	       cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_digest),	       cmocka_unit_test(test_digest_covers),
 		cmocka_unit_test(test_format_sample),  cmocka_unit_test(test_format_adversarial),
-		cmocka_unit_test(test_format_refuses),
+		cmocka_unit_test(test_format_refuses), cmocka_unit_test(test_one_part),
 	};
 
 	mem_init();

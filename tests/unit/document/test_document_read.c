@@ -231,9 +231,21 @@ static const struct refusal refusals[] = {
 	  "test.yaml:21: spec.parts.password.recipients.recovery: is the same key as eu-west9; "
 	  "seal again" },
 	{ "recipient named like another key", "        eu-west9",
-	  "        00000000000000000000000000000000",
-	  "test.yaml:20: spec.parts.password.recipients.00000000000000000000000000000000: this key "
-	  "is read as something else than a string by some YAML readers; put it in double quotes" },
+	  "        abcdefabcdefabcdefabcdefabcdefab",
+	  "test.yaml:20: spec.parts.password.recipients.abcdefabcdefabcdefabcdefabcdefab: is named "
+	  "like a key id, but is not the one of its key; seal again" },
+	{ "spec kind no string", "kind: opaque", "kind: {opaque: x}",
+	  "test.yaml:9: spec.kind: must be a string, not a map; correct it" },
+	{ "type no string", "type: Opaque", "type: [Opaque]",
+	  "test.yaml:12: spec.secret.type: must be a string, not a list; correct it" },
+	{ "own annotation no string but a list", "substitute: disabled", "substitute: [disabled]",
+	  "test.yaml:7: metadata.annotations.kustomize.toolkit.fluxcd.io/substitute: must be a "
+	  "string, not a list; correct it" },
+	{ "own annotation's key no string", "    kustomize.toolkit.fluxcd.io/substitute", "    1e5",
+	  "test.yaml:7: metadata.annotations.1e5: this key is read as something else than a string "
+	  "by some YAML readers; put it in double quotes" },
+	{ "parts a list", "  parts:\n", "  parts: []\n  x:\n",
+	  "test.yaml:17: spec.parts: must be a map; correct it" },
 	{ "recipients fewer than stanzas", "        recovery: \"" SAMPLE_ID_B "\"\n", "",
 	  "test.yaml:24: spec.parts.password.sealed: is encrypted to 2 recipients, but 1 are "
 	  "listed; seal again" },

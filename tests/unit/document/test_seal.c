@@ -208,6 +208,29 @@ static void test_seal_refuses(void **state)
 	kind_secret_clear(&secret);
 }
 
+/* A plaintext of little data, but much around it. */
+static void test_plain_limit(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = ERR_INIT;
+	char *big = mem_alloc(300000), odd[DOCUMENT_ANNOTATION_MAX + 1] = "";
+	char name[16];
+
+	memset(odd, 1, sizeof(odd) - 1); /* six bytes each in JSON */
+	for (int i = 0; i < DOCUMENT_METADATA_MAX; i++) {
+		snprintf(name, sizeof(name), "a%d", i);
+		kv_set_str(&f->d.annotations, name, odd);
+	}
+	kv_del(&f->d.annotations, "example.org/owner");
+	must_seal(&f->d, "password", "x", &f->to);
+	memset(big, 'x', 299999);
+	assert_int_equal(seal(&f->d, "password", big, &f->to, &err), -1);
+	assert_int_equal(err.class, ERR_INVALID);
+	assert_string_equal(err.text, "spec.parts.password.sealed: holds 1212416 bytes, more than "
+				      "1048576; seal less");
+	mem_free(big);
+}
+
 static void test_parts_limit(void **state)
 {
 	struct fixture *f = *state;
@@ -319,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_soonest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_together, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_seal_refuses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_plain_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_parts_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_values_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_key, set_up, tear_down),
