@@ -26,7 +26,7 @@
 #include "keys/recipients.h"
 
 #define CONFIG_PATH ".bulla/config"
-#define CONFIG_MAX (256 * 1024)
+#define CONFIG_MAX 262144
 #define CONFIG_RECOVERY "recovery"
 
 struct config_rule {

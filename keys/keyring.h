@@ -18,7 +18,7 @@
 #include "base/notes.h"
 #include "keys/age.h"
 
-#define KEYRING_FILE_MAX (256 * 1024) /* bytes of an identity file, encrypted or not */
+#define KEYRING_FILE_MAX 262144 /* bytes of an identity file, encrypted or not */
 #define KEYRING_MAX 1000	      /* keys */
 
 struct keyring {

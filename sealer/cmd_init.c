@@ -17,7 +17,7 @@
 #include "sealer/who.h"
 
 #define ATTRIBUTES ".gitattributes"
-#define ATTRIBUTES_MAX (1024 * 1024)
+#define ATTRIBUTES_MAX 1048576
 
 struct init_options {
 	struct option_list recipients;

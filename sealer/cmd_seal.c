@@ -19,7 +19,7 @@
 #include "sealer/who.h"
 #include "sealer/write.h"
 
-#define MANIFEST_MAX (2 * 1024 * 1024)
+#define MANIFEST_MAX 2097152
 
 /* One sealing, from the command line to the document. */
 struct job {

@@ -63,7 +63,8 @@ static int refuse_head(const struct command *c, bool named, struct err *err)
 {
 	struct buf names = BUF_INIT;
 
-	for (const struct command *s = c->sub(); s->name != NULL; s++)
+	for (const struct command *s = c->sub != NULL ? c->sub() : NULL;
+	     s != NULL && s->name != NULL; s++)
 		buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", s->name);
 	err_set(err, ERR_USAGE, "%s: %s", named ? "there is no such subcommand" : "say which",
 		buf_str(&names));
@@ -89,13 +90,13 @@ int command_run(const struct command *c, const char *path, int words, int argc, 
 	if (common.help) {
 		command_help(c, path, stdout);
 		r = 0;
-	} else if (c->run == NULL) {
-		r = refuse_head(c, false, err);
-	} else {
+	} else if (c->run != NULL) {
 		struct invocation in = { c,    options, common.args, common.n, common.verbose,
 					 argv, argc };
 
 		r = c->run(&in, err);
+	} else {
+		r = refuse_head(c, false, err);
 	}
 out:
 	options_clear(specs, options, &common);

@@ -10,7 +10,7 @@
 #include "sealer/input.h"
 
 /* Above what a Secret may hold, so that the kind says what is too large, and by how much. */
-#define INPUT_MAX (2 * KIND_DATA_MAX)
+#define INPUT_MAX ((size_t)2 * KIND_DATA_MAX)
 
 /* --- a kind with fields of its own
  * ---------------------------------------------------------------- */

@@ -157,7 +157,7 @@ static int ask_again(int fd, const char *what, const struct buf *first, struct e
 	int r = ask_silently(fd, what, ", once more: ", &second, err);
 
 	if (r == 0 &&
-	    (second.len != first->len || memcmp(second.data, first->data, first->len) != 0))
+	    (second.len != first->len || memcmp(buf_str(&second), buf_str(first), first->len) != 0))
 		r = err_set(err, ERR_INVALID, "%s: what was typed first and then is not the same",
 			    what);
 	buf_clear(&second);

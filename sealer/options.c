@@ -22,11 +22,15 @@ const struct option_spec option_common_specs[] = {
 	{ 0 },
 };
 
-/* A parse under way: the two tables as one, in getopt's form. */
+struct row {
+	const struct option_spec *spec;
+	void *into; /* the struct that it fills */
+	bool seen;
+};
+
+/* A parse under way: the two tables as one, in getopt's form too. */
 struct parse {
-	const struct option_spec **specs;
-	void **into; /* the struct that specs[i] fills */
-	bool *seen;
+	struct row *rows;
 	size_t n;
 	struct option *longs;
 	char *letters;
@@ -44,8 +48,7 @@ static size_t count(const struct option_spec *specs)
 static void add_table(struct parse *p, const struct option_spec *specs, void *into)
 {
 	for (size_t i = 0; i < count(specs); i++, p->n++) {
-		p->specs[p->n] = &specs[i];
-		p->into[p->n] = into;
+		p->rows[p->n] = (struct row){ &specs[i], into, false };
 		p->longs[p->n] = (struct option){
 			.name = specs[i].name,
 			.has_arg = specs[i].arg != NULL ? required_argument : no_argument,
@@ -61,9 +64,7 @@ static void begin(struct parse *p, const struct option_spec *specs, void *into,
 	char *letter;
 
 	*p = (struct parse){ 0 };
-	p->specs = mem_array(max, sizeof(*p->specs));
-	p->into = mem_array(max, sizeof(*p->into));
-	p->seen = mem_array(max, sizeof(*p->seen));
+	p->rows = mem_array(max, sizeof(*p->rows));
 	p->longs = mem_array(max + 1, sizeof(*p->longs));
 	add_table(p, specs, into);
 	add_table(p, option_common_specs, common);
@@ -73,19 +74,17 @@ static void begin(struct parse *p, const struct option_spec *specs, void *into,
 	*letter++ = '-';
 	*letter++ = ':';
 	for (size_t i = 0; i < p->n; i++) {
-		if (p->specs[i]->letter == 0)
+		if (p->rows[i].spec->letter == 0)
 			continue;
-		*letter++ = p->specs[i]->letter;
-		if (p->specs[i]->arg != NULL)
+		*letter++ = p->rows[i].spec->letter;
+		if (p->rows[i].spec->arg != NULL)
 			*letter++ = ':';
 	}
 }
 
 static void end(struct parse *p)
 {
-	mem_free(p->specs);
-	mem_free(p->into);
-	mem_free(p->seen);
+	mem_free(p->rows);
 	mem_free(p->longs);
 	mem_free(p->letters);
 }
@@ -103,13 +102,13 @@ static void append(struct option_list *list, const char *value)
 
 static int store(struct parse *p, size_t i, const char *value, struct err *err)
 {
-	const struct option_spec *spec = p->specs[i];
-	void *to = member(spec, p->into[i]);
+	const struct option_spec *spec = p->rows[i].spec;
+	void *to = member(spec, p->rows[i].into);
 
-	if (p->seen[i] && (spec->flags & OPTION_MANY) == 0)
+	if (p->rows[i].seen && (spec->flags & OPTION_MANY) == 0)
 		return err_set(err, ERR_USAGE, "--%s is given twice; it takes one value",
 			       spec->name);
-	p->seen[i] = true;
+	p->rows[i].seen = true;
 	if (spec->arg == NULL) {
 		*(bool *)to = true;
 		return 0;
@@ -127,16 +126,17 @@ static int store(struct parse *p, size_t i, const char *value, struct err *err)
 static const struct option_spec *nearest(const struct parse *p, const char *typed, size_t len)
 {
 	for (size_t i = 0; len >= 1 && i < p->n; i++)
-		if (strlen(p->specs[i]->name) == len && strncmp(p->specs[i]->name, typed, len) == 0)
-			return p->specs[i];
+		if (strlen(p->rows[i].spec->name) == len &&
+		    strncmp(p->rows[i].spec->name, typed, len) == 0)
+			return p->rows[i].spec;
 	for (size_t i = 0; len >= 2 && i < p->n; i++)
-		if (strncmp(p->specs[i]->name, typed, len) == 0)
-			return p->specs[i];
+		if (strncmp(p->rows[i].spec->name, typed, len) == 0)
+			return p->rows[i].spec;
 	for (size_t i = 0; len >= 2 && i < p->n; i++) {
-		size_t n = strlen(p->specs[i]->name);
+		size_t n = strlen(p->rows[i].spec->name);
 
-		if (n < len && strncmp(p->specs[i]->name, typed, n) == 0)
-			return p->specs[i];
+		if (n < len && strncmp(p->rows[i].spec->name, typed, n) == 0)
+			return p->rows[i].spec;
 	}
 	return NULL;
 }
@@ -175,16 +175,16 @@ static int unknown(const struct parse *p, const char *word, struct err *err)
 /* getopt_long takes any beginning of a name; what scripts use must go on meaning the same. */
 static bool abbreviated(const struct parse *p, size_t i, const char *word)
 {
-	return strcspn(word + 2, "=") != strlen(p->specs[i]->name);
+	return strcspn(word + 2, "=") != strlen(p->rows[i].spec->name);
 }
 
 static int missing_value(const struct parse *p, const char *word, struct err *err)
 {
 	for (size_t i = 0; i < p->n; i++)
 		if (optopt == LONG_BASE + (int)i ||
-		    (p->specs[i]->letter != 0 && optopt == p->specs[i]->letter))
-			return err_set(err, ERR_USAGE, "--%s needs a value: %s", p->specs[i]->name,
-				       p->specs[i]->arg);
+		    (p->rows[i].spec->letter != 0 && optopt == p->rows[i].spec->letter))
+			return err_set(err, ERR_USAGE, "--%s needs a value: %s",
+				       p->rows[i].spec->name, p->rows[i].spec->arg);
 	return unknown(p, word, err);
 }
 
@@ -201,7 +201,7 @@ static int take(struct parse *p, int c, const char *word, struct err *err)
 		return store(p, i, optarg, err);
 	}
 	for (; i < p->n; i++)
-		if (p->specs[i]->letter != 0 && c == p->specs[i]->letter)
+		if (p->rows[i].spec->letter != 0 && c == p->rows[i].spec->letter)
 			return store(p, i, optarg, err);
 	return unknown(p, word, err);
 }
@@ -228,9 +228,9 @@ static void add_arg(struct option_common *common, char *arg)
 static int check_needed(const struct parse *p, struct err *err)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if ((p->specs[i]->flags & OPTION_NEEDED) != 0 && !p->seen[i])
-			return err_set(err, ERR_USAGE, "--%s %s is missing", p->specs[i]->name,
-				       p->specs[i]->arg);
+		if ((p->rows[i].spec->flags & OPTION_NEEDED) != 0 && !p->rows[i].seen)
+			return err_set(err, ERR_USAGE, "--%s %s is missing", p->rows[i].spec->name,
+				       p->rows[i].spec->arg);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ static void make_passphrase(struct buf *out)
 {
 	static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 	struct buf random = BUF_INIT;
-	size_t n = RECOVERY_GROUPS * 5;
+	size_t n = (size_t)RECOVERY_GROUPS * 5;
 
 	static_assert(sizeof(alphabet) == 33, "a passphrase character is five bits");
 	randombytes_buf(buf_reserve(&random, n), n);

@@ -16,7 +16,7 @@ struct err;
 
 #define REPO_DIR ".bulla"
 #define REPO_KEYS ".bulla/keys"
-#define REPO_KEY_MAX (64 * 1024) /* bytes of a backup */
+#define REPO_KEY_MAX 65536 /* bytes of a backup */
 
 /* The mode of a new file that everybody may read, by the user's umask. */
 mode_t repo_file_mode(void);

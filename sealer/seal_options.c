@@ -95,7 +95,7 @@ static void add_all(struct table *t, const struct option_spec *specs)
 
 static void add_fields(struct table *t, const struct kind *k)
 {
-	for (size_t i = 0; k->fields[i].name != NULL && i < SEAL_FIELDS_MAX; i++) {
+	for (size_t i = 0; i < SEAL_FIELDS_MAX && k->fields[i].name != NULL; i++) {
 		const struct kind_field *f = &k->fields[i];
 		bool needed = (f->flags & FIELD_REQUIRED) != 0 && (f->flags & FIELD_PROMPT) == 0;
 		struct option_spec spec = {

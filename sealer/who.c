@@ -12,8 +12,8 @@
 #include "sealer/home.h"
 #include "sealer/input.h"
 
-#define FILE_MAX (256 * 1024)
-#define PINS_MAX (4 * 1024 * 1024)
+#define FILE_MAX 262144
+#define PINS_MAX 4194304
 #define PINS_TRIES 20
 
 /* --- gathering ----------------------------------------------------------------------------------

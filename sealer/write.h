@@ -15,7 +15,7 @@
 struct err;
 
 /* Above this, kubectl's client-side apply fails: it copies the object into an annotation. */
-#define WRITE_APPLY_MAX (240 * 1024)
+#define WRITE_APPLY_MAX 245760
 
 struct write {
 	const struct target *target;
