@@ -3,30 +3,13 @@
  * A docker config is refused, or read; what was read, written and read again is the same, and
  * written again the same bytes.  A registry's key, once spelled right, is its own key.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "kinds/dockerconfig.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	mem_init();
-	return 0;
-}
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_key(const char *server)
 {

@@ -4,8 +4,8 @@
  * with a checksum none of its neighbours is taken.  No error quotes what was given.  36 bytes are
  * also tried as the body of a token, so that the seeds need hold none that looks real.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/err.h"
@@ -13,14 +13,6 @@
 #include "kinds/token.h"
 
 #define QUOTED_MIN 20 /* bytes; less may stand in an error's own words */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_taken(const struct token_place *place, char *token, size_t len)
 {
