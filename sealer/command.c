@@ -9,10 +9,22 @@
 
 #define LIST_COLUMN 18
 
+/* clang-format off: one row a line, so that two branches can each add one */
 const struct command *const command_table[] = {
-	&cmd_init, &cmd_recipients, &cmd_seal,	     &cmd_set,	&cmd_unset, &cmd_show,
-	&cmd_open, &cmd_keys,	    &cmd_completion, &cmd_help, NULL,
+	&cmd_init,
+	&cmd_recipients,
+	&cmd_seal,
+	&cmd_set,
+	&cmd_unset,
+	&cmd_show,
+	&cmd_open,
+	&cmd_keys,
+	&cmd_merge_driver,
+	&cmd_completion,
+	&cmd_help,
+	NULL,
 };
+/* clang-format on */
 
 const struct command *command_sub(const struct command *c, const char *name)
 {
