@@ -18,6 +18,7 @@ const struct command *const command_table[] = {
 	&cmd_unset,
 	&cmd_show,
 	&cmd_open,
+	&cmd_check,
 	&cmd_keys,
 	&cmd_merge_driver,
 	&cmd_completion,
