@@ -5,12 +5,16 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 
+#include "base/b64.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "kinds/bcrypt.h"
 #include "kinds/sshpub.h"
 #include "kinds/sshwire.h"
 
+#define MAGIC "openssh-key-v1" /* its NUL counts */
 #define KEY_LEN 32
 #define IV_LEN 16
 
@@ -27,14 +31,13 @@ static int damaged(const char *what, const char *reason, struct err *err)
 static int read_envelope(const char *what, const struct buf *bytes, struct envelope *out,
 			 struct err *err)
 {
-	static const char magic[] = "openssh-key-v1"; /* its NUL counts */
 	struct sshwire r = { bytes->data, bytes->len };
 	uint32_t keys;
 
-	if (r.len < sizeof(magic) || memcmp(r.data, magic, sizeof(magic)) != 0)
+	if (r.len < sizeof(MAGIC) || memcmp(r.data, MAGIC, sizeof(MAGIC)) != 0)
 		return damaged(what, "it does not begin with openssh-key-v1", err);
-	r.data += sizeof(magic);
-	r.len -= sizeof(magic);
+	r.data += sizeof(MAGIC);
+	r.len -= sizeof(MAGIC);
 	if (!sshwire_string(&r, &out->cipher) || !sshwire_string(&r, &out->kdf) ||
 	    !sshwire_string(&r, &out->options) || !sshwire_u32(&r, &keys))
 		return damaged(what, "it is cut off", err);
@@ -276,4 +279,72 @@ int openssh_parse(const char *what, const struct buf *bytes, const struct buf *p
 		return -1;
 	buf_put(public, e.public.data, e.public.len);
 	return 0;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+#define SEED_SIZE 32
+#define LINE 70 /* characters of base64, as ssh-keygen wraps them */
+#define BLOCK 8 /* what a private section is padded to when nothing encrypts it */
+
+static void put_u32(struct buf *out, uint32_t value)
+{
+	for (int shift = 24; shift >= 0; shift -= 8)
+		buf_putc(out, (unsigned char)(value >> shift));
+}
+
+/* The section that would be encrypted: a check number twice, the key, a comment, padding 1, 2, 3... */
+static int put_private(const struct pkey *key, struct buf *out)
+{
+	unsigned char both[2 * SEED_SIZE];
+	size_t seed = SEED_SIZE, point = SEED_SIZE;
+	uint32_t check = 0;
+	int ok = EVP_PKEY_get_raw_private_key(key->evp, both, &seed) == 1 &&
+		 EVP_PKEY_get_raw_public_key(key->evp, both + SEED_SIZE, &point) == 1 &&
+		 seed == SEED_SIZE && point == SEED_SIZE &&
+		 RAND_bytes((unsigned char *)&check, sizeof(check)) == 1;
+
+	if (ok) {
+		put_u32(out, check);
+		put_u32(out, check);
+		sshwire_put_string(out, "ssh-ed25519", 11);
+		sshwire_put_string(out, both + SEED_SIZE, SEED_SIZE);
+		sshwire_put_string(out, both, sizeof(both));
+		sshwire_put_string(out, "", 0);
+		for (unsigned char pad = 1; out->len % BLOCK != 0; pad++)
+			buf_putc(out, pad);
+	}
+	mem_wipe(both, sizeof(both));
+	ERR_clear_error();
+	return ok ? 0 : -1;
+}
+
+int openssh_format_ed25519(const struct pkey *key, const struct buf *public, struct buf *out,
+			   struct err *err)
+{
+	struct buf section = BUF_INIT, bytes = BUF_INIT, text = BUF_INIT;
+	int r = put_private(key, &section);
+
+	if (r == 0) {
+		buf_put(&bytes, MAGIC, sizeof(MAGIC)); /* with its NUL */
+		sshwire_put_string(&bytes, "none", 4);
+		sshwire_put_string(&bytes, "none", 4);
+		sshwire_put_string(&bytes, "", 0);
+		put_u32(&bytes, 1);
+		sshwire_put_string(&bytes, public->data, public->len);
+		sshwire_put_string(&bytes, section.data, section.len);
+		b64_encode(&text, bytes.data, bytes.len);
+		buf_puts(out, "-----BEGIN " OPENSSH_LABEL "-----\n");
+		for (size_t at = 0; at < text.len; at += LINE) {
+			buf_put(out, text.data + at, text.len - at < LINE ? text.len - at : LINE);
+			buf_putc(out, '\n');
+		}
+		buf_puts(out, "-----END " OPENSSH_LABEL "-----\n");
+	} else {
+		err_set(err, ERR_INTERNAL, "a key made here cannot be written");
+	}
+	buf_clear(&section);
+	buf_clear(&bytes);
+	buf_clear(&text);
+	return r;
 }

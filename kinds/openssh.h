@@ -26,4 +26,11 @@ struct err;
 int openssh_parse(const char *what, const struct buf *bytes, const struct buf *password,
 		  struct buf *public, bool *encrypted, struct pkey *key, struct err *err);
 
+/*
+ * An Ed25519 key, not encrypted, as ssh-keygen writes it: a PEM block appended to out.  OpenSSH reads
+ * PKCS#8 Ed25519 keys only since 9.6, this form always did.  public is its blob.
+ */
+int openssh_format_ed25519(const struct pkey *key, const struct buf *public, struct buf *out,
+			   struct err *err);
+
 #endif

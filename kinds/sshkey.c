@@ -146,8 +146,9 @@ int sshkey_generate(enum pkey_type type, struct buf *pem, struct sshkey *out, st
 	struct pkey key = PKEY_INIT;
 	int rc = -1;
 
-	if (pkey_generate(type, &key, err) == 0 && pkey_format(&key, pem, err) == 0 &&
-	    sshpub_of(&key, &out->blob, err) == 0) {
+	if (pkey_generate(type, &key, err) == 0 && sshpub_of(&key, &out->blob, err) == 0 &&
+	    (type == PKEY_ED25519 ? openssh_format_ed25519(&key, &out->blob, pem, err)
+				  : pkey_format(&key, pem, err)) == 0) {
 		/* what was made passes the same check as what is given */
 		rc = sshpub_check(out->blob.data, out->blob.len, &out->pub) == NULL
 			 ? 0

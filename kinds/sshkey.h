@@ -46,7 +46,10 @@ int sshkey_parse(const char *what, const void *text, size_t len, const struct bu
 /* --type: "ed25519", "ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-4096"; ERR_INVALID. */
 int sshkey_type(const char *what, const char *text, enum pkey_type *type, struct err *err);
 
-/* A new key: PKCS#8 PEM as Flux writes it (appended to pem), and its public half. */
+/*
+ * A new key that Flux and any OpenSSH read: Ed25519 in OpenSSH's format, others in PKCS#8 (appended to
+ * pem), and its public half.
+ */
 int sshkey_generate(enum pkey_type type, struct buf *pem, struct sshkey *out, struct err *err);
 
 void sshkey_clear(struct sshkey *k);

@@ -406,7 +406,10 @@ static void test_generate(void **state)
 		assert_int_equal(sshkey_generate(type, &pem, &made, &err), 0);
 		assert_string_equal(made.pub.name, cases[i].name);
 		assert_int_equal(made.pub.bits, cases[i].bits);
-		assert_memory_equal(pem.data, "-----BEGIN PRIVATE KEY-----\n", 28);
+		/* OpenSSH before 9.6 reads no PKCS#8 Ed25519 key */
+		assert_non_null(strstr(buf_str(&pem), type == PKEY_ED25519 ?
+							   "-----BEGIN OPENSSH PRIVATE KEY-----\n" :
+							   "-----BEGIN PRIVATE KEY-----\n"));
 		assert_int_equal(parse(buf_str(&pem), NULL, SSHKEY_FULL, &read), 0);
 		assert_int_equal(made.blob.len, read.blob.len);
 		assert_memory_equal(made.blob.data, read.blob.data, read.blob.len);
