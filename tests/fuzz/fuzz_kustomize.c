@@ -3,21 +3,12 @@
  * Any text as a kustomization: refused or judged; findings stand in order on lines of the text, and
  * the file is found unlisted exactly when nothing in the text names it.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/err.h"
-#include "base/mem.h"
 #include "document/kustomize.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static unsigned lines(const uint8_t *data, size_t size)
 {

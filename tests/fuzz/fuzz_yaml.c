@@ -3,24 +3,15 @@
  * Any text is refused or read; what is read stands where it says: children lie inside their parents
  * in order, and the bytes of a node, read alone, are that node again.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "base/yaml.h"
 
 #define REREAD_MAX 12 /* nodes of one input, so that its time stays bounded */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static bool same(const struct yaml_node *a, const struct yaml_node *b)
 {
