@@ -104,73 +104,76 @@ static int read_pair(const char *what, const json_t *entry, struct buf *user, st
 	return 0;
 }
 
-static int read_entry(const char *what, const char *key, const json_t *entry,
-		      struct dockerconfig *out, struct notes *notes, struct err *err)
+static int read_entry(const char *what, const json_t *entry, struct buf *user, struct buf *password,
+		      struct err *err)
 {
 	static const char *const members[] = { "username", "password", "auth", "email", NULL };
-	struct buf user = BUF_INIT, password = BUF_INIT;
-	char user_what[WHAT_MAX + 16];
-	int r = -1;
+	char where[WHAT_MAX + 16];
 
-	snprintf(user_what, sizeof(user_what), "%s: username", what);
 	if ((json_is_object(entry) && refuse_useless(what, entry, useless_entry, err) != 0) ||
 	    json_only(entry, what, members, err) != 0 ||
-	    read_pair(what, entry, &user, &password, err) != 0 ||
-	    value_user(user_what, buf_str(&user), user.len, err) != 0)
-		goto out;
-	if (password.len == 0) {
-		err_set(err, ERR_INVALID, "%s: password: is empty", what);
-		goto out;
-	}
-	if (json_object_get(entry, "email") != NULL)
-		note_add(notes, "%s: email is left out; nothing reads it", what);
-	kv_set(&out->users, key, buf_str(&user), user.len);
-	kv_set(&out->passwords, key, buf_str(&password), password.len);
-	r = 0;
-out:
-	buf_clear(&user);
-	buf_clear(&password);
-	return r;
+	    read_pair(what, entry, user, password, err) != 0)
+		return -1;
+	snprintf(where, sizeof(where), "%s: username", what);
+	if (value_user(where, buf_str(user), user->len, err) != 0)
+		return -1;
+	if (password->len == 0)
+		return err_set(err, ERR_INVALID, "%s: password: is empty", what);
+	return 0;
 }
 
-static int read_auths(const char *what, const json_t *root, struct dockerconfig *out,
+static int read_auths(const char *what, const json_t *auths, struct dockerconfig *out,
 		      struct notes *notes, struct err *err)
 {
-	const json_t *auths = json_need_object(root, what, "auths", err);
 	const char *key;
 	json_t *entry;
 
-	if (auths == NULL)
-		return -1;
-	if (json_object_size(auths) == 0)
-		return err_set(err, ERR_INVALID, "%s: auths is empty", what);
 	json_object_foreach((json_t *)(uintptr_t)auths, key, entry)
 	{
+		struct buf user = BUF_INIT, password = BUF_INIT;
 		char where[WHAT_MAX];
+		int r;
 
 		snprintf(where, sizeof(where), "%s: auths: %.200s", what, key);
-		if (read_entry(where, key, entry, out, notes, err) != 0)
+		r = read_entry(where, entry, &user, &password, err);
+		if (r == 0 && json_object_get(entry, "email") != NULL)
+			note_add(notes, "%s: email is left out; nothing reads it", where);
+		kv_set(&out->users, key, buf_str(&user), user.len);
+		kv_set(&out->passwords, key, buf_str(&password), password.len);
+		buf_clear(&user);
+		buf_clear(&password);
+		if (r != 0)
 			return -1;
 	}
 	return 0;
 }
 
+static const json_t *find_auths(const char *what, const json_t *root, struct err *err)
+{
+	static const char *const members[] = { "auths", NULL };
+	const json_t *auths;
+
+	if ((json_is_object(root) && refuse_useless(what, root, useless_top, err) != 0) ||
+	    json_only(root, what, members, err) != 0)
+		return NULL;
+	auths = json_need_object(root, what, "auths", err);
+	if (auths != NULL && json_object_size(auths) == 0) {
+		err_set(err, ERR_INVALID, "%s: auths is empty", what);
+		return NULL;
+	}
+	return auths;
+}
+
 int dockerconfig_parse(const char *what, const void *text, size_t len, struct dockerconfig *out,
 		       struct notes *notes, struct err *err)
 {
-	static const char *const members[] = { "auths", NULL };
 	json_t *root = json_parse(text, len, what, err);
+	const json_t *auths = root == NULL ? NULL : find_auths(what, root, err);
 	int r = -1;
 
 	dockerconfig_clear(out);
-	if (root == NULL)
-		return -1;
-	if ((json_is_object(root) && refuse_useless(what, root, useless_top, err) != 0) ||
-	    json_only(root, what, members, err) != 0 ||
-	    read_auths(what, root, out, notes, err) != 0)
-		goto out;
-	r = 0;
-out:
+	if (auths != NULL)
+		r = read_auths(what, auths, out, notes, err);
 	json_decref(root);
 	if (r != 0)
 		dockerconfig_clear(out);

@@ -85,7 +85,8 @@ const struct kind *kind_detect(const char *type, const struct kv *data, struct k
 
 		if (!kind_type_allowed(k, type))
 			continue;
-		if (of_type == NULL)
+		if (of_type == NULL ||
+		    (strcmp(k->types[0], type) == 0 && strcmp(of_type->types[0], type) != 0))
 			of_type = k;
 		kv_clear(&in->fields);
 		if (k->adopt == NULL || !find_aliases(k, data, &in->aliases) ||

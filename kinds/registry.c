@@ -42,18 +42,19 @@ static int check_key_base64(const char *what, const struct kv_item *password, st
 	return r;
 }
 
-static int check_login(const char *what, const char *key, const struct kv_item *user,
-		       const struct kv_item *password, struct notes *notes, struct err *err)
+static int check_login(const char *what, const struct dockerconfig *c, const char *key,
+		       struct notes *notes, struct err *err)
 {
 	struct token_place place = { what, dockerconfig_name(key), TOKEN_PULL };
-	const char *name = (const char *)user->data;
+	const struct kv_item *password = kv_get(&c->passwords, key);
+	const char *user = kv_get_str(&c->users, key);
 
-	if (strcmp(name, "_json_key") == 0)
+	if (strcmp(user, "_json_key") == 0)
 		return gcp_key_check(what, password->data, password->len, NULL, err);
-	if (strcmp(name, "_json_key_base64") == 0)
+	if (strcmp(user, "_json_key_base64") == 0)
 		return check_key_base64(what, password, err);
 	for (size_t i = 0; i < sizeof(short_lived) / sizeof(*short_lived); i++)
-		if (strcmp(short_lived[i].user, name) == 0)
+		if (strcmp(short_lived[i].user, user) == 0)
 			note_add(notes, "%s: %s", what, short_lived[i].note);
 	return token_accept(&place, password->data, password->len, notes, err);
 }
@@ -66,8 +67,7 @@ static int check_logins(const char *what, const struct dockerconfig *c, struct n
 		char where[WHAT_MAX];
 
 		snprintf(where, sizeof(where), "%s: password of %s", what, dockerconfig_name(key));
-		if (check_login(where, key, &c->users.items[i], kv_get(&c->passwords, key), notes,
-				err) != 0)
+		if (check_login(where, c, key, notes, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -152,11 +152,9 @@ static int take_login(const struct kv *fields, struct dockerconfig *out, struct 
 		err_set(err, ERR_INVALID, "server: stands in the docker config already");
 		goto out;
 	}
-	if (check_login("token", buf_str(&key), user, token, notes, err) != 0)
-		goto out;
 	kv_set(&out->users, buf_str(&key), user->data, user->len);
 	kv_set(&out->passwords, buf_str(&key), token->data, token->len);
-	r = 0;
+	r = check_login("token", out, buf_str(&key), notes, err);
 out:
 	buf_clear(&key);
 	return r;

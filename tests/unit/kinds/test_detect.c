@@ -2,7 +2,9 @@
 /* Existing Secrets: which kind they are, and which are never sealed. */
 #include "tests/unit/kinds/kindtest.h"
 
-#define PAT "ghp" "_0123456789abcdefghijABCDEFGHIJ3mpbCX"
+#define PAT                                                                                        \
+	"ghp"                                                                                      \
+	"_0123456789abcdefghijABCDEFGHIJ3mpbCX"
 #define DOCKER "{\"auths\":{\"a.example.com\":{\"auth\":\"dTpw\"}}}"
 #define TOKEN "0123456789abcdef0123456789abcdef"
 
@@ -28,6 +30,11 @@ static void test_found(void **state)
 		  "registry",
 		  "docker-config=" DOCKER,
 		  "config.json=.dockerconfigjson" },
+		{ TYPE_TLS,
+		  { "tls.crt=x", "tls.key=y", "cert.pem=x", "key.pem=y" },
+		  "tls",
+		  "cert=x private-key=y",
+		  "cert.pem=tls.crt key.pem=tls.key" },
 		{ TYPE_BASIC,
 		  { "username=u", "password=p" },
 		  "basic-auth",
@@ -57,11 +64,7 @@ static void test_found(void **state)
 		{ TYPE_OPAQUE, { "token=" TOKEN }, "webhook-token", "token=" TOKEN, "" },
 		{ TYPE_OPAQUE, { "token=short" }, "opaque", "token=short", "" },
 		{ TYPE_OPAQUE, { "token=" PAT }, "opaque", "token=" PAT, "" },
-		{ TYPE_OPAQUE,
-		  { "token=" TOKEN, "more=x" },
-		  "opaque",
-		  "more=x token=" TOKEN,
-		  "" },
+		{ TYPE_OPAQUE, { "token=" TOKEN, "more=x" }, "opaque", "more=x token=" TOKEN, "" },
 		{ TYPE_OPAQUE, { "age.agekey=x" }, "age-key", "private-key=x", "" },
 		{ TYPE_OPAQUE, { "sops.agekey=x" }, "opaque", "sops.agekey=x", "" },
 		{ TYPE_OPAQUE, { "credentials.json={}" }, "gcp-service-account", "key={}", "" },
@@ -103,7 +106,8 @@ static void test_refused(void **state)
 	} cases[] = {
 		{ "kubernetes.io/service-account-token",
 		  { "token=x" },
-		  "type kubernetes.io/service-account-token: is never sealed: the API server itself "
+		  "type kubernetes.io/service-account-token: is never sealed: the API server "
+		  "itself "
 		  "fills it, with a credential for the cluster" },
 		{ "bootstrap.kubernetes.io/token",
 		  { "token-id=x" },
@@ -115,7 +119,8 @@ static void test_refused(void **state)
 		  "kubernetes.io/dockerconfigjson; seal the login anew as a registry" },
 		{ "helm.sh/release.v1",
 		  { "release=x" },
-		  "type helm.sh/release.v1: is never sealed: Helm keeps the state of its releases in "
+		  "type helm.sh/release.v1: is never sealed: Helm keeps the state of its releases "
+		  "in "
 		  "it" },
 		{ "example.org/own",
 		  { "A=b" },
@@ -124,15 +129,32 @@ static void test_refused(void **state)
 		  "kubernetes.io/basic-auth" },
 		{ "opaque",
 		  { "A=b" },
-		  "type opaque: is not sealed; the types are Opaque, kubernetes.io/dockerconfigjson, "
+		  "type opaque: is not sealed; the types are Opaque, "
+		  "kubernetes.io/dockerconfigjson, "
 		  "kubernetes.io/tls, kubernetes.io/ssh-auth and kubernetes.io/basic-auth" },
 		{ TYPE_DOCKER,
 		  { "config.json=" DOCKER },
-		  "type kubernetes.io/dockerconfigjson: these data keys are not those of a Secret that "
+		  "type kubernetes.io/dockerconfigjson: these data keys are not those of a Secret "
+		  "that "
 		  "its readers take; the kind registry is nearest" },
+		{ TYPE_BASIC,
+		  { "username=u" },
+		  "type kubernetes.io/basic-auth: these data keys are not those of a Secret that "
+		  "its "
+		  "readers take; the kind basic-auth is nearest" },
+		{ TYPE_TLS,
+		  { "tls.crt=x" },
+		  "type kubernetes.io/tls: these data keys are not those of a Secret that its "
+		  "readers "
+		  "take; the kind tls is nearest" },
+		{ TYPE_SSH,
+		  { "key=x" },
+		  "type kubernetes.io/ssh-auth: these data keys are not those of a Secret that its "
+		  "readers take; the kind deploy-key is nearest" },
 		{ TYPE_DOCKER,
 		  { ".dockerconfigjson=" DOCKER, "more=x" },
-		  "type kubernetes.io/dockerconfigjson: these data keys are not those of a Secret that "
+		  "type kubernetes.io/dockerconfigjson: these data keys are not those of a Secret "
+		  "that "
 		  "its readers take; the kind registry is nearest" },
 	};
 
