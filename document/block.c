@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "document/entry.h"
 #include "document/quote.h"
 
 #define STEP 2 /* columns, where no neighbour shows another indentation */
@@ -102,7 +101,7 @@ struct model {
 	size_t step;		      /* of what is around, where it shows none */
 };
 
-static void put_entry(const struct splice_plan *plan, struct buf *out, const struct entry *e,
+static void put_entry(const struct splice_plan *plan, struct buf *out, const struct splice_entry *e,
 		      size_t column, const struct model *m)
 {
 	size_t step = step_of(plan, m->like, m->column, m->step);
@@ -125,7 +124,7 @@ static void put_entry(const struct splice_plan *plan, struct buf *out, const str
 }
 
 void block_insert(struct splice_plan *plan, const struct yaml_node *map, size_t i,
-		  const struct entry *e)
+		  const struct splice_entry *e)
 {
 	const struct model model = { map->values[i > 0 ? i - 1 : 0], map->column, STEP };
 	bool airy = map->n > 1 && blank_above(plan, entry_top(plan, map, 1));
@@ -171,7 +170,7 @@ void block_remove(struct splice_plan *plan, const struct yaml_node *map, size_t 
 }
 
 void block_rewrite(struct splice_plan *plan, const struct yaml_node *map,
-		   const struct entry *entries, size_t n)
+		   const struct splice_entry *entries, size_t n)
 {
 	const struct model model = { NULL, 0, STEP };
 	size_t begin = splice_line_begin(plan, map->keys[0]->begin);

@@ -6,8 +6,6 @@
 #include "base/yaml.h"
 #include "document/splice.h"
 
-struct entry;
-
 /*
  * The text of entry i: from the begin of its line to behind its last line and the comments that are
  * indented deeper than its key.
@@ -17,11 +15,11 @@ void block_range(const struct splice_plan *plan, const struct yaml_node *map, si
 
 /* Before entry i, or at the end when i is the number of entries. */
 void block_insert(struct splice_plan *plan, const struct yaml_node *map, size_t i,
-		  const struct entry *e);
+		  const struct splice_entry *e);
 void block_remove(struct splice_plan *plan, const struct yaml_node *map, size_t i);
 /* All entries anew. */
 void block_rewrite(struct splice_plan *plan, const struct yaml_node *map,
-		   const struct entry *entries, size_t n);
+		   const struct splice_entry *entries, size_t n);
 /* Other lines for a literal or folded scalar, which becomes literal. */
 void block_set_lines(struct splice_plan *plan, const struct yaml_node *node, const char *text);
 

@@ -290,14 +290,14 @@ static int change_part(struct splice_plan *plan, const struct yaml_node *node,
 static int add_part(struct splice_plan *plan, const struct yaml_node *parts,
 		    const struct document_part *part, struct err *err)
 {
-	struct entry *recipients = entry_of_kv(&part->recipients);
-	struct entry *facts = entry_of_kv(&part->facts);
-	struct entry fields[] = {
+	struct splice_entry *recipients = entry_of_kv(&part->recipients);
+	struct splice_entry *facts = entry_of_kv(&part->facts);
+	struct splice_entry fields[] = {
 		{ .name = "recipients", .children = recipients, .n = part->recipients.n },
 		{ .name = "facts", .children = facts, .n = part->facts.n },
 		{ .name = "sealed", .literal = true },
 	};
-	const struct entry e = { .name = part->name, .children = fields, .n = 3 };
+	const struct splice_entry e = { .name = part->name, .children = fields, .n = 3 };
 	struct buf armor = BUF_INIT;
 	int rc = age_armor(part->age.data, part->age.len, &armor, err);
 

@@ -33,13 +33,13 @@ void entry_set_lines(struct splice_plan *plan, const struct yaml_node *node, con
 		block_set_lines(plan, node, text);
 }
 
-struct entry *entry_of_kv(const struct kv *kv)
+struct splice_entry *entry_of_kv(const struct kv *kv)
 {
-	struct entry *entries = mem_array(kv->n, sizeof(*entries));
+	struct splice_entry *entries = mem_array(kv->n, sizeof(*entries));
 
 	for (size_t i = 0; i < kv->n; i++)
-		entries[i] = (struct entry){ .name = kv->items[i].name,
-					     .text = (const char *)kv->items[i].data };
+		entries[i] = (struct splice_entry){ .name = kv->items[i].name,
+						    .text = (const char *)kv->items[i].data };
 	return entries;
 }
 
@@ -58,7 +58,7 @@ static void change_entries(struct splice_plan *plan, const struct yaml_node *map
 
 void entry_set_map(struct splice_plan *plan, const struct yaml_node *map, const struct kv *want)
 {
-	struct entry *entries = entry_of_kv(want);
+	struct splice_entry *entries = entry_of_kv(want);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < map->n; i++)
@@ -77,7 +77,8 @@ void entry_set_map(struct splice_plan *plan, const struct yaml_node *map, const 
 	mem_free(entries);
 }
 
-void entry_insert(struct splice_plan *plan, const struct yaml_node *map, const struct entry *e)
+void entry_insert(struct splice_plan *plan, const struct yaml_node *map,
+		  const struct splice_entry *e)
 {
 	size_t i = 0;
 

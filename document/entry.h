@@ -16,15 +16,6 @@
 #include "base/yaml.h"
 #include "document/splice.h"
 
-/* A new entry of a map: text (always double-quoted, or literal in block style), or a map. */
-struct entry {
-	const char *name;
-	const char *text; /* NULL: a map of n children */
-	bool literal;
-	const struct entry *children;
-	size_t n;
-};
-
 /* Give a scalar another text, double-quoted.  Nothing is done when it has that text already. */
 void entry_set_text(struct splice_plan *plan, const struct yaml_node *node, const char *text);
 /* The same for text of many lines (each ends with "\n"), which stays a block where it was one. */
@@ -32,11 +23,12 @@ void entry_set_lines(struct splice_plan *plan, const struct yaml_node *node, con
 /* Make a map of scalars hold exactly these, changing only entries that differ. */
 void entry_set_map(struct splice_plan *plan, const struct yaml_node *map, const struct kv *want);
 /* Add an entry before the first whose name is greater, else at the end.  The map has entries. */
-void entry_insert(struct splice_plan *plan, const struct yaml_node *map, const struct entry *e);
+void entry_insert(struct splice_plan *plan, const struct yaml_node *map,
+		  const struct splice_entry *e);
 /* Remove entry i of a map that has another. */
 void entry_remove(struct splice_plan *plan, const struct yaml_node *map, size_t i);
 
 /* A map's entries from texts; freed with mem_free. */
-struct entry *entry_of_kv(const struct kv *kv);
+struct splice_entry *entry_of_kv(const struct kv *kv);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "document/entry.h"
 #include "document/quote.h"
 
 /* How the entries of a map are written, as seen at one of them. */
@@ -105,14 +104,15 @@ static void put_line(const struct splice_plan *plan, struct buf *out, const stru
 }
 
 /* Entries in braces, on as many lines as those of like; each stands one deeper than depth. */
-static void put_braces(const struct splice_plan *plan, struct buf *out, const struct entry *e,
-		       const struct look *look, const struct yaml_node *like, size_t depth)
+static void put_braces(const struct splice_plan *plan, struct buf *out,
+		       const struct splice_entry *e, const struct look *look,
+		       const struct yaml_node *like, size_t depth)
 {
 	bool lines = look->lines && (like == NULL || has_lines(plan, like));
 
 	buf_putc(out, '{');
 	for (size_t i = 0; i < e->n; i++) {
-		const struct entry *child = &e->children[i];
+		const struct splice_entry *child = &e->children[i];
 
 		if (lines)
 			put_line(plan, out, look, depth + 1);
@@ -130,7 +130,7 @@ static void put_braces(const struct splice_plan *plan, struct buf *out, const st
 	buf_putc(out, '}');
 }
 
-static void put_entry(const struct splice_plan *plan, struct buf *out, const struct entry *e,
+static void put_entry(const struct splice_plan *plan, struct buf *out, const struct splice_entry *e,
 		      const struct look *look, const struct yaml_node *like)
 {
 	quote_put(out, e->name, true);
@@ -179,7 +179,7 @@ static struct behind look_behind(const struct splice_plan *plan, const struct ya
 }
 
 static void insert_last(struct splice_plan *plan, const struct yaml_node *map,
-			const struct entry *e)
+			const struct splice_entry *e)
 {
 	const struct yaml_node *like = map->values[map->n - 1];
 	struct look look = look_at(plan, map, map->n - 1);
@@ -210,7 +210,7 @@ static void insert_last(struct splice_plan *plan, const struct yaml_node *map,
 }
 
 void flow_insert(struct splice_plan *plan, const struct yaml_node *map, size_t i,
-		 const struct entry *e)
+		 const struct splice_entry *e)
 {
 	struct look look;
 	struct buf *out;
@@ -268,9 +268,9 @@ static void step_back(const struct splice_plan *plan, const struct yaml_node *ma
 }
 
 void flow_rewrite(struct splice_plan *plan, const struct yaml_node *map,
-		  const struct entry *entries, size_t n)
+		  const struct splice_entry *entries, size_t n)
 {
-	const struct entry all = { .children = entries, .n = n };
+	const struct splice_entry all = { .children = entries, .n = n };
 	struct look look = { .lead = " ", .lead_len = 1, .colon = ": ", .colon_len = 2 };
 
 	if (map->n > 0)

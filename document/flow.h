@@ -9,14 +9,12 @@
 #include "base/yaml.h"
 #include "document/splice.h"
 
-struct entry;
-
 /* Before entry i, or at the end when i is the number of entries. */
 void flow_insert(struct splice_plan *plan, const struct yaml_node *map, size_t i,
-		 const struct entry *e);
+		 const struct splice_entry *e);
 void flow_remove(struct splice_plan *plan, const struct yaml_node *map, size_t i);
 /* All entries anew, comments between them gone. */
 void flow_rewrite(struct splice_plan *plan, const struct yaml_node *map,
-		  const struct entry *entries, size_t n);
+		  const struct splice_entry *entries, size_t n);
 
 #endif

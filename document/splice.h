@@ -25,6 +25,15 @@ struct splice_plan {
 	size_t n, cap;
 };
 
+/* A new entry of a map, as entry.h puts it in: text, or a map. */
+struct splice_entry {
+	const char *name;
+	const char *text; /* NULL: a map of n children */
+	bool literal;	  /* in block style as lines, each ending with "\n"; else double-quoted */
+	const struct splice_entry *children;
+	size_t n;
+};
+
 /* at: a place whose line ending new lines follow. */
 void splice_init(struct splice_plan *plan, const void *text, size_t len, size_t at);
 void splice_clear(struct splice_plan *plan);
