@@ -83,6 +83,17 @@ int jail_standard(struct err *err)
 	return 0;
 }
 
+/* Not closefrom: without the system call that looks into /proc, which may be out of reach. */
+static void close_from(unsigned first)
+{
+	struct rlimit limit;
+
+	if (close_range(first, ~0U, 0) == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	for (rlim_t fd = first; fd < limit.rlim_cur; fd++)
+		close((int)fd);
+}
+
 int jail_descriptors(int *fds, size_t n, struct err *err)
 {
 	int first = STDERR_FILENO + 1;
@@ -98,7 +109,7 @@ int jail_descriptors(int *fds, size_t n, struct err *err)
 		if (fds[i] < 0)
 			return err_sys(err, "cannot move a descriptor");
 	}
-	closefrom(first + (int)n);
+	close_from((unsigned)first + (unsigned)n);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -385,6 +386,57 @@ static void test_bad_keys(void **state)
 	assert_int_equal(opener_bad_keys(opener), 1);
 	assert_int_equal(opener_keys(opener)->n, 2);
 	document_clear(&d);
+}
+
+/* Refuse these calls from now on, as an older kernel or a container does. */
+static void without(const int *calls, size_t n)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	for (size_t i = 0; i < n; i++)
+		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), calls[i], 0) < 0)
+			_exit(3);
+	if (seccomp_load(ctx) < 0)
+		_exit(3);
+	seccomp_release(ctx);
+}
+
+/* A key added is found, by the slow look where nothing tells of it. */
+static void on_poor_system(const int *calls, size_t n)
+{
+	int64_t begin = clock_monotonic_ms();
+
+	without(calls, n);
+	start(0);
+	age_identity_free(scene_key(keys, "20260201T000000Z-b.key"));
+	while (opener_keys(opener)->n == 1 && clock_monotonic_ms() < begin + 15000)
+		news(1000);
+	_exit(opener_keys(opener)->n == 2 ? 0 : 4);
+}
+
+/* Without any one of these the rest holds. */
+static void test_poor_system(void **state)
+{
+	static const int calls[] = { SCMP_SYS(landlock_create_ruleset), SCMP_SYS(inotify_init1),
+				     SCMP_SYS(close_range) };
+	pid_t children[COUNT(calls)];
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			mem_free(keys);
+			keys = mem_printf("%s/keys%zu", top, i);
+			assert_int_equal(mkdir(keys, 0700), 0);
+			age_identity_free(scene_key(keys, "20260101T000000Z-a.key"));
+			on_poor_system(&calls[i], 1);
+		}
+	}
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_int_equal(status, 0);
+	}
 }
 
 /* --- openers that die ---------------------------------------------------------------------------
@@ -854,6 +906,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_directory_appears, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mounted_secret, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_keys, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_poor_system, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_death_on_a_document, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_death_while_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hanging, setup, teardown),
