@@ -14,7 +14,7 @@
 #define AGE_HYBRID_ENC_SIZE 1120 /* ML-KEM-768 ciphertext, then an X25519 share */
 
 /* Ours; the format sets none.  A header is bounded before anything is done for it. */
-#define AGE_HEADER_MAX (512 * 1024)
+#define AGE_HEADER_MAX 524288
 #define AGE_STANZAS_MAX 256 /* of any file; documents allow fewer (document/document.h) */
 #define AGE_SCRYPT_LOG_N 18 /* written; up to AGE_SCRYPT_LOG_N_MAX is read */
 #define AGE_SCRYPT_LOG_N_MAX 22

@@ -28,6 +28,11 @@ struct span {
 	size_t len;
 };
 
+#define NO_SPAN                                                                                    \
+	{                                                                                          \
+		"", 0                                                                              \
+	}
+
 struct parser {
 	const char *file;
 	size_t len, at;
@@ -44,7 +49,8 @@ __attribute__((format(printf, 2, 3))) static int fail(const struct parser *p, co
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return err_set(p->err, ERR_INVALID, "age header: line %u: %s", p->line, text);
+	err_set(p->err, ERR_INVALID, "age header: line %u: %s", p->line, text);
+	return -1;
 }
 
 /* The next line without its end; what is past AGE_HEADER_MAX is not looked at. */
@@ -77,7 +83,7 @@ static bool is_text(struct span s, const char *text)
 
 static int parse_version(struct parser *p)
 {
-	struct span line;
+	struct span line = NO_SPAN;
 
 	if (p->len == 0)
 		return err_set(p->err, ERR_INVALID, "age header: the file is empty");
@@ -203,7 +209,7 @@ static const struct stanza_kind {
 /* Lines of 64 characters, then one shorter, perhaps empty.  The body is in scratch then. */
 static int parse_body(struct parser *p)
 {
-	struct span line;
+	struct span line = NO_SPAN;
 
 	buf_reset(&p->scratch);
 	do {
@@ -235,7 +241,7 @@ static int parse_known(struct parser *p, const struct stanza_kind *kind, const s
 
 static int parse_stanza(struct parser *p, struct span line, struct age_stanza *s)
 {
-	struct span args[ARGS_KEPT] = { { NULL, 0 } };
+	struct span args[ARGS_KEPT] = { NO_SPAN };
 	size_t n = 0;
 
 	if (!starts_with(line, STANZA_MARK))
@@ -274,7 +280,7 @@ static int parse_mac(struct parser *p, struct span line, struct age_header *out)
 
 static int parse_stanzas(struct parser *p, struct age_header *out)
 {
-	struct span line;
+	struct span line = NO_SPAN;
 	size_t cap = 0;
 
 	while (next_line(p, &line) == 0) {

@@ -125,7 +125,7 @@ int age_payload_decrypt(const unsigned char file_key[static AGE_FILE_KEY_SIZE], 
 			size_t len, struct buf *out, struct err *err)
 {
 	const unsigned char *from = payload;
-	size_t plain_len, bad;
+	size_t plain_len = 0, bad;
 	unsigned char *at;
 	struct stream s;
 	int r = -1;

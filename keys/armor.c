@@ -13,7 +13,7 @@
 #define END "-----END " LABEL "-----"
 #define BEGIN_ANY "-----BEGIN "
 #define COLUMNS 64
-#define LINE_BYTES (COLUMNS / 4 * 3)
+#define LINE_BYTES 48 /* in COLUMNS characters */
 
 struct reader {
 	const char *text;
@@ -33,7 +33,8 @@ __attribute__((format(printf, 2, 3))) static int fail(const struct reader *r, co
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return err_set(r->err, ERR_INVALID, "age armor: line %u: %s", r->line, text);
+	err_set(r->err, ERR_INVALID, "age armor: line %u: %s", r->line, text);
+	return -1;
 }
 
 static bool is_space(char c)

@@ -27,7 +27,8 @@ __attribute__((format(printf, 5, 6))) static int fail(const struct parser *p, en
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return err_set(p->err, class, "%s:%u: %s: %s", p->name, at->line, field, text);
+	err_set(p->err, class, "%s:%u: %s: %s", p->name, at->line, field, text);
+	return -1;
 }
 
 /* A string on one line, so that it can be replaced in place; NULL after an error. */

@@ -27,7 +27,7 @@ static int take(struct keyring *kr, struct age_identity *id, const char *name, s
 		age_identity_free(id);
 		return err_set(err, ERR_INVALID, "more than %d private keys", KEYRING_MAX);
 	}
-	kr->ids = mem_grow(kr->ids, kr->n + 1, sizeof(*kr->ids));
+	kr->ids = mem_grow(kr->ids, kr->n + 1, sizeof(struct age_identity *));
 	kr->names = mem_grow(kr->names, kr->n + 1, sizeof(*kr->names));
 	kr->ids[kr->n] = id;
 	kr->names[kr->n] = mem_str(name);

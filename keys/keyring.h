@@ -19,7 +19,7 @@
 #include "keys/age.h"
 
 #define KEYRING_FILE_MAX 262144 /* bytes of an identity file, encrypted or not */
-#define KEYRING_MAX 1000	      /* keys */
+#define KEYRING_MAX 1000	/* keys */
 
 struct keyring {
 	struct age_identity *
