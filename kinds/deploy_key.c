@@ -293,9 +293,8 @@ const struct kind kind_deploy_key = {
 		  .fact = "url" },
 		{ .name = "type",
 		  .option = "type",
-		  .arg = "TYPE",
-		  .help = "of a new key: ed25519 (default), ecdsa-p256, ecdsa-p384, ecdsa-p521, "
-			  "rsa-4096" },
+		  .arg = "ed25519|ecdsa-p256|ecdsa-p384|ecdsa-p521|rsa-4096",
+		  .help = "the type of a new key (default ed25519)" },
 		{ .name = "private-key",
 		  .option = "private-key",
 		  .arg = "FILE|-",

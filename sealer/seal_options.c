@@ -44,10 +44,6 @@ static const struct option_spec fan_out_specs[] = {
 	{ 0 },
 };
 
-static const struct option_spec secret_type = {
-	0, "secret-type", "TYPE", "another type of Secret that the kind can be", AT(secret_type), 0
-};
-
 static const struct option_spec url = { 0,	 "url",
 					"URL",	 "the repository, for a kind that needs it",
 					AT(url), 0 };
@@ -110,6 +106,23 @@ static void add_fields(struct table *t, const struct kind *k)
 	}
 }
 
+/* For a kind that can be more than one type of Secret. */
+static void add_types(struct table *t, const struct kind *k)
+{
+	struct buf arg = BUF_INIT;
+	struct option_spec spec = {
+		.name = "secret-type",
+		.help = "the type of the Secret (default: the first)",
+		.at = AT(secret_type),
+	};
+
+	for (size_t i = 0; k->types[i] != NULL; i++)
+		buf_printf(&arg, "%s%s", i > 0 ? "|" : "", k->types[i]);
+	spec.arg = mem_str(buf_str(&arg)); /* lives as long as the table */
+	add(t, &spec);
+	buf_clear(&arg);
+}
+
 static void make(struct table *t, const struct kind *k)
 {
 	add(t, k == NULL ? &source_of_all : &namespace_needed);
@@ -122,7 +135,7 @@ static void make(struct table *t, const struct kind *k)
 	if (k == NULL)
 		add(t, &url);
 	else if (k->types[1] != NULL)
-		add(t, &secret_type);
+		add_types(t, k);
 	if (k == NULL || kind_type_allowed(k, TYPE_DOCKER))
 		add_all(t, fan_out_specs);
 	if (k == NULL || k->keys != NULL)

@@ -672,8 +672,15 @@ def test_no_secret_in_errors(repo):
     for args in (["registry", "a", "--server", "ghcr.io", "--username", "u", "--token-file", "-"],
                  ["basic-auth", "a", "--username", "u", "--password-file", "-"],
                  ["webhook-token", "a", "--token-file", "-"],
-                 ["age-key", "a", "--key-file", "-"],
+                 ["age-key", "a", "--private-key", "-"],
                  ["gcp-service-account", "a", "--key-file", "-"],
+                 ["deploy-key", "a", "--url", "ssh://git@github.com/o/r", "--private-key", "-"],
+                 ["git-https", "a", "--url", "https://github.com/o/r", "--username", "u", "--token-file", "-"],
+                 ["github-app", "a", "--url", "https://github.com/o/r", "--app-id", "1", "--owner", "o",
+                  "--private-key", "-"],
+                 ["tls", "a", "--bundle", "-"],
+                 ["proxy", "a", "--address", "http://p:1", "--username", "u", "--password-file", "-"],
+                 ["registry", "a", "--docker-config", "-"],
                  ["opaque", "a", "--from-env-file", "-"]):
         for bad in (f"{canary}\n\n", f"{canary}\0", f"x={canary} {canary}\n", f'{{"a":"{canary}"', canary * 50000):
             done = repo.bulla("seal", *args, "-n", "b", "-r", "eu-west9", input=bad, status=None)
