@@ -6,8 +6,10 @@
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/audit.h"
@@ -34,6 +36,9 @@ void opener_child_prepare(void)
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_ADD_ALL_DIGESTS |
 				OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ATEXIT,
 			    NULL);
+	/* time is told in UTC; the C library would look for a zone at the first conversion */
+	setenv("TZ", "UTC0", 1);
+	tzset();
 	/* large blocks go back to the system when freed, however many come */
 	mallopt(M_MMAP_THRESHOLD, KEEP_MAX);
 }
