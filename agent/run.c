@@ -58,7 +58,7 @@ static int jail(const struct agent *a, struct err *err)
 	snprintf(abi, sizeof(abi), "%d", landlock);
 	log_line(landlock == 0 ? LOG_WARN : LOG_DEBUG,
 		 landlock == 0
-		     ? "this kernel has no Landlock: only the seccomp filter bars the keys"
+		     ? "this kernel has no Landlock: nothing but file modes keeps this process from the keys"
 		     : "jailed",
 		 "landlock", abi, NULL);
 	return 0;
