@@ -398,18 +398,51 @@ static void put_name(struct buf *out, const char *name)
 	buf_printf(out, yaml_plain_ambiguous(name, strlen(name)) ? "\"%s\"" : "%s", name);
 }
 
+#define NOT_UTF8 0x110000
+
+/* The code point that s begins with, *n bytes long. */
+static unsigned code_point(const char *s, size_t *n)
+{
+	static const struct {
+		unsigned char mask, lead;
+	} forms[] = { { 0x80, 0 }, { 0xe0, 0xc0 }, { 0xf0, 0xe0 }, { 0xf8, 0xf0 } };
+	const unsigned char *u = (const unsigned char *)s;
+
+	for (size_t f = 0; f < sizeof(forms) / sizeof(forms[0]); f++) {
+		unsigned c = u[0] & (unsigned char)~forms[f].mask;
+
+		if ((u[0] & forms[f].mask) != forms[f].lead)
+			continue;
+		for (*n = 1; *n <= f && (u[*n] & 0xc0) == 0x80; (*n)++)
+			c = c << 6 | (u[*n] & 0x3fU);
+		if (*n > f)
+			return c;
+	}
+	*n = 1;
+	return NOT_UTF8;
+}
+
+/* What no YAML has raw in quotes, or some readers take for a line break or a byte order mark. */
+static bool needs_escape(unsigned c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff ||
+	       c == 0xfffe || c == 0xffff;
+}
+
 static void put_quoted(struct buf *out, const char *s)
 {
+	size_t n;
+
 	buf_putc(out, '"');
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s;
+	for (; *s != '\0'; s += n) {
+		unsigned c = code_point(s, &n);
 
 		if (c == '"' || c == '\\')
 			buf_putc(out, '\\');
-		if (c < 0x20 || c == 0x7f)
-			buf_printf(out, "\\x%02x", (unsigned)c);
+		if (needs_escape(c))
+			buf_printf(out, "\\u%04x", c);
 		else
-			buf_putc(out, c);
+			buf_put(out, s, n);
 	}
 	buf_putc(out, '"');
 }

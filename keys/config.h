@@ -67,7 +67,7 @@ int config_select(const struct config *c, const char *path, const char *namespac
 
 /*
  * Append the text of a new config: the recipients, of which the one named "recovery" may be
- * missing, and the rules as given, whose lines are not looked at.
+ * missing, and the rules as given (UTF-8), whose lines are not looked at.
  */
 void config_format(const struct recipients *r, const struct config_rule *rules, size_t n,
 		   struct buf *out);

@@ -326,7 +326,7 @@ static void test_format(void **state)
 	    "rules:\n"
 	    "  - path: \"clusters/eu-west9/**\"\n"
 	    "    to: [eu-west9]\n"
-	    "  - path: \"odd \\\"\\\\\xc3\xa4\\x01/**\"\n"
+	    "  - path: \"odd \\\"\\\\\xc3\xa4\\u0001/**\"\n"
 	    "    namespace: \"team-*\"\n"
 	    "    kind: deploy-key\n"
 	    "    to: [eu-west9, \"123\"]\n"
@@ -347,6 +347,66 @@ static void test_format(void **state)
 	parse(buf_str(&text), &c);
 	assert_int_equal(c.n + c.recipients.n, 0);
 	buf_clear(&text);
+}
+
+/* Whatever stands in a path, what is written is read again as it was. */
+static void test_format_characters(void **state)
+{
+	static const struct {
+		unsigned code;
+		const char *bytes;
+		bool escaped;
+	} cases[] = {
+		{ 0x01, "\x01", true },
+		{ 0x09, "\t", true },
+		{ 0x0a, "\n", true },
+		{ 0x1f, "\x1f", true },
+		{ 0x20, " ", false },
+		{ 0x7e, "~", false },
+		{ 0x7f, "\x7f", true },
+		{ 0x80, "\xc2\x80", true },
+		{ 0x85, "\xc2\x85", true },
+		{ 0x9f, "\xc2\x9f", true },
+		{ 0xa0, "\xc2\xa0", false },
+		{ 0x7ff, "\xdf\xbf", false },
+		{ 0x800, "\xe0\xa0\x80", false },
+		{ 0x2027, "\xe2\x80\xa7", false },
+		{ 0x2028, "\xe2\x80\xa8", true },
+		{ 0x2029, "\xe2\x80\xa9", true },
+		{ 0x202a, "\xe2\x80\xaa", false },
+		{ 0xfeff, "\xef\xbb\xbf", true },
+		{ 0xfffd, "\xef\xbf\xbd", false },
+		{ 0xfffe, "\xef\xbf\xbe", true },
+		{ 0xffff, "\xef\xbf\xbf", true },
+		{ 0x10000, "\xf0\x90\x80\x80", false },
+		{ 0x1f600, "\xf0\x9f\x98\x80", false },
+		{ 0x10fffd, "\xf4\x8f\xbf\xbd", false },
+	};
+	struct recipients r = RECIPIENTS_INIT;
+	struct age_recipient a = recipient(PUB_A);
+	struct err err = ERR_INIT;
+	char name[] = "a", *to[] = { name };
+
+	(void)state;
+	recipients_add(&r, "a", &a, &err);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char *path = mem_printf("x%s/y%s", cases[i].bytes, cases[i].bytes);
+		struct config_rule rule = { .path = path, .to = to, .n = 1 };
+		struct buf text = BUF_INIT;
+		struct config c = CONFIG_INIT;
+		char escape[16];
+
+		snprintf(escape, sizeof(escape), "x\\u%04x/y", cases[i].code);
+		config_format(&r, &rule, 1, &text);
+		assert_int_equal(strstr(buf_str(&text), escape) != NULL, cases[i].escaped);
+		assert_int_equal(strstr(buf_str(&text), path) != NULL, !cases[i].escaped);
+		parse(buf_str(&text), &c);
+		assert_string_equal(c.rules[0].path, path);
+		config_clear(&c);
+		buf_clear(&text);
+		mem_free(path);
+	}
+	recipients_clear(&r);
 }
 
 /* --- edits ---------------------------------------------------------------------------------------
@@ -510,10 +570,15 @@ static void test_edits_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_select),	      cmocka_unit_test(test_select_nobody),
-		cmocka_unit_test(test_small),	      cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_bounds),	      cmocka_unit_test(test_format),
-		cmocka_unit_test(test_add),	      cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_select),
+		cmocka_unit_test(test_select_nobody),
+		cmocka_unit_test(test_small),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_format_characters),
+		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_edits_refused),
 	};
 
