@@ -18,13 +18,12 @@ static int too_large(struct buf *out, struct err *err)
 		       "the encrypted file would be larger than can be held here");
 }
 
-/* Room for len bytes at once, so that growing never copies what is there. */
-static int make_room(struct buf *out, size_t len)
+/* Room for len bytes at once, so that growing never copies.  What does not fit is told in the end.
+ */
+static void make_room(struct buf *out, size_t len)
 {
-	int r = buf_reserve(out, len) == NULL ? -1 : 0;
-
+	buf_reserve(out, len);
 	buf_reset(out);
-	return r;
 }
 
 static void new_file_key(unsigned char file_key[static AGE_FILE_KEY_SIZE])
@@ -41,7 +40,18 @@ static int put_x25519(const struct age_recipient *to,
 
 	if (wrap_x25519_seal(to, file_key, share, body, err) != 0)
 		return -1;
-	return age_header_put_x25519(out, share, body);
+	age_header_put_x25519(out, share, body);
+	return 0;
+}
+
+/* The MAC and the payload, behind the stanzas. */
+static int put_rest(const unsigned char file_key[static AGE_FILE_KEY_SIZE], const void *plain,
+		    size_t len, struct buf *out, struct err *err)
+{
+	if (age_header_end(out, file_key) != 0 ||
+	    age_payload_encrypt(file_key, plain, len, out) != 0)
+		return too_large(out, err);
+	return 0;
 }
 
 int age_encrypt(const struct age_recipient *recipients, size_t n, const void *plain, size_t len,
@@ -56,19 +66,13 @@ int age_encrypt(const struct age_recipient *recipients, size_t n, const void *pl
 	if (n > AGE_STANZAS_MAX)
 		return err_set(err, ERR_RECIPIENT, "%zu recipients are more than the %d of a file",
 			       n, AGE_STANZAS_MAX);
-	if (make_room(out, age_header_x25519_len(n) + age_payload_len(len)) != 0)
-		return too_large(out, err);
+	make_room(out, age_header_x25519_len(n) + age_payload_len(len));
 	new_file_key(file_key);
 	age_header_begin(out);
 	for (size_t i = 0; i < n; i++)
 		if (put_x25519(&recipients[i], file_key, out, err) != 0)
 			goto out;
-	if (age_header_end(out, file_key) != 0 ||
-	    age_payload_encrypt(file_key, plain, len, out) != 0) {
-		too_large(out, err);
-		goto out;
-	}
-	r = 0;
+	r = put_rest(file_key, plain, len, out, err);
 out:
 	if (r != 0)
 		buf_reset(out);
@@ -103,12 +107,7 @@ int age_encrypt_passphrase(const char *passphrase, size_t passphrase_len, int lo
 	}
 	age_header_begin(out);
 	age_header_put_scrypt(out, salt, log_n, body);
-	if (age_header_end(out, file_key) != 0 ||
-	    age_payload_encrypt(file_key, plain, len, out) != 0) {
-		too_large(out, err);
-		goto out;
-	}
-	r = 0;
+	r = put_rest(file_key, plain, len, out, err);
 out:
 	mem_wipe(file_key, sizeof(file_key));
 	return r;

@@ -2,6 +2,7 @@
 /* Whole age files: round trips, tampering, the order of checks, cost, keys and their texts. */
 #include "tests/unit/keys/keys.h"
 
+#include <openssl/evp.h>
 #include <sodium.h>
 
 #include "base/b64.h"
@@ -30,6 +31,24 @@ int crypto_scalarmult_base(unsigned char *q, const unsigned char *n)
 {
 	base_multiplications++;
 	return crypto_scalarmult_curve25519_base(q, n);
+}
+
+static bool no_memory; /* scrypt's memory cannot be had */
+
+int crypto_pwhash_scryptsalsa208sha256_ll(const uint8_t *passwd, size_t passwdlen,
+					  const uint8_t *salt, size_t saltlen, uint64_t N,
+					  uint32_t r, uint32_t p, uint8_t *buf, size_t buflen)
+{
+	assert_true(N == 1 << LOG_N || N == 1 << 5 || N == 1 << 6); /* a flip of "4" */
+	assert_int_equal(r, 8);
+	assert_int_equal(p, 1);
+	if (no_memory)
+		return -1;
+	/* scrypt has one answer, whoever computes it */
+	assert_int_equal(
+	    EVP_PBE_scrypt((const char *)passwd, passwdlen, salt, saltlen, N, r, p, 0, buf, buflen),
+	    1);
+	return 0;
 }
 
 struct fixture {
@@ -169,6 +188,16 @@ static void test_passphrase(void **state)
 		  "not in 1 to 22");
 	check_err(age_encrypt_passphrase("x", 1, 23, "plain", 5, &file, &err), &err, ERR_INVALID,
 		  "not in 1 to 22");
+	assert_int_equal(
+	    age_encrypt_passphrase("correct horse", 13, LOG_N, "plain", 5, &file, &err), 0);
+	no_memory = true;
+	check_err(age_encrypt_passphrase("x", 1, LOG_N, "plain", 5, &out, &err), &err, ERR_MEMORY,
+		  "scrypt needs 1 MiB of memory");
+	assert_int_equal(out.len, 0);
+	check_err(age_decrypt_passphrase("correct horse", 13, file.data, file.len, &out, &err),
+		  &err, ERR_MEMORY, "scrypt needs 1 MiB of memory");
+	assert_int_equal(out.len, 0);
+	no_memory = false;
 	buf_clear(&file);
 	buf_clear(&out);
 }
@@ -452,6 +481,9 @@ static void test_limits(void **state)
 	assert_int_equal(small.len, 0);
 	check_err(age_encrypt_passphrase("x", 1, LOG_N, "x", 1, &small, &err), &err, ERR_INVALID,
 		  "larger");
+	assert_int_equal(small.len, 0);
+	small.max = 260; /* the header fits, the payload does not */
+	check_err(age_encrypt(many, 1, file.data, 100, &small, &err), &err, ERR_INVALID, "larger");
 	assert_int_equal(small.len, 0);
 	small.max = 20;
 	check_err(age_armor("0123456789", 10, &small, &err), &err, ERR_INVALID, "larger");

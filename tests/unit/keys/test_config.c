@@ -91,7 +91,7 @@ static void test_select(void **state)
 
 static void test_select_nobody(void **state)
 {
-	char path[] = "**";
+	char path[] = "**", ann[] = "ann", *names[] = { ann };
 	struct config_rule empty = { .path = path, .line = 9 };
 	struct config c = { RECIPIENTS_INIT, &empty, 1 };
 	struct recipients to = RECIPIENTS_INIT;
@@ -100,6 +100,11 @@ static void test_select_nobody(void **state)
 	(void)state;
 	check_err(config_select(&c, "a", NULL, NULL, &to, &err), &err, ERR_RECIPIENT,
 		  ".bulla/config:9: the rule names nobody");
+	/* a struct that no config_parse made */
+	empty.to = names;
+	empty.n = 1;
+	check_err(config_select(&c, "a", NULL, NULL, &to, &err), &err, ERR_RECIPIENT,
+		  ".bulla/config:9: no recipient is named ann");
 }
 
 static void test_small(void **state)
@@ -557,6 +562,7 @@ static void test_edits_refused(void **state)
 		     "are the same key");
 	edit_refused("recipient:\n", "ann", NULL, ERR_INVALID, "config:1: ");
 	edit_refused("", "ann", NULL, ERR_INVALID, "there is nothing in it");
+	edit_refused("recipient:\n", NULL, "ann", ERR_INVALID, "config:1: ");
 	edit_refused(full, NULL, "ann", ERR_RECIPIENT, "config: no recipient is named ann");
 	edit_refused(full, NULL, "recovery", ERR_RECIPIENT, "no recipient is named recovery");
 	edit_refused("recipients:\n", NULL, "ann", ERR_RECIPIENT, "no recipient is named ann");
@@ -565,6 +571,25 @@ static void test_edits_refused(void **state)
 		     "config:7: the rule for clusters/eu-west9/** names eu-west9");
 	edit_refused(full, NULL, "us-east1", ERR_CONFLICT,
 		     "config:9: the rule for ** names us-east1");
+}
+
+/* An edit that does not fit leaves all as it was. */
+static void test_edit_too_large(void **state)
+{
+	struct age_recipient key = recipient(PUB_C);
+	struct buf text = { .max = sizeof(full) + 5 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	buf_puts(&text, "recipients:\n  a: " PUB_A "\n# ");
+	while (buf_putc(&text, 'x') == 0)
+		;
+	buf_truncate(&text, text.len - 1);
+	buf_puts(&text, "\n");
+	check_err(config_edit_add("config", &text, "x", &key, &err), &err, ERR_INVALID,
+		  "config: it would become too large");
+	assert_int_equal(text.len, text.max);
+	buf_clear(&text);
 }
 
 int main(void)
@@ -580,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_edits_refused),
+		cmocka_unit_test(test_edit_too_large),
 	};
 
 	mem_init();

@@ -354,6 +354,24 @@ static void test_dir(void **state)
 	mem_free(path);
 }
 
+/* So many files are no key directory. */
+static void test_dir_too_many(void **state)
+{
+	struct keyring kr = KEYRING_INIT;
+	struct notes notes = NOTES_INIT;
+	struct err err = ERR_INIT;
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i <= 10000; i++) {
+		snprintf(name, sizeof(name), "%d.key", i);
+		put(name, "");
+	}
+	check_err(keyring_add_dir(&kr, dir, &notes, &err), &err, ERR_IO,
+		  "more than 10000 key files");
+	assert_int_equal(kr.n + notes.n, 0);
+}
+
 /* An encrypted key is told: a key directory is read where nobody can be asked. */
 static void test_dir_encrypted(void **state)
 {
@@ -449,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_encrypted_to_keys),
 		cmocka_unit_test_setup_teardown(test_dir, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dir_encrypted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dir_too_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_mounted_secret, set_up, tear_down),
 		cmocka_unit_test(test_names),
 	};
