@@ -8,27 +8,9 @@
 #include "base/err.h"
 #include "base/name.h"
 #include "kinds/facts.h"
-#include "kinds/kinds.h"
 
 static_assert(KIND_FACT_MAX == FACTS_MAX, "one limit of a fact");
 
-/* The order is that of help, and in which kind_detect asks them. */
-/* clang-format off */
-const struct kind *const kind_table[] = {
-	&kind_registry,
-	&kind_deploy_key,
-	&kind_git_https,
-	&kind_github_app,
-	&kind_tls,
-	&kind_basic_auth,
-	&kind_proxy,
-	&kind_webhook_token,
-	&kind_age_key,
-	&kind_gcp_service_account,
-	&kind_opaque,
-	NULL,
-};
-/* clang-format on */
 
 const struct kind *kind_find(const char *name)
 {
