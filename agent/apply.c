@@ -210,6 +210,9 @@ static void done(struct apply *a, struct entry *x, bool wrote, bool repair, int6
 	subject_applied(&x->s, repair, now_ms);
 	a->counts.written += wrote;
 	a->counts.repaired += repair;
+	if (repair)
+		log_line(LOG_WARN, "Secret had been changed by hand; repaired", "namespace",
+			 x->s.namespace, "name", x->s.name, NULL);
 }
 
 static void apply_document(struct apply *a, struct entry *x, int64_t now_ms)

@@ -76,6 +76,18 @@ static bool wait_for(struct loop *l, int64_t ms)
 	return fds[P_SIGNALS].revents != 0 && take_signals(l);
 }
 
+/* What only a new start can mend. */
+static int check_alive(const struct loop *l, struct err *err)
+{
+	if (store_dir_out_of_reach(l->store))
+		return err_set(err, ERR_IO,
+			       "DOCUMENTS is not the folder that it was when the agent started, "
+			       "and its jail bars this one; start the agent again");
+	if (!opener_alive(l->opener))
+		return err_set(err, ERR_IO, "the opener is gone for good; start the agent again");
+	return 0;
+}
+
 int loop_run(struct loop *l, bool once, struct err *err)
 {
 	bool ready = false;
@@ -89,10 +101,9 @@ int loop_run(struct loop *l, bool once, struct err *err)
 		}
 		if (once && rest != 0 && !store_dir_settling(l->store))
 			return 0;
+		if (check_alive(l, err) < 0)
+			return -1;
 		if (wait_for(l, rest))
 			return 0;
-		if (!opener_alive(l->opener))
-			return err_set(err, ERR_IO,
-				       "the opener is gone for good; start the agent again");
 	}
 }

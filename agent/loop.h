@@ -27,7 +27,8 @@ int loop_signals(struct err *err);
 
 /*
  * Run until a signal ends it; or, with once, until nothing is left to do that does not wait for
- * another try.  0, or -1 when the opener is gone for good (ERR_IO).
+ * another try.  0, or -1 (ERR_IO) when only a new start can help: the opener is gone for good, or
+ * DOCUMENTS was replaced by a folder that the jail bars.
  */
 int loop_run(struct loop *l, bool once, struct err *err);
 

@@ -148,7 +148,7 @@ static void judge_by_texts(const struct store_dir *st, struct entry **missing, s
 	mem_free(nodes);
 }
 
-static const char *blind_of(const struct store_dir *st)
+static const char *blind_of(struct store_dir *st)
 {
 	struct stat lock;
 
@@ -159,7 +159,8 @@ static const char *blind_of(const struct store_dir *st)
 	if (ledger_damaged(&st->apply.ledger))
 		return "the ledger was damaged; look at the Secrets and remove " PLACE_OWN
 		       "/" LEDGER_DAMAGED;
-	if (st->git_lock != NULL && lstat(st->git_lock, &lock) == 0)
+	st->git_at_work = st->git_lock != NULL && lstat(st->git_lock, &lock) == 0;
+	if (st->git_at_work)
 		return "Git is at work in DOCUMENTS (.git/index.lock is there)";
 	return NULL;
 }
@@ -171,6 +172,7 @@ const char *missing_judge(struct store_dir *st)
 	const char *blind = NULL;
 	size_t i;
 
+	st->git_at_work = false;
 	if (n != 0) {
 		blind = blind_of(st);
 		judge_by_files(st, missing, n);

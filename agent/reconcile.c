@@ -8,6 +8,8 @@
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_CAP_MS 60000
+#define REPAIR_CALM_MS 200    /* so long nobody must have touched it: let `rm -r` end first */
+#define REPAIR_LATEST_MS 1000 /* but whoever never stops does not put it off for ever */
 #define REPAIR_FREE 3	      /* repairs at once, before someone counts as contesting */
 #define REPAIR_QUIET_MS 60000 /* so long without one, and the count starts anew */
 
@@ -79,11 +81,20 @@ static void wake_at(struct pass *p, int64_t ms)
 		p->out->wake_ms = ms;
 }
 
-/* Someone undoes what we do: hold back longer each time, never give up. */
+/*
+ * Not into someone's hands; and who undoes what we do again and again is answered more and more
+ * slowly, but for ever.
+ */
 static int64_t repair_not_before(const struct subject *s)
 {
-	return s->repairs < REPAIR_FREE ? 0
-					: s->repaired + backoff_ms(s->repairs - REPAIR_FREE + 1);
+	int64_t latest = s->wrong_since + REPAIR_LATEST_MS;
+	int64_t calm = s->stirred == 0 ? 0 : s->stirred + REPAIR_CALM_MS;
+	int64_t next =
+	    s->repairs < REPAIR_FREE ? 0 : s->repaired + backoff_ms(s->repairs - REPAIR_FREE + 1);
+
+	if (calm > latest)
+		calm = latest;
+	return next > calm ? next : calm;
 }
 
 /* The document is good and for us, and the Secret is not what it says. */
@@ -103,8 +114,10 @@ static void decide_apply(struct pass *p, struct subject *s)
 			return;
 		}
 	}
-	if (repair && s->target == TARGET_CHANGED && p->env->now_ms < repair_not_before(s)) {
-		decide(s, REASON_CONTESTED, ACTION_NONE);
+	if (repair && s->wrong_since == 0)
+		s->wrong_since = p->env->now_ms;
+	if (repair && p->env->now_ms < repair_not_before(s)) {
+		decide(s, s->repairs < REPAIR_FREE ? a->reason : REASON_CONTESTED, ACTION_NONE);
 		wake_at(p, repair_not_before(s));
 		return;
 	}
@@ -127,7 +140,10 @@ static void decide_present(struct pass *p, struct subject *s)
 	} else if (s->target == TARGET_FOREIGN) {
 		decide(s, REASON_FOREIGN, ACTION_NONE);
 	} else if (s->recorded && same(s->digest, s->made) && s->target == TARGET_INTACT) {
-		bool news = s->retained || s->moved || s->retain != s->made_retain;
+		bool news;
+
+		s->wrong_since = 0;
+		news = s->retained || s->moved || s->retain != s->made_retain;
 
 		decide(s, REASON_APPLIED, news ? ACTION_RECORD : ACTION_NONE);
 	} else {

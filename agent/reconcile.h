@@ -76,6 +76,8 @@ struct subject {
 
 	/* remembered between looks */
 	struct attempt attempt;
+	int64_t stirred;     /* monotonic ms when someone last touched the Secret; 0: not seen */
+	int64_t wrong_since; /* monotonic ms since when it is not as we left it; 0: it is */
 	unsigned repairs;
 	int64_t repaired;   /* monotonic ms of the last repair; 0: never */
 	int64_t gone_since; /* monotonic ms; 0: not gone */

@@ -74,31 +74,6 @@ static void tell_files_lost(void *ctx)
 	scan_tell_lost(&((struct telling *)ctx)->st->scan);
 }
 
-int remember_open(struct store_dir *st, struct err *err)
-{
-	struct telling t = { .st = st };
-	const struct ledger_reader reader = {
-		.ctx = &t,
-		.secret = tell_secret,
-		.secret_gone = tell_secret_gone,
-		.removed = tell_removed,
-		.namespace_made = tell_namespace_made,
-		.namespace_gone = tell_namespace_gone,
-		.file = tell_file,
-		.doc = tell_doc,
-		.file_gone = tell_file_gone,
-		.files_lost = tell_files_lost,
-	};
-
-	if (ledger_open(&st->apply.ledger, st->apply.place.own, &reader, err) < 0)
-		return err_wrap(err, "%s/" PLACE_OWN, st->o->secrets);
-	if (st->apply.ledger.journal.bad != 0)
-		log_line(LOG_ERROR,
-			 "the ledger is damaged; nothing is removed until its copy is looked at",
-			 "copy", LEDGER_DAMAGED, NULL);
-	return 0;
-}
-
 /* --- put ---------------------------------------------------------------------------------------
  */
 
@@ -153,6 +128,32 @@ static void dump_ledger(void *ctx, struct ledger *l)
 	for (i = 0; i < st->apply.namespaces.n; i++)
 		ledger_put_namespace(l, st->apply.namespaces.items[i].name, true);
 	mem_free(files);
+}
+
+int remember_open(struct store_dir *st, struct err *err)
+{
+	struct telling t = { .st = st };
+	const struct ledger_reader reader = {
+		.ctx = &t,
+		.secret = tell_secret,
+		.secret_gone = tell_secret_gone,
+		.removed = tell_removed,
+		.namespace_made = tell_namespace_made,
+		.namespace_gone = tell_namespace_gone,
+		.file = tell_file,
+		.doc = tell_doc,
+		.file_gone = tell_file_gone,
+		.files_lost = tell_files_lost,
+	};
+
+	if (ledger_open(&st->apply.ledger, st->apply.place.own, &reader, err) < 0)
+		return err_wrap(err, "%s/" PLACE_OWN, st->o->secrets);
+	if (st->apply.ledger.journal.bad == 0)
+		return 0;
+	log_line(LOG_ERROR, "the ledger is damaged; nothing is removed until its copy is looked at",
+		 "copy", LEDGER_DAMAGED, NULL);
+	/* at once: the copy is the same file until there is a new one */
+	return ledger_rewrite(&st->apply.ledger, dump_ledger, st, err);
 }
 
 void remember_tend(struct store_dir *st, int64_t now_ms)

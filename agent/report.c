@@ -173,6 +173,16 @@ void report_changes(struct store_dir *st)
 
 /* --- --once ----------------------------------------------------------------------------------- */
 
+/* One line of the list; what is in it stays in its line. */
+static void print_line(const char *name, const char *reason, const char *text)
+{
+	char *escaped = out_escaped(text);
+
+	out_printf(stderr, "bulla-agent: %s%s%s%s%s\n", name, *name == '\0' ? "" : ": ", reason,
+		   *reason == '\0' ? "" : ": ", escaped);
+	mem_free(escaped);
+}
+
 static int by_path(const void *a, const void *b)
 {
 	const struct scan_file *x = *(const struct scan_file *const *)a;
@@ -193,7 +203,7 @@ static enum err_class list_files(const struct store_dir *st)
 
 		if (!is_fault(f))
 			continue;
-		out_printf(stderr, "bulla-agent: %s\n", f->why);
+		print_line("", "", f->why);
 		worst = status_graver(worst, f->state == SCAN_UNREADABLE ? ERR_IO : ERR_INVALID);
 	}
 	mem_free(nodes);
@@ -220,13 +230,15 @@ static enum err_class list_entries(const struct store_dir *st)
 		const struct entry *x = (const struct entry *)nodes[i];
 		const struct status_row *row = &status_table[x->s.reason];
 		struct buf why = BUF_INIT;
+		char *name;
 
 		if (row->fine)
 			continue;
 		explain(st, x, &why);
-		out_printf(stderr, "bulla-agent: %s/%s: %s: %s\n", x->s.namespace, x->s.name,
-			   row->name, buf_str(&why));
+		name = mem_printf("%s/%s", x->s.namespace, x->s.name);
+		print_line(name, row->name, buf_str(&why));
 		worst = status_graver(worst, row->class);
+		mem_free(name);
 		buf_clear(&why);
 	}
 	mem_free(nodes);
@@ -239,15 +251,14 @@ enum err_class report_once(const struct store_dir *st)
 	struct buf command = BUF_INIT;
 
 	if (st->scan.blind != NULL) {
-		out_printf(stderr, "bulla-agent: %s\n", st->scan.blind);
+		print_line("", "", st->scan.blind);
 		worst = ERR_IO;
 	}
 	worst = status_graver(worst, list_files(st));
 	worst = status_graver(worst, list_entries(st));
 	if (st->result.token[0] != '\0') {
 		say_release(st, &command);
-		out_printf(stderr, "bulla-agent: to let the guarded ones go: %s\n",
-			   buf_str(&command));
+		print_line("", "to let the guarded ones go", buf_str(&command));
 		buf_clear(&command);
 	}
 	return worst;

@@ -40,7 +40,26 @@ static char *beside_link(const char *documents)
 	return mem_strn(documents, (size_t)(strrchr(documents, '/') - documents) + 1);
 }
 
-static int jail(const struct agent *a, struct err *err)
+/*
+ * A DOCUMENTS that is not there cannot be allowed, and what is above it may hold the keys.  Then
+ * the agent starts without a right to any document; when the folder comes, it asks to be started
+ * again (store_dir_out_of_reach).
+ */
+static int jail_at(const struct agent *a, struct jail_net *net, int *landlock, struct err *err)
+{
+	struct stat st;
+
+	if (jail_net(net, landlock, err) == 0)
+		return 0;
+	if (err->class != ERR_USAGE || stat(a->paths.documents, &st) == 0)
+		return -1;
+	*err = (struct err)ERR_INIT;
+	net->documents = a->paths.secrets;
+	net->extra = NULL;
+	return jail_net(net, landlock, err);
+}
+
+static int jail(struct agent *a, struct err *err)
 {
 	char *beside = beside_link(a->paths.documents);
 	const char *extra[] = { beside, NULL };
@@ -50,17 +69,21 @@ static int jail(const struct agent *a, struct err *err)
 				.extra = extra };
 	char abi[16];
 	int landlock = 0;
-	int r = jail_net(&net, &landlock, err);
+	int r = jail_at(a, &net, &landlock, err);
 
 	mem_free(beside);
 	if (r < 0)
 		return -1;
+	if (landlock == 0) {
+		log_line(LOG_WARN,
+			 "this kernel has no Landlock: nothing but file modes keeps this process "
+			 "from the keys",
+			 NULL);
+		return 0;
+	}
+	store_dir_jailed(&a->store);
 	snprintf(abi, sizeof(abi), "%d", landlock);
-	log_line(landlock == 0 ? LOG_WARN : LOG_DEBUG,
-		 landlock == 0
-		     ? "this kernel has no Landlock: nothing but file modes keeps this process from the keys"
-		     : "jailed",
-		 "landlock", abi, NULL);
+	log_line(LOG_DEBUG, "jailed", "landlock", abi, NULL);
 	return 0;
 }
 

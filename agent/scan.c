@@ -483,8 +483,9 @@ bool scan_look(struct scan *s)
 		close(s->fd);
 	s->fd = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fd = s->fd < 0 ? -1 : openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->error = fd < 0 ? errno : 0;
 	if (fd < 0) {
-		set_blind(s, "", strerror(errno));
+		set_blind(s, "", strerror(s->error));
 	} else {
 		walk_folder(&w, fd, "", 0);
 		if (w.empty)

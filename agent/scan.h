@@ -87,7 +87,8 @@ typedef void scan_gone_fn(void *ctx, const struct scan_file *f);
 
 struct scan {
 	char *root;
-	int fd; /* of the root as last looked at; -1 */
+	int fd;	   /* of the root as last looked at; -1 */
+	int error; /* errno of why there is none */
 	struct table files;
 	struct table sets;
 	size_t documents;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /* Owners of watches that are not entries: see take_namespace. */
@@ -22,6 +23,7 @@ static void take_document(void *ctx, void *owner, const char *name, bool folder)
 void stir_entry(struct store_dir *st, struct entry *x)
 {
 	x->stale = true;
+	x->s.stirred = clock_monotonic_ms();
 	st->secrets_stirred = true;
 }
 

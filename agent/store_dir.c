@@ -19,6 +19,7 @@
 #include "base/mem.h"
 
 #define RELEASE_MAX 256
+#define GIT_POLL_MS 1000
 
 /* --- open and close --------------------------------------------------------------------------- */
 
@@ -82,6 +83,7 @@ void store_dir_look(struct store_dir *st)
 {
 	st->documents_stirred = true;
 	st->all_stale = true;
+	st->decide_again = true;
 	st->next_look = clock_monotonic_ms() + st->o->look_ms;
 	st->looks++;
 }
@@ -94,6 +96,21 @@ void store_dir_keys_changed(struct store_dir *st)
 	for (i = 0; i < n; i++)
 		subject_unblock(&st->entries.list[i]->s);
 	st->decide_again = true;
+}
+
+void store_dir_jailed(struct store_dir *st)
+{
+	if (stat(st->o->documents, &st->jailed) < 0)
+		st->jailed = (struct stat){ 0 };
+	st->is_jailed = true;
+}
+
+bool store_dir_out_of_reach(const struct store_dir *st)
+{
+	struct stat now;
+
+	return st->is_jailed && st->scan.error == EACCES && stat(st->o->documents, &now) == 0 &&
+	       (now.st_ino != st->jailed.st_ino || now.st_dev != st->jailed.st_dev);
 }
 
 bool store_dir_settling(const struct store_dir *st)
@@ -357,6 +374,8 @@ static void decide(struct store_dir *st, int64_t now_ms)
 	env.done = st->apply.done;
 	env.n_done = st->apply.n_done;
 	reconcile(st->entries.subjects, n, &env, &st->result);
+	if (st->git_at_work && now_ms + GIT_POLL_MS < st->result.wake_ms)
+		st->result.wake_ms = now_ms + GIT_POLL_MS;
 	use_release(st);
 	report_changes(st);
 	make_plan(st, n);

@@ -42,6 +42,11 @@ void store_dir_keys_changed(struct store_dir *st);
 /* Look at everything at the next pass. */
 void store_dir_look(struct store_dir *st);
 
+/* The jail is closed: from now on only the DOCUMENTS of this moment can be read. */
+void store_dir_jailed(struct store_dir *st);
+/* DOCUMENTS is another folder by now, which the jail bars: this process will never see it. */
+bool store_dir_out_of_reach(const struct store_dir *st);
+
 /* Is anything still due that only waits for its time: documents just gone? */
 bool store_dir_settling(const struct store_dir *st);
 

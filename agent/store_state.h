@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "agent/apply.h"
@@ -40,8 +41,11 @@ struct store_dir {
 	struct watch secrets;	 /* owner: an entry */
 	struct watch namespaces; /* owner: a namespace's name; NULL for SECRETS itself */
 	struct kv watched;	 /* namespaces whose folders are watched */
-	char *git_lock;		 /* there while Git works in the tree of DOCUMENTS; NULL: no tree */
-	char *release;		 /* the token given, or NULL */
+	struct stat jailed; /* DOCUMENTS when the jail was closed; st_ino 0: it was not there */
+	bool is_jailed;	    /* files out of reach then are so for ever */
+	char *git_lock;	    /* there while Git works in the tree of DOCUMENTS; NULL: no tree */
+	bool git_at_work;   /* and that is why a removal waits */
+	char *release;	    /* the token given, or NULL */
 
 	/* what has stirred since the last pass */
 	bool documents_stirred;
