@@ -181,6 +181,7 @@ lint: ## compilers' warnings as errors, static analysis, shell and manual pages
 install: all ## install below DESTDIR and PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/bulla
 	install -m 755 -s $(BUILD)/bulla $(DESTDIR)$(PREFIX)/bin/bulla
+	ln -sf bulla $(DESTDIR)$(PREFIX)/bin/kubectl-bulla
 	install -m 755 -s $(BUILD)/bulla-agent $(DESTDIR)$(PREFIX)/sbin/bulla-agent
 	install -m 644 README.md SECURITY.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/bulla
 	for page in man/*.[158]; do \

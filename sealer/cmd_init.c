@@ -58,8 +58,7 @@ static void plan_clear(struct plan *p)
 	buf_clear(&p->config);
 }
 
-/* --- deciding
- * ------------------------------------------------------------------------------------- */
+/* --- deciding --------------------------------------------------------------------------------- */
 
 static int take_name(struct plan *p, const char *item, struct err *err)
 {
@@ -94,6 +93,23 @@ static int take_names(struct plan *p, const struct option_list *given, struct er
 	return 0;
 }
 
+/* Found before anything is written, not halfway. */
+static int refuse_leftover(const char *top, const char *name, struct err *err)
+{
+	char *path = repo_key_path(name, NULL);
+	struct buf text = BUF_INIT;
+	bool exists;
+	int r = repo_read(top, path, REPO_KEY_MAX, &text, NULL, &exists, err);
+
+	if (r == 0 && exists)
+		r = err_set(err, ERR_CONFLICT,
+			    "%s/%s is there, but no %s; remove it when no cluster has that key",
+			    top, path, CONFIG_PATH);
+	buf_clear(&text);
+	mem_free(path);
+	return r;
+}
+
 static int add_recipient(struct plan *p, const struct kv_item *item, struct err *err)
 {
 	const char *text = (const char *)item->data;
@@ -105,7 +121,8 @@ static int add_recipient(struct plan *p, const struct kv_item *item, struct err 
 			return err_wrap(err, "-r %s", item->name);
 		return recipients_add(&p->recipients, item->name, &key, err);
 	}
-	if (keygen_make(item->name, &p->recovery.key, p->now, k, err) != 0)
+	if (refuse_leftover(p->top, item->name, err) != 0 ||
+	    keygen_make(item->name, &p->recovery.key, p->now, k, err) != 0)
 		return -1;
 	p->n_keys++;
 	return recipients_add(&p->recipients, k->name, age_identity_recipient(k->id), err);
@@ -141,8 +158,7 @@ static int decide(struct plan *p, const struct init_options *o, struct err *err)
 	return make_config(p, err);
 }
 
-/* --- the merge driver
- * ----------------------------------------------------------------------------- */
+/* --- the merge driver ------------------------------------------------------------------------- */
 
 static bool has_line(const struct buf *text, const char *line)
 {
@@ -194,8 +210,7 @@ static int set_up_driver(const char *top, struct err *err)
 	return git_run(top, driver, err);
 }
 
-/* --- writing
- * -------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* The config comes last: with it the repository is set up, without it nothing refers to the rest.
  */
@@ -239,8 +254,7 @@ static void print_plan(const struct plan *p)
 		 ATTRIBUTES);
 }
 
-/* --- the command
- * ---------------------------------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static int run_in(struct plan *p, const struct init_options *o, struct err *err)
 {

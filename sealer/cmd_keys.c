@@ -19,8 +19,7 @@
 #include "sealer/roster.h"
 #include "sealer/target.h"
 
-/* --- generate
- * ------------------------------------------------------------------------------------- */
+/* --- generate --------------------------------------------------------------------------------- */
 
 struct generate_options {
 	const char *to;
@@ -43,8 +42,7 @@ static int run_generate(const struct invocation *in, struct err *err)
 	return r;
 }
 
-/* --- install
- * -------------------------------------------------------------------------------------- */
+/* --- install ---------------------------------------------------------------------------------- */
 
 struct install_options {
 	const char *identity, *passphrase_file, *to, *namespace;
@@ -145,8 +143,7 @@ static int run_install(const struct invocation *in, struct err *err)
 	return r;
 }
 
-/* --- list and id
- * ---------------------------------------------------------------------------------- */
+/* --- list and id ------------------------------------------------------------------------------ */
 
 struct list_options {
 	struct ring_options ring;
@@ -288,8 +285,7 @@ static int run_id(const struct invocation *in, struct err *err)
 	return r;
 }
 
-/* --- the rows
- * ------------------------------------------------------------------------------------- */
+/* --- the rows --------------------------------------------------------------------------------- */
 
 static const struct command subs[] = {
 	{

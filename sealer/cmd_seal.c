@@ -47,8 +47,7 @@ static void job_clear(struct job *j)
 	document_clear(&j->document);
 }
 
-/* --- before any secret is asked for
- * ---------------------------------------------------------------- */
+/* --- before any secret is asked for ----------------------------------------------------------- */
 
 static int check_names(const struct job *j, struct err *err)
 {
@@ -122,8 +121,7 @@ static int prepare(struct job *j, struct err *err)
 	return find_recipients(j, err);
 }
 
-/* --- sealing
- * -------------------------------------------------------------------------------------- */
+/* --- sealing ---------------------------------------------------------------------------------- */
 
 static int seal_one_part(struct job *j, struct err *err)
 {
@@ -160,6 +158,18 @@ static int print_public(const struct job *j, struct err *err)
 			     err);
 }
 
+/* -v: each recipient with its key id, and on whose word. */
+static void tell_why(const struct job *j)
+{
+	if (j->o->recipients.n + j->o->recipients_files.n > 0)
+		out_note("recipients as named on the command line:");
+	else
+		out_note("recipients by the rules of %s/" CONFIG_PATH " for %s:", j->target.top,
+			 j->target.below);
+	for (size_t i = 0; i < j->to.n; i++)
+		out_note("  %s  %s", j->to.items[i].id, j->to.items[i].name);
+}
+
 /* What is said at the end; NULL when there is nothing to say. */
 static char *make_note(const struct job *j)
 {
@@ -193,6 +203,8 @@ static int finish(struct job *j, struct err *err)
 	d->kind = j->kind;
 	d->type = j->secret.type;
 	r = j->kind->keys == NULL && !j->o->together ? seal_each(j, err) : seal_one_part(j, err);
+	if (r == 0 && j->in->verbose)
+		tell_why(j);
 	note = make_note(j);
 	if (r == 0)
 		r = write_document(&j->write, d, j->o->dry_run, err);
@@ -205,8 +217,7 @@ static int finish(struct job *j, struct err *err)
 	return r;
 }
 
-/* --- the commands
- * --------------------------------------------------------------------------------- */
+/* --- the commands ----------------------------------------------------------------------------- */
 
 static int read_fields(struct job *j, struct err *err)
 {

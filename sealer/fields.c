@@ -12,8 +12,7 @@
 /* Above what a Secret may hold, so that the kind says what is too large, and by how much. */
 #define INPUT_MAX ((size_t)2 * KIND_DATA_MAX)
 
-/* --- a kind with fields of its own
- * ---------------------------------------------------------------- */
+/* --- a kind with fields of its own ------------------------------------------------------------ */
 
 static int read_one(const struct kind_field *f, const char *value, struct kv *fields,
 		    struct err *err)
@@ -74,8 +73,7 @@ int fields_read(const struct kind *k, const char *const values[], struct kv *fie
 	return 0;
 }
 
-/* --- free data keys
- * ------------------------------------------------------------------------------- */
+/* --- free data keys --------------------------------------------------------------------------- */
 
 static int put(struct kv *fields, const char *key, const void *data, size_t len, struct err *err)
 {

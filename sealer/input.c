@@ -23,8 +23,7 @@
 
 static bool stdin_taken;
 
-/* --- a terminal without echo -------------------------------------------------------------------
- */
+/* --- a terminal without echo ------------------------------------------------------------------ */
 
 /* Signals that would leave the terminal without echo if they ended or stopped us meanwhile. */
 static const int held_signals[] = { SIGINT, SIGHUP, SIGQUIT, SIGTERM, SIGTSTP };
@@ -73,8 +72,7 @@ static void silence_end(struct silence *s)
 		raise(number);
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static int terminal_open(struct err *err)
 {
@@ -219,8 +217,7 @@ int input_passphrase(void *ctx, const char *what, struct buf *out, struct err *e
 	return r;
 }
 
-/* --- files and standard input ------------------------------------------------------------------
- */
+/* --- files and standard input ----------------------------------------------------------------- */
 
 bool input_stdin_is_terminal(void)
 {

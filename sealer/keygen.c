@@ -31,8 +31,7 @@ int keygen_check_name(const char *s, struct err *err)
 	return 0;
 }
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static int make_backup(struct keygen *k, const struct age_recipient *recovery, struct err *err)
 {
@@ -126,8 +125,7 @@ void keygen_clear(struct keygen *k)
 	*k = (struct keygen){ .name = NULL };
 }
 
-/* --- opening ------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* Is it NAME.age or NAME.KEYID.age? */
 static bool is_backup_of(const char *file, const char *name)

@@ -33,8 +33,7 @@ refuse(const struct reader *r, const struct yaml_node *at, const char *fmt, ...)
 	return err_set(r->err, ERR_INVALID, "%s:%u: %s", r->file, at->line, text);
 }
 
-/* --- single fields ------------------------------------------------------------------------------
- */
+/* --- single fields ---------------------------------------------------------------------------- */
 
 static int expect(struct reader *r, const struct yaml_node *v, const char *field, const char *want)
 {
@@ -118,8 +117,7 @@ static int read_nothing(struct reader *r, const struct yaml_node *v)
 	return 0;
 }
 
-/* --- labels and annotations ---------------------------------------------------------------------
- */
+/* --- labels and annotations ------------------------------------------------------------------- */
 
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -187,8 +185,7 @@ static int read_annotations(struct reader *r, const struct yaml_node *v)
 	return read_keys(r, v, &r->out->annotations);
 }
 
-/* --- data ---------------------------------------------------------------------------------------
- */
+/* --- data ------------------------------------------------------------------------------------- */
 
 /* As Go's decoder in the API server, line breaks are passed over. */
 static int decode(const char *text, size_t len, struct buf *out)
@@ -244,8 +241,7 @@ static int read_string_data(struct reader *r, const struct yaml_node *v)
 	return 0;
 }
 
-/* --- the object ---------------------------------------------------------------------------------
- */
+/* --- the object ------------------------------------------------------------------------------- */
 
 struct field {
 	const char *name;

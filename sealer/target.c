@@ -188,6 +188,12 @@ static int resolve(const char *write, const char *name, struct target *t, struct
 	t->top = file_git_top(t->real != NULL ? t->real : ".");
 	if (t->top != NULL && t->real != NULL)
 		t->below = t->real + strlen(t->top) + (strcmp(t->top, "/") != 0);
+	if (t->below != NULL && (strncmp(t->below, REPO_DIR "/", sizeof(REPO_DIR)) == 0 ||
+				 strncmp(t->below, ".git/", 5) == 0))
+		return err_set(err, ERR_INVALID,
+			       "%s: no document goes into " REPO_DIR
+			       " or .git, where nothing reads it",
+			       t->path);
 	return check_below(t->path, t->real, err);
 }
 

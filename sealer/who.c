@@ -16,8 +16,7 @@
 #define PINS_MAX 4194304
 #define PINS_TRIES 20
 
-/* --- gathering ----------------------------------------------------------------------------------
- */
+/* --- gathering -------------------------------------------------------------------------------- */
 
 struct gathered {
 	struct recipients all;
@@ -214,8 +213,7 @@ static int gather_by_rule(const struct target *t, const struct who *who, struct 
 	return 0;
 }
 
-/* --- pins ---------------------------------------------------------------------------------------
- */
+/* --- pins ------------------------------------------------------------------------------------- */
 
 static int pins_load(const char *path, struct pins *out, struct stat *st, bool *exists,
 		     struct err *err)

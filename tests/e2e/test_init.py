@@ -190,6 +190,14 @@ def test_recovery_given_as_a_public_key(repo):
                                                 status=RECIPIENT).err
 
 
+def test_a_backup_left_behind(repo):
+    """Nothing is written when a key's backup would be in the way."""
+    repo.write(".bulla/keys/b.age", "x")
+    done = repo.bulla("init", "-r", "a", "-r", "b", "--recovery", repo.path / "r.age", status=CONFLICT)
+    assert ".bulla/keys/b.age is there, but no .bulla/config" in done.err
+    assert os.listdir(repo.top / ".bulla/keys") == ["b.age"] and not (repo.path / "r.age").exists()
+
+
 def test_hostile_links(repo):
     """A repository can bring .bulla as a link: nothing is written through it."""
     outside = repo.path / "outside"

@@ -180,6 +180,26 @@ def test_rules_by_path(repo):
     assert (repo.top / "clusters/us-east1/fourth.yaml").exists()
 
 
+def test_quiet_and_verbose(repo):
+    assert seal_app(repo, "-w", "a.yaml", "-q").err == ""
+    text = seal_app(repo, "-w", "clusters/eu-west9/a.yaml", "-v").err
+    ids = repo.bulla("keys", "id", "eu-west9").out.strip()
+    assert "by the rules of" in text and f"{ids}  eu-west9" in text
+    assert "as named on the command line" in seal_app(repo, "-r", "eu-west9", "-v").err
+
+
+def test_sizes(repo):
+    path = repo.write("../big", b"x" * 200_000)
+    done = repo.bulla("seal", "opaque", "big", "-n", "web", "--from-file", path, "-w", "big.yaml")
+    assert "'kubectl apply' needs --server-side" in done.err
+    path.write_bytes(b"x" * (512 * 1024 + 1))
+    done = repo.bulla("seal", "opaque", "big2", "-n", "web", "--from-file", path, "-w", "big2.yaml", status=INVALID)
+    assert "524289 bytes" in done.err and not (repo.top / "big2.yaml").exists()
+    path.write_bytes(b"x" * (2 * 512 * 1024 + 1))
+    assert "larger than" in repo.bulla("seal", "opaque", "big2", "-n", "web", "--from-file", path, "-w", "b.yaml",
+                                       status=INVALID).err
+
+
 def test_umask_is_kept(repo):
     repo.tool("sh", "-c", f"umask 077; printf x | '{__import__('checkout').BULLA}' seal opaque app -n web --stdin A -w a.yaml")
     assert stat.S_IMODE((repo.top / "a.yaml").stat().st_mode) == 0o600

@@ -121,6 +121,11 @@ static void test_refused(void **state)
 		{ "nope/../a.yaml", ERR_INVALID,
 		  "nope/../a.yaml: \"..\" out of a folder that does not exist" },
 		{ "nope/../../../a.yaml", ERR_INVALID, NULL },
+		{ ".bulla/config", ERR_INVALID,
+		  ".bulla/config: no document goes into .bulla or .git, where nothing reads it" },
+		{ ".git/x.yaml", ERR_INVALID,
+		  ".git/x.yaml: no document goes into .bulla or .git, where nothing reads it" },
+		{ "dots/a.yaml", ERR_INVALID, NULL },
 		{ "file/a.yaml", ERR_IO, NULL },
 		{ "loop/a.yaml", ERR_IO, NULL },
 	};
@@ -129,6 +134,8 @@ static void test_refused(void **state)
 	mkdir("../outside", 0755);
 	assert_int_equal(symlink("../outside", "out"), 0);
 	assert_int_equal(symlink("loop", "loop"), 0);
+	mkdir(".bulla", 0755);
+	assert_int_equal(symlink(".bulla", "dots"), 0);
 	scratch_write("file", "x");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct target t = TARGET_INIT;
