@@ -253,8 +253,7 @@ static bool is_empty(const struct yaml_node *node)
 	return node->type == YAML_SCALAR && node->style == YAML_PLAIN && node->len == 0;
 }
 
-/* libyaml puts a value that is not there at the next token, behind comments; we where it would be.
- */
+/* A value that is not there: libyaml puts it at the next token, we where it would be. */
 static void place_empty(const struct parse *p, struct yaml_node *node, const struct yaml_node *key,
 			size_t at)
 {

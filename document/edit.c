@@ -92,8 +92,7 @@ static const struct yaml_node *parts_node(const struct edit_file *f, size_t i)
 	return yaml_get(yaml_get(f->yaml.docs[f->index[i]].root, "spec"), "parts");
 }
 
-/* --- is the result what was meant? -------------------------------------------------------------
- */
+/* --- is the result what was meant? --------------------------------------------------------- */
 
 /* The parts that an edit is about. */
 struct scope {
@@ -202,8 +201,7 @@ static bool as_meant(const struct edit_file *old, const struct edit_file *new, s
 	return true;
 }
 
-/* --- the edit ----------------------------------------------------------------------------------
- */
+/* --- the edit ------------------------------------------------------------------------------ */
 
 /* Would the document keep its rules with these parts?  Said here, a broken rule is no bug. */
 static int check_parts(const struct document *d, const struct scope *scope, struct err *err)
@@ -321,13 +319,13 @@ static int compare_names(const void *a, const void *b)
 int edit_put_parts(struct edit_file *f, size_t i, const struct document_part *const *parts,
 		   size_t n, struct err *err)
 {
-	const struct document_part **sorted = mem_dup(parts, n * sizeof(*sorted));
+	const struct document_part **sorted = mem_dup(parts, n * sizeof(struct document_part *));
 	const struct scope scope = { .parts = sorted, .n = n };
 	struct splice_plan plan;
 	const struct yaml_node *node = parts_node(f, i);
 	int rc;
 
-	qsort(sorted, n, sizeof(*sorted), compare_names);
+	qsort(sorted, n, sizeof(struct document_part *), compare_names);
 	splice_init(&plan, f->text.data, f->text.len, node->begin);
 	rc = check_parts(&f->documents[i], &scope, err);
 	if (rc != 0)

@@ -52,8 +52,7 @@ static const char *text_of(const struct yaml_node *map, const char *key)
 	return node != NULL && node->type == YAML_SCALAR ? node->text : NULL;
 }
 
-/* --- resources ---------------------------------------------------------------------------------
- */
+/* --- resources ----------------------------------------------------------------------------- */
 
 /* The same file?  "./", "//" and "x/.." say nothing, as in Go's filepath.Clean. */
 static void clean(const char *path, struct buf *out)
@@ -101,8 +100,7 @@ static void check_listed(const struct check *c)
 		      c->in->file);
 }
 
-/* --- fields that rename ------------------------------------------------------------------------
- */
+/* --- fields that rename -------------------------------------------------------------------- */
 
 static void check_affix(const struct check *c, const char *field)
 {
@@ -184,11 +182,9 @@ static void check_annotations(const struct check *c)
 		      c->in->file);
 }
 
-/* --- patches and replacements ------------------------------------------------------------------
- */
+/* --- patches and replacements -------------------------------------------------------------- */
 
-/* Does a selector's pattern, a regular expression for the whole, fit?  Only the plainest are read.
- */
+/* Does a selector's pattern, a regular expression, fit?  Only the plainest are read. */
 static enum answer fits(const char *pattern, const char *value)
 {
 	size_t i = 0;
@@ -292,7 +288,7 @@ static void check_patch(const struct check *c, const char *field, const struct y
 	const char *text = patch->type == YAML_SCALAR ? patch->text : text_of(patch, "patch");
 	enum answer hits = target == NULL ? YES : selects(target, d), a;
 
-	if (patch->type == YAML_SCALAR && strchr(text, '\n') == NULL)
+	if (patch->type == YAML_SCALAR && text != NULL && strchr(text, '\n') == NULL)
 		text = NULL; /* a file's name, as patchesStrategicMerge lists them */
 	if (text == NULL && target == NULL)
 		return; /* another file says whom it changes */
@@ -350,8 +346,7 @@ static void check_document(const struct check *c, const struct document *d)
 		check_replacement(c, list->values[i], d);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole ----------------------------------------------------------------------------- */
 
 static bool is_other(const struct yaml_node *root)
 {

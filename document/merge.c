@@ -40,8 +40,7 @@ static int conflict(const struct merge *m, const struct document *d, const char 
 		       part == NULL ? "" : ": part ", part == NULL ? "" : part, why);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------- */
 
 static int load(struct merge *m, enum side side, const struct buf *text)
 {
@@ -70,8 +69,7 @@ static const struct document *find(const struct edit_file *f, const struct docum
 	return NULL;
 }
 
-/* --- what stands outside the parts -------------------------------------------------------------
- */
+/* --- what stands outside the parts --------------------------------------------------------- */
 
 static void put_gap(const struct splice_plan *plan, size_t begin, size_t end, struct buf *out)
 {
@@ -148,8 +146,7 @@ static int choose_carrier(struct merge *m)
 	return rc;
 }
 
-/* --- documents ---------------------------------------------------------------------------------
- */
+/* --- documents ----------------------------------------------------------------------------- */
 
 static const char *changed_head(const struct document *a, const struct document *b)
 {
@@ -202,8 +199,7 @@ static int joinable(const struct merge *m, const struct trio *t)
 	return why == NULL ? 1 : conflict(m, o, NULL, why);
 }
 
-/* --- parts -------------------------------------------------------------------------------------
- */
+/* --- parts --------------------------------------------------------------------------------- */
 
 static bool same_part(const struct document_part *a, const struct document_part *b)
 {
@@ -259,20 +255,31 @@ static int decide(const struct merge *m, const struct document *d, struct part_t
 	return why == NULL ? 0 : conflict(m, d, t->name, why);
 }
 
+static const char *name_at(const struct trio *t, enum side s, const size_t at[SIDES])
+{
+	const struct document *d = t->d[s];
+
+	return d != NULL && at[s] < d->n ? d->parts[at[s]].name : NULL;
+}
+
 /* The next name in order among the three documents from at[] on, with the parts of that name. */
 static bool next_part(const struct trio *t, size_t at[SIDES], struct part_trio *out)
 {
 	*out = (struct part_trio){ .name = NULL };
-	for (enum side s = BASE; s < SIDES; s++)
-		if (t->d[s] != NULL && at[s] < t->d[s]->n &&
-		    (out->name == NULL || strcmp(t->d[s]->parts[at[s]].name, out->name) < 0))
-			out->name = t->d[s]->parts[at[s]].name;
+	for (enum side s = BASE; s < SIDES; s++) {
+		const char *name = name_at(t, s, at);
+
+		if (name != NULL && (out->name == NULL || strcmp(name, out->name) < 0))
+			out->name = name;
+	}
 	if (out->name == NULL)
 		return false;
-	for (enum side s = BASE; s < SIDES; s++)
-		if (t->d[s] != NULL && at[s] < t->d[s]->n &&
-		    strcmp(t->d[s]->parts[at[s]].name, out->name) == 0)
+	for (enum side s = BASE; s < SIDES; s++) {
+		const char *name = name_at(t, s, at);
+
+		if (name != NULL && strcmp(name, out->name) == 0)
 			out->p[s] = &t->d[s]->parts[at[s]++];
+	}
 	return true;
 }
 
@@ -322,28 +329,29 @@ static int edited(const struct merge *m, const struct document *d, int rc)
 	return -1;
 }
 
-static int join(struct merge *m, const struct trio *t)
+/* d: the document as ours has it. */
+static int join(struct merge *m, const struct trio *t, const struct document *d)
 {
 	struct changes c = { NULL, NULL, 0, 0, 0 };
-	const struct document *in = find(&m->result, t->d[OURS]);
-	size_t i = (size_t)(in - m->result.documents);
-	size_t most = t->d[OURS]->n + t->d[THEIRS]->n + (t->d[BASE] == NULL ? 0 : t->d[BASE]->n);
+	const struct document *in = find(&m->result, d);
+	size_t i = (size_t)(in - m->result.documents), most = 0;
 	int rc;
 
-	c.put = mem_array(most, sizeof(*c.put));
-	c.remove = mem_array(most, sizeof(*c.remove));
+	for (enum side s = BASE; s < SIDES; s++)
+		most += t->d[s] == NULL ? 0 : t->d[s]->n;
+	c.put = mem_array(most, sizeof(struct document_part *));
+	c.remove = mem_array(most, sizeof(char *));
 	rc = compare_parts(m, t, &c);
 	if (rc == 0 && c.n_put > 0)
-		rc = edited(m, t->d[OURS], edit_put_parts(&m->result, i, c.put, c.n_put, m->err));
+		rc = edited(m, d, edit_put_parts(&m->result, i, c.put, c.n_put, m->err));
 	for (size_t k = 0; k < c.n_remove && rc == 0; k++)
-		rc = edited(m, t->d[OURS], edit_remove_part(&m->result, i, c.remove[k], m->err));
+		rc = edited(m, d, edit_remove_part(&m->result, i, c.remove[k], m->err));
 	mem_free(c.put);
 	mem_free(c.remove);
 	return rc;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole ----------------------------------------------------------------------------- */
 
 /* Rule 7, from the inputs alone: the result's part is the one that one side changed, or that all
  * have. */
@@ -384,7 +392,7 @@ static int join_document(struct merge *m, const struct trio *t)
 {
 	int rc = joinable(m, t);
 
-	return rc == 1 ? join(m, t) : rc;
+	return rc == 1 ? join(m, t, t->d[OURS]) : rc;
 }
 
 static int check_document(struct merge *m, const struct trio *t)

@@ -9,8 +9,7 @@
 
 struct kustomize_case {
 	const char *text;
-	/* "line text" or "line? text" for a warning, the begin of each finding's text, "\n" between
-	 */
+	/* for each finding "line text" or, a warning, "line? text": how it begins */
 	const char *want;
 };
 
