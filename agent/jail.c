@@ -19,7 +19,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define EXTRA_MAX 16
 #define CAP(c) (UINT64_C(1) << (c))
 
 /* Root without these could not write the Secrets of other owners, or listen below 1024. */
@@ -243,7 +242,7 @@ static int check_barred(const char *keys, struct err *err)
 
 int jail_net(const struct jail_net *o, int *landlock, struct err *err)
 {
-	struct landlock_rule rules[EXTRA_MAX + 3] = { { NULL, 0 } };
+	struct landlock_rule rules[JAIL_EXTRA_MAX + 3] = { { NULL, 0 } };
 	char *documents = reach(o->documents, err);
 	char *secrets = documents == NULL ? NULL : reach(o->secrets, err);
 	size_t n = 0;
@@ -254,8 +253,13 @@ int jail_net(const struct jail_net *o, int *landlock, struct err *err)
 		goto out;
 	rules[n++] = (struct landlock_rule){ documents, LANDLOCK_READ };
 	rules[n++] = (struct landlock_rule){ secrets, LANDLOCK_READ | LANDLOCK_WRITE };
-	for (size_t i = 0; o->extra != NULL && o->extra[i] != NULL && i < EXTRA_MAX; i++)
+	for (size_t i = 0; o->extra != NULL && o->extra[i] != NULL; i++) {
+		if (i == JAIL_EXTRA_MAX) {
+			err_set(err, ERR_INTERNAL, "more than %d further paths to allow", (int)i);
+			goto out;
+		}
 		rules[n++] = (struct landlock_rule){ o->extra[i], LANDLOCK_READ };
+	}
 	if (check_apart(rules, o->keys, err) < 0 || jail_early(err) < 0 ||
 	    drop_capabilities(NET_CAPS, err) < 0 || landlock_enter(rules, 0, landlock, err) < 0 ||
 	    filter_load(FILTER_NET, err) < 0)

@@ -19,6 +19,7 @@
 
 struct err;
 
+#define JAIL_EXTRA_MAX 16
 #define JAIL_OPENER_DATA ((size_t)256 << 20) /* bytes of data an opener may have */
 
 /* What all three begin with; may come earlier too.  In main, before anything is read. */
@@ -56,7 +57,7 @@ struct jail_net {
 	const char *documents;	  /* read */
 	const char *secrets;	  /* read and write */
 	const char *keys;	  /* out of reach */
-	const char *const *extra; /* read; NULL-terminated, or NULL */
+	const char *const *extra; /* read; NULL-terminated, at most JAIL_EXTRA_MAX, or NULL */
 };
 int jail_net(const struct jail_net *o, int *landlock, struct err *err);
 

@@ -315,8 +315,14 @@ static void net_extra(void)
 	static const char *const extra[] = { "/etc/passwd", "/nonexistent", NULL };
 	const struct jail_net net = { documents, secrets, keys, extra };
 	struct err err = ERR_INIT;
+	const char *many[JAIL_EXTRA_MAX + 2] = { NULL };
+	struct jail_net too_many = net;
 	int landlock;
 
+	for (int i = 0; i <= JAIL_EXTRA_MAX; i++)
+		many[i] = "/nonexistent";
+	too_many.extra = many;
+	EXPECT(jail_net(&too_many, &landlock, &err) == -1 && err.class == ERR_INTERNAL);
 	EXPECT(jail_net(&net, &landlock, &err) == 0);
 	EXPECT(open("/etc/passwd", O_RDONLY) >= 0);
 	EXPECT(landlock == 0 || (open("/etc/group", O_RDONLY) < 0 && errno == EACCES));
