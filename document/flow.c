@@ -94,51 +94,52 @@ static struct look look_at(const struct splice_plan *plan, const struct yaml_nod
 	return look;
 }
 
-static void put_line(const struct splice_plan *plan, struct buf *out, const struct look *look,
-		     size_t depth)
+/* Where to write and how. */
+struct writer {
+	const struct splice_plan *plan;
+	struct buf *out;
+	const struct look *look;
+};
+
+static void put_line(const struct writer *w, size_t depth)
 {
-	buf_puts(out, plan->eol);
-	buf_put(out, look->lead, look->lead_len);
+	buf_puts(w->out, w->plan->eol);
+	buf_put(w->out, w->look->lead, w->look->lead_len);
 	for (size_t i = 0; i < depth; i++)
-		buf_put(out, look->unit, look->unit_len);
+		buf_put(w->out, w->look->unit, w->look->unit_len);
 }
+
+static void put_entry(const struct writer *w, const struct splice_entry *e,
+		      const struct yaml_node *like, size_t depth);
 
 /* Entries in braces, on as many lines as those of like; each stands one deeper than depth. */
-static void put_braces(const struct splice_plan *plan, struct buf *out,
-		       const struct splice_entry *e, const struct look *look,
+static void put_braces(const struct writer *w, const struct splice_entry *e,
 		       const struct yaml_node *like, size_t depth)
 {
-	bool lines = look->lines && (like == NULL || has_lines(plan, like));
+	bool lines = w->look->lines && (like == NULL || has_lines(w->plan, like));
 
-	buf_putc(out, '{');
+	buf_putc(w->out, '{');
 	for (size_t i = 0; i < e->n; i++) {
-		const struct splice_entry *child = &e->children[i];
-
 		if (lines)
-			put_line(plan, out, look, depth + 1);
-		quote_put(out, child->name, true);
-		buf_put(out, look->colon, look->colon_len);
-		if (child->text != NULL)
-			quote_put(out, child->text, true);
-		else
-			put_braces(plan, out, child, look, yaml_get(like, child->name), depth + 1);
+			put_line(w, depth + 1);
+		put_entry(w, &e->children[i], yaml_get(like, e->children[i].name), depth + 1);
 		if (i + 1 < e->n)
-			buf_puts(out, lines || look->colon_len == 1 ? "," : ", ");
+			buf_puts(w->out, lines || w->look->colon_len == 1 ? "," : ", ");
 	}
 	if (lines)
-		put_line(plan, out, look, depth);
-	buf_putc(out, '}');
+		put_line(w, depth);
+	buf_putc(w->out, '}');
 }
 
-static void put_entry(const struct splice_plan *plan, struct buf *out, const struct splice_entry *e,
-		      const struct look *look, const struct yaml_node *like)
+static void put_entry(const struct writer *w, const struct splice_entry *e,
+		      const struct yaml_node *like, size_t depth)
 {
-	quote_put(out, e->name, true);
-	buf_put(out, look->colon, look->colon_len);
+	quote_put(w->out, e->name, true);
+	buf_put(w->out, w->look->colon, w->look->colon_len);
 	if (e->text != NULL)
-		quote_put(out, e->text, true);
+		quote_put(w->out, e->text, true);
 	else
-		put_braces(plan, out, e, look, like, 0);
+		put_braces(w, e, like, depth);
 }
 
 /* The comma behind at, or the closing brace: behind white space and comments. */
@@ -178,55 +179,63 @@ static struct behind look_behind(const struct splice_plan *plan, const struct ya
 	return b;
 }
 
-static void insert_last(struct splice_plan *plan, const struct yaml_node *map,
-			const struct splice_entry *e)
+/* Behind the last entry, where that ends neither its line nor the map's. */
+static void append_inline(struct splice_plan *plan, const struct yaml_node *last,
+			  const struct look *look, const struct splice_entry *e)
 {
-	const struct yaml_node *like = map->values[map->n - 1];
+	struct writer w = { plan, splice_add(plan, last->end, last->end), look };
+
+	buf_putc(w.out, ',');
+	if (look->lines)
+		put_line(&w, 0);
+	else
+		buf_put(w.out, look->lead, look->lead_len);
+	put_entry(&w, e, last, 0);
+}
+
+static void append(struct splice_plan *plan, const struct yaml_node *map,
+		   const struct splice_entry *e)
+{
+	const struct yaml_node *last = map->values[map->n - 1];
 	struct look look = look_at(plan, map, map->n - 1);
 	struct behind behind = look_behind(plan, map, map->n - 1);
-	struct buf *out;
+	struct writer w = { plan, splice_at(plan, behind.next), &look };
 
 	if (!look.lines || !behind.line_ends) {
-		out = splice_add(plan, like->end, like->end);
-		buf_putc(out, ',');
-		if (look.lines)
-			put_line(plan, out, &look, 0);
-		else
-			buf_put(out, look.lead, look.lead_len);
-		put_entry(plan, out, e, &look, like);
+		append_inline(plan, last, &look, e);
 		return;
 	}
-	out = splice_at(plan, behind.next);
-	if (out != NULL && !behind.is_comma)
-		buf_splice(out, out->len - strlen(plan->eol), 0, ",", 1);
+	if (w.out != NULL && !behind.is_comma)
+		buf_splice(w.out, w.out->len - strlen(plan->eol), 0, ",", 1);
 	else if (!behind.is_comma)
-		buf_putc(splice_add(plan, like->end, like->end), ',');
-	out = splice_add(plan, behind.next, behind.next);
-	buf_put(out, look.lead, look.lead_len);
-	put_entry(plan, out, e, &look, like);
+		buf_putc(splice_add(plan, last->end, last->end), ',');
+	w.out = splice_add(plan, behind.next, behind.next);
+	buf_put(w.out, look.lead, look.lead_len);
+	put_entry(&w, e, last, 0);
 	if (behind.is_comma)
-		buf_putc(out, ',');
-	buf_puts(out, plan->eol);
+		buf_putc(w.out, ',');
+	buf_puts(w.out, plan->eol);
 }
 
 void flow_insert(struct splice_plan *plan, const struct yaml_node *map, size_t i,
 		 const struct splice_entry *e)
 {
+	struct writer w = { .plan = plan };
 	struct look look;
-	struct buf *out;
 
 	if (i == map->n) {
-		insert_last(plan, map, e);
+		append(plan, map, e);
 		return;
 	}
 	look = look_at(plan, map, i);
-	out = splice_add(plan, map->keys[i]->begin, map->keys[i]->begin);
-	put_entry(plan, out, e, &look, map->values[i]);
-	buf_putc(out, ',');
+	w.look = &look;
+	w.out = splice_add(plan, map->keys[i]->begin, map->keys[i]->begin);
+	put_entry(&w, e, map->values[i], 0);
+	buf_putc(w.out, ',');
 	if (look.lines)
-		put_line(plan, out, &look, 0);
+		put_line(&w, 0);
 	else
-		buf_put(out, look.lead, look.lead_len);
+		buf_put(w.out, look.lead, look.lead_len);
 }
 
 void flow_remove(struct splice_plan *plan, const struct yaml_node *map, size_t i)
@@ -272,10 +281,12 @@ void flow_rewrite(struct splice_plan *plan, const struct yaml_node *map,
 {
 	const struct splice_entry all = { .children = entries, .n = n };
 	struct look look = { .lead = " ", .lead_len = 1, .colon = ": ", .colon_len = 2 };
+	struct writer w = { .plan = plan, .look = &look };
 
 	if (map->n > 0)
 		look = look_at(plan, map, 0);
 	if (look.lines)
 		step_back(plan, map, &look);
-	put_braces(plan, splice_add(plan, map->begin, map->end), &all, &look, NULL, 0);
+	w.out = splice_add(plan, map->begin, map->end);
+	put_braces(&w, &all, NULL, 0);
 }
