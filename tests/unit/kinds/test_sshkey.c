@@ -144,6 +144,18 @@ static void test_types(void **state)
 		    "(ed25519)");
 }
 
+static void test_rsa_sizes(void **state)
+{
+	(void)state;
+	EVP_PKEY *largest = test_fast_rsa(PKEY_RSA_MAX / 2), *larger = test_fast_rsa(8193);
+
+	accept(test_traditional(largest, NULL), NULL, largest, false);
+	refuse_with(test_traditional(larger, NULL), NULL,
+		    "key: an RSA key of 16386 bits: at most 16384 are taken");
+	EVP_PKEY_free(largest);
+	EVP_PKEY_free(larger);
+}
+
 static void test_rsa_pss(void **state)
 {
 	(void)state;
@@ -266,7 +278,7 @@ static void test_damage(void **state)
 		  { .password = "x", .no_salt = true } },
 		{ "p256", "is encrypted with more than 2048 bcrypt rounds, which Flux does not "
 			  "read: convert a copy with 'ssh-keygen -p -a 16 -f FILE'",
-		  { .password = "x", .rounds = 2049 } },
+		  { .password = "x", .claimed = 2049 } },
 		{ "p256", "is encrypted in a way that Flux does not read: convert a copy with "
 			  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
 		  { .password = "x", .cipher = "aes128-ctr" } },
@@ -455,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_kinds_of_file),
 		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_rsa_sizes),
 		cmocka_unit_test(test_rsa_pss),
 		cmocka_unit_test(test_explicit_curve),
 		cmocka_unit_test(test_encryption),
