@@ -89,7 +89,7 @@ def key_id(recipient):
 WORDS = {"~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<", ""}
 WORDS |= {sign + word for sign in ("", "+", "-") for word in (".inf", ".nan")}
 WORDS |= {sign + word for sign in ("+", "-") for word in ("inf", "infinity", "nan")}
-NUMBER = re.compile(r"[+-]?(0x[0-9a-f]*|0o[0-7]*|0b[01]*|([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?"
+NUMBER = re.compile(r"[+-]?(0x[+-]?[0-9a-f]*|0o[+-]?[0-7]*|0b[+-]?[01]*|([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?"
                     r"|[0-9]+(:[0-9]+)+(\.[0-9]*)?)")
 DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t]+[0-9].*)?", re.S)
 
