@@ -17,17 +17,20 @@
 /* --- reading
  * -------------------------------------------------------------------------------------- */
 
+#define UNUSED_TOKEN "is not used by the kubelet and Flux; log in with a password or a token"
+
 /* Members that docker writes and no reader of a Secret uses. */
 static const struct useless {
 	const char *name, *why;
 } useless_top[] = {
 	{ "credHelpers", "names programs on your machine; log in without one" },
-	{ "credsStore", "names a program on your machine that holds the passwords; log in without it" },
+	{ "credsStore", "names a program on your machine that holds the passwords; log in "
+			"without it" },
 	{ "HttpHeaders", "is not sent by the kubelet and Flux, and may hold secrets" },
 	{ NULL, NULL },
 }, useless_entry[] = {
-	{ "identitytoken", "is not used by the kubelet and Flux; log in with a password or a token" },
-	{ "registrytoken", "is not used by the kubelet and Flux; log in with a password or a token" },
+	{ "identitytoken", UNUSED_TOKEN },
+	{ "registrytoken", UNUSED_TOKEN },
 	{ NULL, NULL },
 };
 

@@ -41,11 +41,11 @@ int dockerconfig_parse(const char *what, const void *text, size_t len, struct do
 int dockerconfig_format(const struct dockerconfig *c, struct buf *out, struct err *err);
 
 /*
- * The key in "auths" by which readers find the registry: server itself, when it is spelled as in the
- * names of images (a host in lower case, with its port unless that is 443), or the key of Docker Hub
- * for docker.io.  Tried with docker/cli v29 (Flux's reader) and go-containerregistry's copy of the
- * kubelet's keyring.  Appended to key.  ERR_INVALID for any other spelling, each with its reason;
- * never quotes server.
+ * The key in "auths" by which readers find the registry: server itself, when it is spelled as in
+ * the names of images (a host in lower case, with its port unless that is 443), or the key of
+ * Docker Hub for docker.io.  Tried with docker/cli v29 (Flux's reader) and go-containerregistry's
+ * copy of the kubelet's keyring.  Appended to key.  ERR_INVALID for any other spelling, each with
+ * its reason; never quotes server.
  */
 int dockerconfig_key(const char *what, const char *server, struct buf *key, struct notes *notes,
 		     struct err *err);
