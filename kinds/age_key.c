@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "kinds/facts.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/value.h"
 

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "kinds/github_hosts.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/known_hosts.h"
 #include "kinds/sshkey.h"

@@ -110,6 +110,8 @@ int facts_list(const char *fact, const char *text, struct buf *out, struct err *
 	struct kv set = KV_INIT;
 	int r = 0;
 
+	if (c == NULL || c->is_item == NULL)
+		return err_set(err, ERR_INTERNAL, "%s: is no list", fact);
 	/* bounds the work before anything is allocated for it */
 	if (strlen(text) > FACTS_MAX)
 		return err_set(err, ERR_INVALID, "%s: longer than %d bytes", fact, FACTS_MAX);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The key file of a Google service account, for Terraform and applications. */
 #include "kinds/gcp_key.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/value.h"
 

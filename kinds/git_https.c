@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A user name and a token with which Flux fetches a repository over HTTPS. */
 #include "base/err.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/token.h"
 #include "kinds/url.h"

@@ -4,6 +4,7 @@
 
 #include "base/b64.h"
 #include "base/err.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/pkey_pem.h"
 #include "kinds/url.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of kind_table; for kind.c and the kinds' own tests. */
+/* The rows of kind_table (kind.h), for it, the kinds themselves and their tests. */
 #ifndef BULLA_KINDS_KINDS_H
 #define BULLA_KINDS_KINDS_H
 
-#include "kinds/kind.h"
+struct kind;
 
 extern const struct kind kind_registry;
 extern const struct kind kind_deploy_key;

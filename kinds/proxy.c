@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/value.h"
 

@@ -8,6 +8,7 @@
 #include "kinds/dockerconfig.h"
 #include "kinds/facts.h"
 #include "kinds/gcp_key.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/token.h"
 #include "kinds/value.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The secret that a Flux Receiver and the sender of its webhooks share. */
 #include "base/err.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/token.h"
 #include "kinds/value.h"

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 
 #define KINDTEST_NOW 1795420800 /* 2026-11-23T08:00:00Z */

@@ -2,6 +2,7 @@
 #include "tests/unit/kinds/keys.h"
 
 #include "kinds/github_hosts.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/known_hosts.h"
 #include "kinds/sshkey.h"

@@ -3,6 +3,7 @@
 
 #include <openssl/sha.h>
 
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 
 #define URL "https://github.com/barolab/foobar-infra"

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "kinds/facts.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 
 #define NOW 1795420800 /* 2026-11-23T08:00:00Z */

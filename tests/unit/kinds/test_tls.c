@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/name.h"
+#include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/x509.h"
 #include "kinds/x509_ca.h"
