@@ -385,6 +385,8 @@ static const struct {
 	{ "x", NULL, "line 1: not \"-----BEGIN" },
 	{ "\n\nx" B, NULL, "line 3: not \"-----BEGIN" },
 	{ "-----BEGIN PRIVATE KEY-----\n", NULL, "line 1: armor of another kind" },
+	{ "-----BEGIN \n", NULL, "line 1: armor of another kind" },
+	{ "-----BEGIN\n", NULL, "line 1: not \"-----BEGIN" },
 	{ "-----BEGIN age encrypted file-----\n", NULL, "line 1: armor of another kind" },
 	{ "-----BEGIN AGE ENCRYPTED FILE----- \n" E, NULL, "line 1: armor of another kind" },
 	{ B, NULL, "line 2: the text ends before" },

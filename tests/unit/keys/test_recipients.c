@@ -170,9 +170,10 @@ static void test_pins(void **state)
 	assert_int_equal(pins_check(&p, "/home/me", &ann), PINS_NEW);
 	pins_accept(&p, "/home/me/my 100% \xc3\xa4\n\"folder\"", &bob);
 	pins_accept(&p, "/a", &bob);
+	pins_accept(&p, "/azAZ09/-._~+@:,=`{[^", &bob);
 	pins_accept(&p, "/a", &ann);
 	pins_accept(&p, "/home/me/infra", &ann2);
-	assert_int_equal(p.n, 4);
+	assert_int_equal(p.n, 5);
 	assert_int_equal(pins_check(&p, "/home/me/infra", &ann2), PINS_KNOWN);
 	assert_int_equal(pins_check(&p, "/home/me/infra", &ann), PINS_CHANGED);
 
@@ -182,6 +183,7 @@ static void test_pins(void **state)
 	    "# Recipients that you have agreed to, by repository: path, name, key.\n"
 	    "/a ann " PUB_A "\n"
 	    "/a bob " PUB_B "\n"
+	    "/azAZ09/-._~+@:,=%60%7B%5B%5E bob " PUB_B "\n"
 	    "/home/me/infra ann " PUB_B "\n"
 	    "/home/me/my%20100%25%20%C3%A4%0A%22folder%22 bob " PUB_B "\n");
 	assert_int_equal(pins_parse("pins", text.data, text.len, &again, &err), 0);
