@@ -161,18 +161,16 @@ struct search {
 	unsigned char file_key[AGE_FILE_KEY_SIZE];
 };
 
-/* One stanza, all identities. */
-static enum wrap_verdict try_stanza(struct search *s, const struct age_stanza *stanza)
+/* One stanza, all identities.  True when one opened it. */
+static bool try_stanza(struct search *s, const struct age_stanza *stanza)
 {
 	if (stanza->type != AGE_STANZA_X25519)
-		return WRAP_NO_MATCH;
-	for (s->found = 0; s->found < s->n; s->found++) {
-		enum wrap_verdict v =
-		    wrap_x25519_open(s->ids[s->found], stanza->share, stanza->body, s->file_key);
-		if (v != WRAP_NO_MATCH)
-			return v;
-	}
-	return WRAP_NO_MATCH;
+		return false;
+	for (s->found = 0; s->found < s->n; s->found++)
+		if (wrap_x25519_open(s->ids[s->found], stanza->share, stanza->body, s->file_key) ==
+		    WRAP_OPENED)
+			return true;
+	return false;
 }
 
 static int find_file_key(struct search *s, const struct age_header *h, size_t first,
@@ -182,13 +180,8 @@ static int find_file_key(struct search *s, const struct age_header *h, size_t fi
 		first = 0;
 	for (size_t i = 0; i < h->n; i++) {
 		size_t at = i == 0 ? first : i <= first ? i - 1 : i;
-		enum wrap_verdict v = try_stanza(s, &h->stanzas[at]);
 
-		if (v == WRAP_LOW_ORDER)
-			return err_set(err, ERR_INVALID,
-				       "age header: line %u: the X25519 share is a low-order point",
-				       h->stanzas[at].line);
-		if (v == WRAP_OPENED)
+		if (try_stanza(s, &h->stanzas[at]))
 			return 0;
 	}
 	return no_match(h, s->n, err);

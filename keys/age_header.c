@@ -154,6 +154,8 @@ static int parse_x25519(struct parser *p, const struct span *args, struct age_st
 	if (decode_exactly(p, args[1], "the X25519 share", AGE_KEY_SIZE) != 0)
 		return -1;
 	memcpy(s->share, p->scratch.data, AGE_KEY_SIZE);
+	if (x25519_is_low_order(s->share))
+		return fail(p, "the X25519 share is a low-order point");
 	return 0;
 }
 
@@ -250,7 +252,6 @@ static int parse_stanza(struct parser *p, struct span line, struct age_stanza *s
 	line.len -= strlen(STANZA_MARK);
 	if (split_args(p, line, args, &n) != 0)
 		return -1;
-	s->line = p->line;
 	for (int type = 0; type < AGE_STANZA_OTHER; type++) {
 		if (is_text(args[0], kinds[type].name)) {
 			s->type = (enum age_stanza_type)type;

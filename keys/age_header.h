@@ -19,7 +19,6 @@ enum age_stanza_type { AGE_STANZA_X25519, AGE_STANZA_SCRYPT, AGE_STANZA_HYBRID, 
 
 struct age_stanza {
 	enum age_stanza_type type;
-	unsigned line;			      /* of its "->", 1-based */
 	unsigned char share[AGE_KEY_SIZE];    /* X25519; of a hybrid, the X25519 part of enc */
 	unsigned char salt[AGE_SALT_SIZE];    /* scrypt */
 	int log_n;			      /* scrypt, 1 to AGE_SCRYPT_LOG_N_MAX */

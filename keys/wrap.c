@@ -97,7 +97,7 @@ enum wrap_verdict wrap_x25519_open(const struct age_identity *id,
 				   unsigned char file_key[static AGE_FILE_KEY_SIZE])
 {
 	unsigned char shared[AGE_KEY_SIZE], key[HKDF_SIZE];
-	enum wrap_verdict verdict = WRAP_LOW_ORDER;
+	enum wrap_verdict verdict = WRAP_NO_MATCH;
 
 	memset(file_key, 0, AGE_FILE_KEY_SIZE);
 	if (multiply(shared, age_identity_scalar(id), share) == 0) {

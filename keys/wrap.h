@@ -16,7 +16,6 @@ struct err;
 enum wrap_verdict {
 	WRAP_OPENED,	/* file_key is filled; the caller wipes it */
 	WRAP_NO_MATCH,	/* not for this identity, or not this passphrase; file_key is zero */
-	WRAP_LOW_ORDER, /* the share is a low-order point: the file is malformed */
 	WRAP_NO_MEMORY, /* scrypt could not have its memory */
 };
 
@@ -25,7 +24,7 @@ int wrap_x25519_seal(const struct age_recipient *to,
 		     const unsigned char file_key[static AGE_FILE_KEY_SIZE],
 		     unsigned char share[static AGE_KEY_SIZE],
 		     unsigned char body[static AGE_WRAPPED_SIZE], struct err *err);
-/* Cost: one X25519. */
+/* Cost: one X25519.  A share that is a low-order point matches nobody; headers refuse it before. */
 enum wrap_verdict wrap_x25519_open(const struct age_identity *id,
 				   const unsigned char share[static AGE_KEY_SIZE],
 				   const unsigned char body[static AGE_WRAPPED_SIZE],

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "keys/age_header.h"
 #include "keys/age_payload.h"
+#include "keys/wrap.h"
 
 #define CHUNK ((size_t)AGE_CHUNK_SIZE)
 #define LOG_N 4 /* quick; the format is the same */
@@ -456,6 +457,17 @@ static void test_stanzas_moved(void **state)
 	buf_clear(&out);
 }
 
+/* No header lets such a share through; were one to come, it would match nobody. */
+static void test_low_order_share(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char share[32] = { 1 }, body[32] = { 0 }, file_key[16], zero[16] = { 0 };
+
+	memset(file_key, 0xff, sizeof(file_key));
+	assert_int_equal(wrap_x25519_open(f->ids[0], share, body, file_key), WRAP_NO_MATCH);
+	assert_memory_equal(file_key, zero, sizeof(zero));
+}
+
 /* --- limits --------------------------------------------------------------------------------------
  */
 
@@ -640,6 +652,7 @@ int main(void)
 		cmocka_unit_test(test_every_flip_of_a_passphrase_file),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_stanzas_moved),
+		cmocka_unit_test(test_low_order_share),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_key_texts),
 		cmocka_unit_test(test_recipients_refused),

@@ -95,6 +95,8 @@ static const struct {
 	{ V "-> X25519 TEiF0ypqr+bpvcqXNyCVJpL7OuwPdVwPL7KQEbFDOA\n" BODY "\n" END PAYLOAD,
 	  "the X25519 share has 31 bytes, not 32" },
 	{ V "-> X25519 " SHARE "A\n" BODY "\n" END PAYLOAD, "the X25519 share" },
+	{ V STANZA "-> X25519 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n" BODY "\n" END PAYLOAD,
+	  "line 4: the X25519 share is a low-order point" },
 	{ V "-> X25519 " SHARE "\n" END PAYLOAD, "line 3: a stanza's body is not canonical" },
 	{ V "-> X25519 " SHARE "\n\n" END PAYLOAD, "the X25519 stanza has 0 bytes, not 32" },
 	{ V "-> X25519 " SHARE "\n" BODY "=\n" END PAYLOAD, "a stanza's body is not canonical" },
@@ -293,8 +295,6 @@ static void test_written(void **state)
 	assert_memory_equal(h.stanzas[0].share, share, 32);
 	assert_memory_equal(h.stanzas[0].body, body, 32);
 	assert_memory_equal(h.stanzas[1].share, body, 32);
-	assert_int_equal(h.stanzas[0].line, 2);
-	assert_int_equal(h.stanzas[1].line, 4);
 	assert_true(age_header_verify(&h, text.data, key));
 	key[3] ^= 1;
 	assert_false(age_header_verify(&h, text.data, key));
