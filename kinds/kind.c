@@ -11,7 +11,6 @@
 
 static_assert(KIND_FACT_MAX == FACTS_MAX, "one limit of a fact");
 
-
 const struct kind *kind_find(const char *name)
 {
 	for (size_t i = 0; kind_table[i] != NULL; i++)
