@@ -8,13 +8,13 @@
 #include "base/mem.h"
 #include "base/out.h"
 #include "keys/config.h"
+#include "sealer/agree.h"
 #include "sealer/git.h"
 #include "sealer/keygen.h"
 #include "sealer/recovery.h"
 #include "sealer/repo.h"
 #include "sealer/rules.h"
 #include "sealer/target.h"
-#include "sealer/who.h"
 
 #define ATTRIBUTES ".gitattributes"
 #define ATTRIBUTES_MAX 1048576
@@ -223,7 +223,7 @@ static int write_all(const struct plan *p, struct err *err)
 	if (r == 0)
 		r = repo_write(p->top, CONFIG_PATH, &p->config, NULL, err);
 	if (r == 0)
-		r = who_pin(p->top, &p->recipients, err);
+		r = agree_pin(p->top, &p->recipients, err);
 	if (r == 0)
 		r = set_up_driver(p->top, err);
 	return r;

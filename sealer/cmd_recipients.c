@@ -8,10 +8,10 @@
 #include "base/mem.h"
 #include "base/out.h"
 #include "keys/pins.h"
+#include "sealer/agree.h"
 #include "sealer/report.h"
 #include "sealer/roster.h"
 #include "sealer/target.h"
-#include "sealer/who.h"
 
 /* --- list ------------------------------------------------------------------------------------- */
 
@@ -77,7 +77,7 @@ static int run_list(const struct invocation *in, struct err *err)
 	if (top == NULL || roster_load(top, &config, err) != 0)
 		goto out;
 	states = mem_array(config.recipients.n, sizeof(*states));
-	if (who_states(top, &config.recipients, states, err) != 0)
+	if (agree_states(top, &config.recipients, states, err) != 0)
 		goto out;
 	if (o->output != NULL && strcmp(o->output, "json") == 0) {
 		r = print_json(&config.recipients, states, err);

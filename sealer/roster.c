@@ -8,10 +8,10 @@
 #include "base/err.h"
 #include "base/out.h"
 #include "keys/config_edit.h"
+#include "sealer/agree.h"
 #include "sealer/keygen.h"
 #include "sealer/repo.h"
 #include "sealer/target.h"
-#include "sealer/who.h"
 
 static int no_config(const char *top, struct err *err)
 {
@@ -49,7 +49,7 @@ static int edit_add(const char *top, const char *name, const struct age_recipien
 	    config_edit_add(CONFIG_PATH, &text, name, key, err) == 0 &&
 	    repo_write(top, CONFIG_PATH, &text, &st, err) == 0 &&
 	    recipients_add(&pinned, name, key, err) == 0)
-		r = who_pin(top, &pinned, err);
+		r = agree_pin(top, &pinned, err);
 	recipients_clear(&pinned);
 	buf_clear(&text);
 	return r;

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whom a document is sealed to: -r and -R, else the rules of .bulla/config for the path; recovery
- * is always added.  Names are trusted only as far as this user has seen them (keys/pins.h): a
- * recipient that is new or changed since stops everything until the user says yes, at the terminal
- * or by --accept.  What the user typed in full (-r age1...) needs no more asking.
+ * is always added.  Whom the repository names, the user must have agreed to (sealer/agree.h); what
+ * he typed in full (-r age1...) needs no more asking.
  */
 #ifndef BULLA_SEALER_WHO_H
 #define BULLA_SEALER_WHO_H
 
 #include <stdbool.h>
 
-#include "keys/pins.h"
 #include "keys/recipients.h"
 #include "sealer/options.h"
 #include "sealer/target.h"
@@ -34,12 +32,5 @@ struct who {
  */
 int who_select(const struct target *t, const struct who *who, struct recipients *out,
 	       struct err *err);
-
-/* What this user has agreed to in the repository top: a state for each of r. */
-int who_states(const char *top, const struct recipients *r, enum pins_state *states,
-	       struct err *err);
-
-/* Take these as seen and agreed to, in the repository top: for what this user made himself. */
-int who_pin(const char *top, const struct recipients *r, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@ import pty
 import select
 import signal
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -145,6 +146,9 @@ class Terminal:
         self.read_until(prompt)
         self.text = self.text.split(prompt, 1)[1]
         self.type(text + "\n")
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
 
     def signal(self, number):
         os.kill(self.pid, number)

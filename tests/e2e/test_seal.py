@@ -4,12 +4,14 @@ import base64
 import json
 import os
 import re
+import signal
 import stat
+import subprocess
 
 import pytest
 import yaml
 
-from checkout import (CONFLICT, INVALID, IO, RECIPIENT, USAGE, Checkout, Terminal)
+from checkout import (BULLA, CONFLICT, INVALID, IO, RECIPIENT, USAGE, Checkout, Terminal)
 
 PAT = "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"  # GitHub's own published example
 AGE1 = "age1cy0su9fwf3gf9mw868g5yut09p6nytfmmnktexz2ya5uqg9vl9sss4euqm"
@@ -78,7 +80,7 @@ def test_files_and_stdin(repo):
     _, data, _ = sealed(repo, "opaque", "app", "-n", "web", "--from-file", "k=-", input="kept\n")
     assert data == {"k": b"kept\n"}
     # a shell's <(...)
-    done = repo.tool("bash", "-c", f"'{__import__('checkout').BULLA}' seal opaque app -n web -r eu-west9 "
+    done = repo.tool("bash", "-c", f"'{BULLA}' seal opaque app -n web -r eu-west9 "
                      "--from-file k=<(printf piped)")
     assert opened(repo, documents(done)[0])[1] == {"k": b"piped"}
 
@@ -201,7 +203,7 @@ def test_sizes(repo):
 
 
 def test_umask_is_kept(repo):
-    repo.tool("sh", "-c", f"umask 077; printf x | '{__import__('checkout').BULLA}' seal opaque app -n web --stdin A -w a.yaml")
+    repo.tool("sh", "-c", f"umask 077; printf x | '{BULLA}' seal opaque app -n web --stdin A -w a.yaml")
     assert stat.S_IMODE((repo.top / "a.yaml").stat().st_mode) == 0o600
 
 
@@ -256,8 +258,6 @@ def test_outside_of_git(repo):
 
 def test_standard_output_that_is_full(repo):
     with open("/dev/full", "w") as full:
-        import subprocess
-        from checkout import BULLA
         p = subprocess.run([BULLA, "seal", "opaque", "a", "-n", "b", "--stdin", "A", "-r", "eu-west9"], input=b"x",
                            stdout=full, stderr=subprocess.PIPE, cwd=repo.top, env=repo.env)
     assert p.returncode == IO and b"No space left" in p.stderr
@@ -349,7 +349,6 @@ def test_new_recipients_stop(repo, stranger):
     # the command that it prints is the one that works, in a shell
     [command] = [l for l in done.err.splitlines() if "--accept" in l]
     env = dict(repo.env, HOME=str(stranger), XDG_CONFIG_HOME=str(stranger / ".config"))
-    import subprocess
     subprocess.run(["sh", "-c", command], cwd=repo.top, env=env, input=b"x", check=True, capture_output=True)
     assert (repo.top / "clusters/eu-west9/a b.yaml").exists()
     assert stat.S_IMODE((stranger / ".config/bulla/pins").stat().st_mode) == 0o600
@@ -434,8 +433,6 @@ def test_damaged_pins(repo):
 
 def test_pins_of_many_at_once(repo, stranger):
     """Several commands agree at the same time; no one's word is lost."""
-    import subprocess
-    from checkout import BULLA
     env = dict(repo.env, HOME=str(stranger), XDG_CONFIG_HOME=str(stranger / ".config"))
     keys = [repo.tool("age-keygen").splitlines()[1].split()[-1] for _ in range(6)]
     running = []
@@ -479,18 +476,38 @@ def test_nothing_typed_and_too_much(repo):
     assert "longer than a terminal line" in t.end(status=INVALID)
 
 
-def test_a_signal_gives_the_echo_back(repo):
-    import signal
-    import termios
-    t = Terminal(repo, "seal", "basic-auth", "a", "-n", "b", "--username", "u", "-r", "eu-west9")
+def prompt(repo):
+    t = Terminal(repo, "seal", "basic-auth", "a", "-n", "b", "--username", "u", "-r", "eu-west9",
+                 out=repo.path / "out.yaml")
     t.read_until("password: ")
     t.type("abc")
-    assert not termios.tcgetattr(t.fd)[3] & termios.ECHO
-    t.type("\x03")
-    t._read(1)
+    assert not t.echoes()
+    return t
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_gives_the_echo_back(repo, number):
+    t = prompt(repo)
+    if number == signal.SIGINT:
+        t.type("\x03")
+    else:
+        t.signal(number)
     _, raw = os.waitpid(t.pid, 0)
-    assert os.WIFSIGNALED(raw) and os.WTERMSIG(raw) == signal.SIGINT
+    assert os.WIFSIGNALED(raw) and os.WTERMSIG(raw) == number and not os.WCOREDUMP(raw)
+    assert t.echoes()
     os.close(t.fd)
+
+
+def test_stopped_and_continued(repo):
+    """After Ctrl-Z and "fg" the question comes again, and what was typed before is gone.  (Nobody can
+    stop a session's leader, so here it goes on at once; the echo was given back in between.)"""
+    t = prompt(repo)
+    t.text = ""
+    t.signal(signal.SIGTSTP)
+    t.answer("password: ", "hunter2")
+    t.answer("once more: ", "hunter2")
+    t.end()
+    assert opened(repo, documents((repo.path / "out.yaml").read_text())[0])[1]["password"] == b"hunter2"
 
 
 def test_stdin_of_the_terminal_is_not_shown(repo):

@@ -4,6 +4,7 @@
 
 #include <sys/wait.h>
 
+#include "sealer/agree.h"
 #include "sealer/who.h"
 #include "tests/unit/sealer/scratch.h"
 
@@ -55,7 +56,7 @@ static void pin_all(const char *text)
 	char *top = target_top(NULL);
 
 	assert_int_equal(config_parse("c", text, strlen(text), &c, NULL), 0);
-	assert_int_equal(who_pin(top, &c.recipients, NULL), 0);
+	assert_int_equal(agree_pin(top, &c.recipients, NULL), 0);
 	config_clear(&c);
 	mem_free(top);
 }
@@ -228,12 +229,12 @@ static void test_states(void **state)
 	pin_all(other);
 	assert_int_equal(config_parse("c", text, strlen(text), &c, NULL), 0);
 	assert_int_equal(c.recipients.n, 3);
-	assert_int_equal(who_states(top, &c.recipients, states, NULL), 0);
+	assert_int_equal(agree_states(top, &c.recipients, states, NULL), 0);
 	assert_int_equal(states[0], PINS_CHANGED);
 	assert_int_equal(states[1], PINS_NEW);
 	assert_int_equal(states[2], PINS_KNOWN);
 	/* what is known of one repository says nothing of another */
-	assert_int_equal(who_states("/elsewhere", &c.recipients, states, NULL), 0);
+	assert_int_equal(agree_states("/elsewhere", &c.recipients, states, NULL), 0);
 	assert_int_equal(states[2], PINS_NEW);
 	config_clear(&c);
 	mem_free(top);
