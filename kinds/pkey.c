@@ -65,32 +65,36 @@ static int classify_ec(const char *what, const EVP_PKEY *evp, enum pkey_type *ty
 		       "%s: an ECDSA key on a curve other than P-256, P-384 and P-521", what);
 }
 
+int pkey_refuse_type(const char *what, int nid, struct err *err)
+{
+	static const struct {
+		int nid;
+		const char *reason;
+	} known[] = {
+		{ EVP_PKEY_DSA, "a DSA key: readers no longer take DSA" },
+		{ EVP_PKEY_RSA_PSS, "an RSA key restricted to PSS, which readers refuse" },
+	};
+	const char *reason = "a key of a type other than Ed25519, ECDSA and RSA";
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].nid == nid)
+			reason = known[i].reason;
+	return err_set(err, ERR_INVALID, "%s: %s", what, reason);
+}
+
 int pkey_classify(const char *what, const EVP_PKEY *evp, enum pkey_type *type, unsigned *bits,
 		  struct err *err)
 {
-	int rc = 0;
+	int nid = EVP_PKEY_get_base_id(evp), rc = 0;
 
-	switch (EVP_PKEY_get_base_id(evp)) {
-	case EVP_PKEY_ED25519:
+	if (nid == EVP_PKEY_ED25519)
 		*type = PKEY_ED25519;
-		break;
-	case EVP_PKEY_RSA:
+	else if (nid == EVP_PKEY_RSA)
 		*type = PKEY_RSA;
-		break;
-	case EVP_PKEY_EC:
+	else if (nid == EVP_PKEY_EC)
 		rc = classify_ec(what, evp, type, err);
-		break;
-	case EVP_PKEY_DSA:
-		rc = err_set(err, ERR_INVALID, "%s: a DSA key: readers no longer take DSA", what);
-		break;
-	case EVP_PKEY_RSA_PSS:
-		rc = err_set(err, ERR_INVALID,
-			     "%s: an RSA key restricted to PSS, which readers refuse", what);
-		break;
-	default:
-		rc = err_set(err, ERR_INVALID,
-			     "%s: a key of a type other than Ed25519, ECDSA and RSA", what);
-	}
+	else
+		rc = pkey_refuse_type(what, nid, err);
 	if (rc == 0)
 		*bits = *type == PKEY_RSA ? (unsigned)EVP_PKEY_get_bits(evp) : types[*type].bits;
 	ERR_clear_error();

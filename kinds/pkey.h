@@ -66,6 +66,9 @@ int pkey_from_rsa(const char *what, const struct pkey_rsa *numbers, struct pkey 
 int pkey_classify(const char *what, const EVP_PKEY *evp, enum pkey_type *type, unsigned *bits,
 		  struct err *err);
 
+/* The error for a type (OpenSSL's number) that is none of these.  -1. */
+int pkey_refuse_type(const char *what, int nid, struct err *err);
+
 /* PKCS#8 "PRIVATE KEY" PEM, appended to out. */
 int pkey_format(const struct pkey *k, struct buf *out, struct err *err);
 /* SHA-256 of the DER SubjectPublicKeyInfo. */

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "base/err.h"
 
@@ -43,8 +44,9 @@ bool pkey_pem_encrypted(const struct pem_block *b)
 }
 
 /*
- * How a label's bytes are read: OpenSSL's names, type NULL for any; and the version and the tag
- * behind it by which the structures differ, because OpenSSL takes the names for hints only.
+ * How a label's bytes are read: OpenSSL's names, type NULL when the bytes say it; and the version
+ * and the tag behind it by which the structures differ, because OpenSSL takes the names for hints
+ * only.
  */
 static const struct format {
 	const char *label, *structure, *type;
@@ -77,8 +79,8 @@ static bool has_shape(const struct buf *der, const struct format *f)
 	       at[1] == 1 && at[2] == f->version && at[3] == f->next_tag;
 }
 
-/* All of der as one key, or NULL. */
-static EVP_PKEY *decode(const struct buf *der, const struct format *f)
+/* All of der as one key of a type that OpenSSL names so, or NULL. */
+static EVP_PKEY *decode(const struct buf *der, const struct format *f, const char *type)
 {
 	const unsigned char *at = der->data;
 	size_t left = der->len;
@@ -86,7 +88,7 @@ static EVP_PKEY *decode(const struct buf *der, const struct format *f)
 	OSSL_DECODER_CTX *ctx = NULL;
 
 	if (has_shape(der, f))
-		ctx = OSSL_DECODER_CTX_new_for_pkey(&evp, "DER", f->structure, f->type,
+		ctx = OSSL_DECODER_CTX_new_for_pkey(&evp, "DER", f->structure, type,
 						    EVP_PKEY_KEYPAIR, NULL, NULL);
 	if (ctx == NULL || OSSL_DECODER_from_data(ctx, &at, &left) != 1 || left != 0) {
 		EVP_PKEY_free(evp);
@@ -97,18 +99,60 @@ static EVP_PKEY *decode(const struct buf *der, const struct format *f)
 	return evp;
 }
 
+static int refuse_damaged(const char *what, const struct pem_block *b, struct err *err)
+{
+	return err_set(err, ERR_INVALID, "%s: the %s is damaged, or of an unknown type", what,
+		       b->label);
+}
+
+/*
+ * Which type is in a PKCS#8 block?  Asked before the key is decoded, because OpenSSL computes the
+ * public half of any DSA or DH key, whose numbers may be large enough to keep it busy for hours.
+ */
+static int pkcs8_type(const char *what, const struct pem_block *b, const char **type,
+		      struct err *err)
+{
+	static const struct {
+		int nid;
+		const char *type;
+	} types[] = { { NID_rsaEncryption, "RSA" },
+		      { NID_X9_62_id_ecPublicKey, "EC" },
+		      { NID_ED25519, "ED25519" } };
+	const unsigned char *at = b->der.data;
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)b->der.len);
+	const ASN1_OBJECT *id = NULL;
+	int nid;
+
+	if (info == NULL || PKCS8_pkey_get0(&id, NULL, NULL, NULL, info) != 1) {
+		ERR_clear_error();
+		PKCS8_PRIV_KEY_INFO_free(info);
+		return refuse_damaged(what, b, err);
+	}
+	nid = OBJ_obj2nid(id);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		if (types[i].nid == nid) {
+			*type = types[i].type;
+			return 0;
+		}
+	}
+	return pkey_refuse_type(what, nid, err);
+}
+
 static int parse_plain(const char *what, const struct pem_block *b, struct pkey *out,
 		       struct err *err)
 {
 	const struct format *f = find_format(b->label);
+	const char *type = f == NULL ? NULL : f->type;
 	EVP_PKEY *evp;
 
 	if (f == NULL)
 		return refuse_label(what, b->label, err);
-	evp = decode(&b->der, f);
+	if (type == NULL && pkcs8_type(what, b, &type, err) != 0)
+		return -1;
+	evp = decode(&b->der, f, type);
 	if (evp == NULL)
-		return err_set(err, ERR_INVALID, "%s: the %s is damaged, or of an unknown type",
-			       what, b->label);
+		return refuse_damaged(what, b, err);
 	return pkey_adopt(what, evp, out, err);
 }
 
@@ -170,6 +214,7 @@ static int decrypt(const char *what, const struct pem_block *b, const struct buf
 static int parse_encrypted(const char *what, const struct pem_block *b, const struct buf *password,
 			   struct pkey *out, struct err *err)
 {
+	const struct format *f = find_format(b->label);
 	struct buf der = BUF_INIT;
 	EVP_PKEY *evp = NULL;
 	int rc = -1;
@@ -178,7 +223,7 @@ static int parse_encrypted(const char *what, const struct pem_block *b, const st
 	if (decrypt(what, b, password, &der, err) != 0)
 		goto out;
 	/* A wrong password passes the padding once in 256 times; then what comes out is noise. */
-	evp = decode(&der, find_format(b->label));
+	evp = decode(&der, f, f->type);
 	rc = evp != NULL ? pkey_adopt(what, evp, out, err) : refuse_password(what, err);
 out:
 	buf_clear(&der);

@@ -144,6 +144,26 @@ static void test_types(void **state)
 		    "(ed25519)");
 }
 
+/* Told by its name in PKCS#8, before OpenSSL computes anything with its numbers. */
+static void test_dsa(void **state)
+{
+	(void)state;
+	static const unsigned char ec[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
+	static const unsigned char dsa[] = { 0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01 };
+	char *text = test_pkcs8(test_key("p256"), NULL);
+	struct pem_block b = PEM_BLOCK_INIT;
+	size_t i = 0;
+
+	assert_int_equal(pem_only("key", text, strlen(text), &b, &err), 0);
+	while (memcmp(b.der.data + i, ec, sizeof(ec)) != 0)
+		i++;
+	memcpy(b.der.data + i, dsa, sizeof(dsa));
+	refuse_with(test_block("PRIVATE KEY", b.der.data, b.der.len), NULL,
+		    "key: a DSA key: readers no longer take DSA");
+	pem_clear(&b);
+	mem_free(text);
+}
+
 static void test_rsa_sizes(void **state)
 {
 	(void)state;
@@ -467,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_kinds_of_file),
 		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_dsa),
 		cmocka_unit_test(test_rsa_sizes),
 		cmocka_unit_test(test_rsa_pss),
 		cmocka_unit_test(test_explicit_curve),
