@@ -318,12 +318,14 @@ int place_sync(const struct place *p, const struct place_new *const *news, size_
 	return r;
 }
 
+/* It may be a foreign folder that was exchanged for ours: what is not ours in it is kept. */
 static void take_apart(const struct place *p, const char *folder)
 {
 	int fd = openat(p->making, folder, FOLDER_FLAGS);
 
 	if (fd >= 0) {
-		folder_empty(fd, NULL);
+		if (folder_spare(fd, p->found, NULL) >= 0)
+			folder_empty(fd, NULL);
 		close(fd);
 	}
 	unlinkat(p->making, folder, AT_REMOVEDIR);
@@ -387,8 +389,10 @@ int place_publish(const struct place *p, const char *namespace, const char *name
 		err_sys(err, "%s/%s/%s: cannot put the Secret in place", p->path, namespace, name);
 		goto out;
 	}
-	if (adopt && put_aside(p, new, namespace, name, err) < 0)
+	if (adopt && put_aside(p, new, namespace, name, err) < 0) {
+		renameat2(p->making, new->folder, dir, name, RENAME_EXCHANGE);
 		goto out;
+	}
 	new->folder[0] = '\0';
 	r = 0;
 out:
