@@ -439,7 +439,9 @@ static void custom_age(struct buf *out, const char *stanzas)
 }
 
 #define ZEROS43 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-#define X25519 "-> X25519 " ZEROS43 "\n" ZEROS43 "\n"
+#define ZEROS41 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+/* the share is the base point: that of a low order is refused before */
+#define X25519 "-> X25519 CQ" ZEROS41 "\n" ZEROS43 "\n"
 
 static void hybrid_stanza(struct buf *out)
 {
