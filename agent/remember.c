@@ -74,8 +74,7 @@ static void tell_files_lost(void *ctx)
 	scan_tell_lost(&((struct telling *)ctx)->st->scan);
 }
 
-/* --- put ---------------------------------------------------------------------------------------
- */
+/* --- put -------------------------------------------------------------------------------------- */
 
 void remember_files(struct store_dir *st)
 {

@@ -141,8 +141,7 @@ static char *join_names(const char *namespace, const char *name)
 	return both;
 }
 
-/* --- what an earlier process saw ----------------------------------------------------------------
- */
+/* --- what an earlier process saw -------------------------------------------------------------- */
 
 struct scan_file *scan_tell_file(struct scan *s, const char *path, const struct scan_stat *stat)
 {

@@ -87,8 +87,7 @@ unsigned source_line(const struct source *s, size_t i)
 	return s->docs[i]->line;
 }
 
-/* --- what is remembered of a document -----------------------------------------------------------
- */
+/* --- what is remembered of a document --------------------------------------------------------- */
 
 static void hash_bytes(crypto_generichash_state *h, const void *data, size_t len)
 {

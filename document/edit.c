@@ -92,7 +92,7 @@ static const struct yaml_node *parts_node(const struct edit_file *f, size_t i)
 	return yaml_get(yaml_get(f->yaml.docs[f->index[i]].root, "spec"), "parts");
 }
 
-/* --- is the result what was meant? --------------------------------------------------------- */
+/* --- is the result what was meant? ------------------------------------------------------------ */
 
 /* The parts that an edit is about. */
 struct scope {
@@ -201,7 +201,7 @@ static bool as_meant(const struct edit_file *old, const struct edit_file *new, s
 	return true;
 }
 
-/* --- the edit ------------------------------------------------------------------------------ */
+/* --- the edit --------------------------------------------------------------------------------- */
 
 /* Would the document keep its rules with these parts?  Said here, a broken rule is no bug. */
 static int check_parts(const struct document *d, const struct scope *scope, struct err *err)

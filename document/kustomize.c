@@ -52,7 +52,7 @@ static const char *text_of(const struct yaml_node *map, const char *key)
 	return node != NULL && node->type == YAML_SCALAR ? node->text : NULL;
 }
 
-/* --- resources ----------------------------------------------------------------------------- */
+/* --- resources -------------------------------------------------------------------------------- */
 
 /* The same file?  "./", "//" and "x/.." say nothing, as in Go's filepath.Clean. */
 static void clean(const char *path, struct buf *out)
@@ -100,7 +100,7 @@ static void check_listed(const struct check *c)
 		      c->in->file);
 }
 
-/* --- fields that rename -------------------------------------------------------------------- */
+/* --- fields that rename ----------------------------------------------------------------------- */
 
 static void check_affix(const struct check *c, const char *field)
 {
@@ -182,7 +182,7 @@ static void check_annotations(const struct check *c)
 		      c->in->file);
 }
 
-/* --- patches and replacements -------------------------------------------------------------- */
+/* --- patches and replacements ----------------------------------------------------------------- */
 
 /* Does a selector's pattern, a regular expression, fit?  Only the plainest are read. */
 static enum answer fits(const char *pattern, const char *value)
@@ -346,7 +346,7 @@ static void check_document(const struct check *c, const struct document *d)
 		check_replacement(c, list->values[i], d);
 }
 
-/* --- the whole ----------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static bool is_other(const struct yaml_node *root)
 {

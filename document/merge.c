@@ -40,7 +40,7 @@ static int conflict(const struct merge *m, const struct document *d, const char 
 		       part == NULL ? "" : ": part ", part == NULL ? "" : part, why);
 }
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int load(struct merge *m, enum side side, const struct buf *text)
 {
@@ -69,7 +69,7 @@ static const struct document *find(const struct edit_file *f, const struct docum
 	return NULL;
 }
 
-/* --- what stands outside the parts --------------------------------------------------------- */
+/* --- what stands outside the parts ------------------------------------------------------------ */
 
 static void put_gap(const struct splice_plan *plan, size_t begin, size_t end, struct buf *out)
 {
@@ -146,7 +146,7 @@ static int choose_carrier(struct merge *m)
 	return rc;
 }
 
-/* --- documents ----------------------------------------------------------------------------- */
+/* --- documents -------------------------------------------------------------------------------- */
 
 static const char *changed_head(const struct document *a, const struct document *b)
 {
@@ -199,7 +199,7 @@ static int joinable(const struct merge *m, const struct trio *t)
 	return why == NULL ? 1 : conflict(m, o, NULL, why);
 }
 
-/* --- parts --------------------------------------------------------------------------------- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 static bool same_part(const struct document_part *a, const struct document_part *b)
 {
@@ -351,7 +351,7 @@ static int join(struct merge *m, const struct trio *t, const struct document *d)
 	return rc;
 }
 
-/* --- the whole ----------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* Rule 7, from the inputs alone: the result's part is the one that one side changed, or that all
  * have. */

@@ -57,8 +57,7 @@ static bool is_nothing(const struct yaml_node *node)
 	return node->type == YAML_SCALAR && node->style == YAML_PLAIN && node->len == 0;
 }
 
-/* --- recipients ----------------------------------------------------------------------------------
- */
+/* --- recipients ------------------------------------------------------------------------------- */
 
 static int add_recipient(const struct parser *p, const char *name, const struct yaml_node *value,
 			 const char *field)
@@ -108,8 +107,7 @@ static int parse_recovery(const struct parser *p, const struct yaml_node *value)
 	return add_recipient(p, CONFIG_RECOVERY, value, CONFIG_RECOVERY);
 }
 
-/* --- rules ---------------------------------------------------------------------------------------
- */
+/* --- rules ------------------------------------------------------------------------------------ */
 
 /* Segments between "/", none of them empty, "." or "..": such a rule would never match. */
 static bool is_path_glob(const char *s)
@@ -265,8 +263,7 @@ static int parse_rules(const struct parser *p, const struct yaml_node *list)
 	return 0;
 }
 
-/* --- the whole -----------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* In the order in which they are looked at: rules need the names. */
 static const struct section {
@@ -389,8 +386,7 @@ int config_select(const struct config *c, const char *path, const char *namespac
 	return 0;
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* A label needs quotes only where some YAML would take it for a number or a truth value. */
 static void put_name(struct buf *out, const char *name)

@@ -53,8 +53,7 @@ static int editor_init(struct editor *e, const char *name, const struct buf *tex
 	return 0;
 }
 
-/* --- lines ---------------------------------------------------------------------------------------
- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static size_t line_begin(const struct buf *text, size_t at)
 {
@@ -79,8 +78,7 @@ static const char *eol(const struct buf *text)
 	return end != NULL && end != text->data && end[-1] == '\r' ? "\r\n" : "\n";
 }
 
-/* --- adding --------------------------------------------------------------------------------------
- */
+/* --- adding ----------------------------------------------------------------------------------- */
 
 static void put_entry(struct buf *out, const char *name, const char *key)
 {
@@ -230,8 +228,7 @@ int config_edit_add(const char *name, struct buf *text, const char *recipient,
 	return r;
 }
 
-/* --- removing ------------------------------------------------------------------------------------
- */
+/* --- removing --------------------------------------------------------------------------------- */
 
 /* Its lines, or in "{...}" the pair with one comma. */
 static void cut(const struct editor *e, size_t i, struct splice *s)

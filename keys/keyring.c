@@ -181,8 +181,7 @@ int keyring_add_file(struct keyring *kr, const char *path, keyring_ask *ask, voi
 	return r;
 }
 
-/* --- directories -------------------------------------------------------------------------------
- */
+/* --- directories ------------------------------------------------------------------------------ */
 
 struct names {
 	char **items;
@@ -281,8 +280,7 @@ int keyring_add_dir(struct keyring *kr, const char *dir, struct notes *notes, st
 	return r;
 }
 
-/* --- the rest ----------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 const struct age_identity *keyring_find(const struct keyring *kr, const char *key_id)
 {

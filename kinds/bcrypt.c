@@ -24,8 +24,7 @@ struct blowfish {
 #define PI_BYTES (4 * (SUBKEYS + 4 * BOX))
 #define PI_SPARE 8 /* bytes computed beyond, where rounding errors stay */
 
-/* --- pi -----------------------------------------------------------------------------------------
- */
+/* --- pi --------------------------------------------------------------------------------------- */
 
 /* sum += sign * factor * arctan(1 / x) in fixed point; 0 when OpenSSL fails. */
 static int add_arctan(BIGNUM *sum, BN_ULONG factor, BN_ULONG x, bool negative)
@@ -87,8 +86,7 @@ static const struct blowfish *initial_state(void)
 	return ready ? &state : NULL;
 }
 
-/* --- Blowfish, and its expensive key schedule ---------------------------------------------------
- */
+/* --- Blowfish, and its expensive key schedule ------------------------------------------------- */
 
 static uint32_t mix(const struct blowfish *b, uint32_t x)
 {
@@ -160,8 +158,7 @@ static void hash(const struct blowfish *initial, struct blowfish *b,
 	mem_wipe(w, sizeof(w));
 }
 
-/* --- the derivation -----------------------------------------------------------------------------
- */
+/* --- the derivation --------------------------------------------------------------------------- */
 
 /* One block of HASH_BYTES: rounds hashes, each salted with the one before, folded together. */
 static void derive_block(const struct blowfish *initial, struct blowfish *b,

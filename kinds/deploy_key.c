@@ -88,8 +88,7 @@ static int check_hosts(const struct parts *p, struct buf *fact, struct notes *no
 	return rc;
 }
 
-/* --- building -----------------------------------------------------------------------------------
- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static int make_key(const struct kv *fields, struct parts *p, struct err *err)
 {
@@ -183,8 +182,7 @@ out:
 	return rc;
 }
 
-/* --- checking -----------------------------------------------------------------------------------
- */
+/* --- checking --------------------------------------------------------------------------------- */
 
 /* kubernetes.io/ssh-auth wants the key under a name of its own; both must be one. */
 static int check_second(const struct kind_secret *s, struct err *err)
@@ -242,8 +240,7 @@ out:
 	return rc;
 }
 
-/* --- set, seal -f -------------------------------------------------------------------------------
- */
+/* --- set, seal -f ----------------------------------------------------------------------------- */
 
 static int restore(const struct kv *facts, struct kv *fields, struct err *err)
 {

@@ -14,8 +14,7 @@
 
 #define WHAT_MAX 320
 
-/* --- reading
- * -------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 #define UNUSED_TOKEN "is not used by the kubelet and Flux; log in with a password or a token"
 
@@ -183,8 +182,7 @@ int dockerconfig_parse(const char *what, const void *text, size_t len, struct do
 	return r;
 }
 
-/* --- writing
- * -------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static json_t *format_entry(const struct kv_item *user, const struct kv_item *password)
 {
@@ -234,8 +232,7 @@ void dockerconfig_clear(struct dockerconfig *c)
 	kv_clear(&c->passwords);
 }
 
-/* --- hosts
- * ---------------------------------------------------------------------------------------- */
+/* --- hosts ------------------------------------------------------------------------------------ */
 
 const char *dockerconfig_name(const char *key)
 {

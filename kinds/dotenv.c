@@ -75,8 +75,7 @@ static int check_bytes(struct scan *s)
 	return 0;
 }
 
-/* --- values
- * --------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* One character of a quoted value; a line break is one character, however it is written. */
 static void take(struct scan *s, struct buf *value)
@@ -223,8 +222,7 @@ static int read_value(struct scan *s, struct buf *value)
 	return r == 0 ? after_quote(s) : r;
 }
 
-/* --- entries
- * -------------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static bool is_name_char(char c)
 {

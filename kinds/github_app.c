@@ -29,8 +29,7 @@ static const struct {
 
 #define COPIES (sizeof(copies) / sizeof(*copies))
 
-/* --- the values ---------------------------------------------------------------------------------
- */
+/* --- the values ------------------------------------------------------------------------------- */
 
 static bool all_digits(const char *s)
 {
@@ -103,8 +102,7 @@ out:
 	return rc;
 }
 
-/* --- url, base-url, owner -----------------------------------------------------------------------
- */
+/* --- url, base-url, owner --------------------------------------------------------------------- */
 
 static int check_urls(const char *base_what, const char *url, const char *base, struct err *err)
 {
@@ -147,8 +145,7 @@ static void note_owner(const char *url, const char *owner, struct notes *notes)
 				"installation opens only its own owner's");
 }
 
-/* --- the kind -----------------------------------------------------------------------------------
- */
+/* --- the kind --------------------------------------------------------------------------------- */
 
 /* Everything about the data; by_key: names in errors are data keys, else fields. */
 static int check_values(const struct kv *values, bool by_key, struct kv *facts, struct err *err)

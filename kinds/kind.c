@@ -53,8 +53,7 @@ static const struct kind_field *find_field(const struct kind *k, const char *nam
 	return NULL;
 }
 
-/* --- what building and verifying share
- * ------------------------------------------------------------ */
+/* --- what building and verifying share -------------------------------------------------------- */
 
 static int check_bytes(const char *what, size_t bytes, struct err *err)
 {
@@ -138,8 +137,7 @@ static int check_data(const struct kind *k, const struct kind_secret *s, const s
 	return check_aliases(k, &s->data, aliases, err);
 }
 
-/* --- building
- * ------------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static size_t line_break(const struct kv_item *item)
 {
@@ -309,8 +307,7 @@ out:
 	return r;
 }
 
-/* --- verifying
- * ------------------------------------------------------------------------------------ */
+/* --- verifying -------------------------------------------------------------------------------- */
 
 static int verify_part(const struct kind *k, const char *part, const struct kv *data,
 		       struct err *err)
@@ -390,8 +387,7 @@ int kind_verify(const struct kind *k, const char *part, const struct kind_secret
 	return err_wrap(err, "%s", k->name);
 }
 
-/* --- set
- * ------------------------------------------------------------------------------------------ */
+/* --- set -------------------------------------------------------------------------------------- */
 
 static void restore_fact(const struct kv *facts, const char *fact, struct kv *to, const char *name)
 {
@@ -418,8 +414,7 @@ int kind_restore(const struct kind *k, const struct kv *facts, struct kind_input
 	return 0;
 }
 
-/* --- clearing
- * ------------------------------------------------------------------------------------- */
+/* --- clearing --------------------------------------------------------------------------------- */
 
 void kind_secret_clear(struct kind_secret *s)
 {

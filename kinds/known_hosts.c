@@ -60,8 +60,7 @@ static bool word_starts(const struct word *w, const char *prefix)
 	return w->len >= n && memcmp(w->text, prefix, n) == 0;
 }
 
-/* --- lines --------------------------------------------------------------------------------------
- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 /* Flux reads one key and takes the rest for a comment, so a second key would be lost unseen. */
 static bool looks_like_key(const struct word *w)
@@ -182,8 +181,7 @@ void known_hosts_clear(struct known_hosts *kh)
 	*kh = (struct known_hosts)KNOWN_HOSTS_INIT;
 }
 
-/* --- the keys of one host -----------------------------------------------------------------------
- */
+/* --- the keys of one host --------------------------------------------------------------------- */
 
 static bool same_key(const struct known_hosts_line *a, const struct known_hosts_line *b)
 {
@@ -287,8 +285,7 @@ int known_hosts_check(const char *what, const struct known_hosts *kh, const stru
 	return 0;
 }
 
-/* --- the fact -----------------------------------------------------------------------------------
- */
+/* --- the fact --------------------------------------------------------------------------------- */
 
 static bool all_github(const struct known_hosts *kh)
 {

@@ -51,8 +51,7 @@ static int read_envelope(const char *what, const struct buf *bytes, struct envel
 	return 0;
 }
 
-/* --- encryption ---------------------------------------------------------------------------------
- */
+/* --- encryption ------------------------------------------------------------------------------- */
 
 static const EVP_CIPHER *find_cipher(const struct sshwire *name)
 {
@@ -122,8 +121,7 @@ static int decrypt(const char *what, const struct envelope *e, const struct buf 
 	return done ? 0 : err_set(err, ERR_INVALID, "%s: the password does not open it", what);
 }
 
-/* --- the private section ------------------------------------------------------------------------
- */
+/* --- the private section ---------------------------------------------------------------------- */
 
 /* The public half stands in the file three times; Go believes the copy behind the seed. */
 static int read_ed25519(const char *what, const struct envelope *e, struct sshwire *r,
@@ -225,8 +223,7 @@ out:
 	return rc;
 }
 
-/* --- together -----------------------------------------------------------------------------------
- */
+/* --- together --------------------------------------------------------------------------------- */
 
 static int open_section(const char *what, const struct envelope *e, const struct buf *password,
 			const struct sshpub *info, struct pkey *key, struct err *err)

@@ -38,8 +38,7 @@ void pkey_clear(struct pkey *k)
 	*k = (struct pkey)PKEY_INIT;
 }
 
-/* --- which key is it ----------------------------------------------------------------------------
- */
+/* --- which key is it -------------------------------------------------------------------------- */
 
 static int classify_ec(const char *what, const EVP_PKEY *evp, enum pkey_type *type, struct err *err)
 {
@@ -101,8 +100,7 @@ int pkey_classify(const char *what, const EVP_PKEY *evp, enum pkey_type *type, u
 	return rc;
 }
 
-/* --- do the halves fit --------------------------------------------------------------------------
- */
+/* --- do the halves fit ------------------------------------------------------------------------ */
 
 enum { RSA_N, RSA_E, RSA_D, RSA_P, RSA_Q, RSA_DP, RSA_DQ, RSA_QINV, RSA_NUMBERS };
 
@@ -208,8 +206,7 @@ out:
 	return out->evp != NULL ? 0 : -1;
 }
 
-/* --- keys from numbers, new keys ----------------------------------------------------------------
- */
+/* --- keys from numbers, new keys -------------------------------------------------------------- */
 
 /* Build a key of that algorithm from bld; NULL when OpenSSL does not take the numbers. */
 static EVP_PKEY *from_numbers(const char *algorithm, OSSL_PARAM_BLD *bld)
@@ -330,8 +327,7 @@ int pkey_generate(enum pkey_type type, struct pkey *out, struct err *err)
 	return pkey_adopt("new key", evp, out, err);
 }
 
-/* --- what others see of it ----------------------------------------------------------------------
- */
+/* --- what others see of it -------------------------------------------------------------------- */
 
 int pkey_format(const struct pkey *k, struct buf *out, struct err *err)
 {

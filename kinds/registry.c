@@ -74,8 +74,7 @@ static int check_logins(const char *what, const struct dockerconfig *c, struct n
 	return 0;
 }
 
-/* --- building
- * ------------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 /* The entries of a docker config under the keys that every reader finds. */
 static int respell(const struct dockerconfig *in, struct dockerconfig *out, struct notes *notes,
@@ -182,8 +181,7 @@ out:
 	return r;
 }
 
-/* --- checking
- * ------------------------------------------------------------------------------------- */
+/* --- checking --------------------------------------------------------------------------------- */
 
 static int check_keys(const struct dockerconfig *c, struct err *err)
 {
@@ -238,8 +236,7 @@ out:
 	return r;
 }
 
-/* --- set and seal -f
- * ------------------------------------------------------------------------------ */
+/* --- set and seal -f -------------------------------------------------------------------------- */
 
 static int restore(const struct kv *facts, struct kv *fields, struct err *err)
 {

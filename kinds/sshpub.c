@@ -30,8 +30,7 @@ static const struct algorithm {
 
 #define ALGORITHMS (sizeof(algorithms) / sizeof(*algorithms))
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static bool on_curve(const struct algorithm *a, const struct sshwire *point)
 {
@@ -111,8 +110,7 @@ const char *sshpub_check(const void *blob, size_t len, struct sshpub *out)
 		   : "is a damaged Ed25519 key";
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* A number of the key, in at least width bytes, appended as it is. */
 static bool put_number(const EVP_PKEY *evp, const char *param, size_t width, struct buf *out)
@@ -209,8 +207,7 @@ void sshpub_fingerprint(const void *blob, size_t len, char text[static SSHPUB_FI
 	buf_clear(&out);
 }
 
-/* --- authorized_keys ----------------------------------------------------------------------------
- */
+/* --- authorized_keys -------------------------------------------------------------------------- */
 
 int sshpub_parse_line(const char *what, const char *line, size_t len, struct buf *out,
 		      struct err *err)

@@ -35,8 +35,7 @@ static int refuse(const char *what, size_t i, const char *reason, struct err *er
 	return err_set(err, ERR_INVALID, "%s: certificate %zu %s", what, i + 1, reason);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int refuse_label(const char *what, const struct pem_block *b, struct err *err)
 {
@@ -105,8 +104,7 @@ void x509_clear(struct x509_list *l)
 	*l = (struct x509_list)X509_LIST_INIT;
 }
 
-/* --- one certificate ----------------------------------------------------------------------------
- */
+/* --- one certificate -------------------------------------------------------------------------- */
 
 static bool is_self_signed(X509 *x)
 {
@@ -159,8 +157,7 @@ int x509_check_one(const char *what, size_t i, X509 *x, bool leaf, struct err *e
 	return 0;
 }
 
-/* --- the pair and the chain ---------------------------------------------------------------------
- */
+/* --- the pair and the chain ------------------------------------------------------------------- */
 
 int x509_check_key(const char *what, const char *key_what, const struct x509_list *l,
 		   const struct pkey *key, struct err *err)
@@ -274,8 +271,7 @@ int x509_check_chain(const char *what, const struct x509_list *l, struct err *er
 	return check_path(what, l, err);
 }
 
-/* --- dates --------------------------------------------------------------------------------------
- */
+/* --- dates ------------------------------------------------------------------------------------ */
 
 int x509_time(const ASN1_TIME *t, int64_t *out)
 {

@@ -28,8 +28,7 @@ void x509_fingerprint(X509 *x, struct buf *out)
 		buf_printf(out, ":%02X", digest[i]);
 }
 
-/* --- DNS names ----------------------------------------------------------------------------------
- */
+/* --- DNS names -------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -123,8 +122,7 @@ static int add_names(const char *what, X509 *x, struct kv *facts, bool *has_name
 	return rc;
 }
 
-/* --- the rest -----------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static int add_issuer(const char *what, X509 *x, struct kv *facts, struct err *err)
 {

@@ -44,7 +44,7 @@ static const struct option_spec common[] = {
 };
 #define COMMON (sizeof(common) / sizeof(common[0]))
 
-/* --- options that kinds bring ------------------------------------------------------------------ */
+/* --- options that kinds bring ----------------------------------------------------------------- */
 
 static bool is_file(const struct kind_field *f)
 {
@@ -131,7 +131,7 @@ static int values_of(const struct set_options *o, const struct kind *k, const ch
 	return 0;
 }
 
-/* --- one setting ------------------------------------------------------------------------------- */
+/* --- one setting ------------------------------------------------------------------------------ */
 
 struct job {
 	const struct invocation *in;

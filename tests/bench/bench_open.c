@@ -60,8 +60,7 @@ static void prepare(struct bench *b)
 			fail(err.text);
 }
 
-/* --- the runs ------------------------------------------------------------------------------------
- */
+/* --- the runs --------------------------------------------------------------------------------- */
 
 static void open_binary(struct bench *b)
 {
@@ -171,8 +170,7 @@ static const struct row {
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-/* --- the table -----------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b)
 {

@@ -407,8 +407,7 @@ static void test_identity(void **state)
 	kv_clear(&data);
 }
 
-/* --- killed at every system call ----------------------------------------------------------------
- */
+/* --- killed at every system call -------------------------------------------------------------- */
 
 static _Noreturn void child_write(const struct bed *b, const struct kv *data)
 {

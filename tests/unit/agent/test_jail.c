@@ -77,8 +77,7 @@ static void needs_jail(void)
 		skip();
 }
 
-/* --- the common part ----------------------------------------------------------------------------
- */
+/* --- the common part -------------------------------------------------------------------------- */
 
 static void early(void)
 {
@@ -149,8 +148,7 @@ static void test_descriptors(void **state)
 	assert_int_equal(in_child(descriptors_not_open), 0);
 }
 
-/* --- the supervisor
- * ------------------------------------------------------------------------------- */
+/* --- the supervisor --------------------------------------------------------------------------- */
 
 static void enter_supervisor(void)
 {
@@ -250,8 +248,7 @@ static void test_supervisor_later(void **state)
 	assert_int_equal(in_child(supervisor_later), 0);
 }
 
-/* --- the net process
- * ------------------------------------------------------------------------------ */
+/* --- the net process -------------------------------------------------------------------------- */
 
 static void enter_net(void)
 {
@@ -380,8 +377,7 @@ static void test_net_keys_inside(void **state)
 	assert_int_equal(in_child(net_keys_inside), 0);
 }
 
-/* --- the opener --------------------------------------------------------------------------------
- */
+/* --- the opener ------------------------------------------------------------------------------- */
 
 static void test_self_test(void **state)
 {

@@ -273,8 +273,7 @@ static void test_too_large(void **state)
 	assert_int_equal(opener_restarts(opener), 0);
 }
 
-/* --- keys that come, go, and are bad -------------------------------------------------------------
- */
+/* --- keys that come, go, and are bad ---------------------------------------------------------- */
 
 /* A document that nobody here could open is opened by the same call once its key is there. */
 static void test_key_added(void **state)
@@ -440,8 +439,7 @@ static void test_poor_system(void **state)
 	}
 }
 
-/* --- openers that die ---------------------------------------------------------------------------
- */
+/* --- openers that die ------------------------------------------------------------------------- */
 
 /* Another process that ends pid in a moment, when the test is waiting for its answer. */
 static pid_t kill_soon(pid_t pid, int sig, int ms)
@@ -609,8 +607,7 @@ static void test_keeps_dying(void **state)
 	document_clear(&d);
 }
 
-/* --- audit -------------------------------------------------------------------------------------
- */
+/* --- audit ------------------------------------------------------------------------------------ */
 
 static void start_with_pipe(int fds[2])
 {
@@ -670,8 +667,7 @@ static void test_audit_stuck(void **state)
 	document_clear(&d);
 }
 
-/* --- what hostile net code could send ------------------------------------------------------------
- */
+/* --- what hostile net code could send --------------------------------------------------------- */
 
 static void test_hostile_requests(void **state)
 {
@@ -717,8 +713,7 @@ static void test_hostile_requests(void **state)
 	supervisor_stop(supervisor, control);
 }
 
-/* --- life and end --------------------------------------------------------------------------------
- */
+/* --- life and end ----------------------------------------------------------------------------- */
 
 static void test_signals(void **state)
 {

@@ -15,8 +15,7 @@ static void make(struct document *d)
 	buf_clear(&text);
 }
 
-/* --- what only a process that is not trusted could send
- * -------------------------------------------- */
+/* --- what only a process that is not trusted could send --------------------------------------- */
 
 static void no_name(struct document *d)
 {
@@ -263,8 +262,7 @@ static void test_policy(void **state)
 	assert_string_equal(document_policy_name(POLICY_RETAIN), "Retain");
 }
 
-/* --- digest
- * ------------------------------------------------------------------------------------------- */
+/* --- digest ----------------------------------------------------------------------------------- */
 
 /* Not a document that passes the check: the digest of exactly these bytes was computed elsewhere.
  */
@@ -331,8 +329,7 @@ static void test_digest_covers(void **state)
 	document_clear(&d);
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void test_format_sample(void **state)
 {

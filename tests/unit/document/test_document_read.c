@@ -338,8 +338,7 @@ static void test_refusals(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* --- rules that need more than a word changed
- * ----------------------------------------------------- */
+/* --- rules that need more than a word changed ------------------------------------------------- */
 
 static void refused(struct buf *text, const char *expected)
 {

@@ -4,8 +4,7 @@
 
 #include "tests/unit/document/sample.h"
 
-/* --- what is taken
- * ----------------------------------------------------------------------------------- */
+/* --- what is taken ---------------------------------------------------------------------------- */
 
 static const struct {
 	const char *what, *from, *to;

@@ -136,8 +136,7 @@ static void test_together(void **state)
 	document_clear(&d);
 }
 
-/* --- what is not sealed, and that the document is then as it was
- * ----------------------------------- */
+/* --- what is not sealed, and that the document is then as it was ------------------------------ */
 
 static void test_seal_refuses(void **state)
 {
@@ -266,8 +265,7 @@ static void test_values_limit(void **state)
 	mem_free(big);
 }
 
-/* --- keys
- * -------------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static void test_no_key(void **state)
 {

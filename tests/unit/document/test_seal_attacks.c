@@ -4,8 +4,7 @@
 
 #include "tests/unit/document/sealed.h"
 
-/* --- attacks: what was sealed stands where it does not belong
- * ----------------------------------------- */
+/* --- attacks: what was sealed stands where it does not belong --------------------------------- */
 
 static void set(char **field, const char *value)
 {

@@ -93,8 +93,7 @@ static void seal(const struct fixture *f, size_t n, const void *plain, size_t le
 		fail_msg("%s", err.text);
 }
 
-/* --- round trips ---------------------------------------------------------------------------------
- */
+/* --- round trips ------------------------------------------------------------------------------ */
 
 static void test_round_trip(void **state)
 {
@@ -203,8 +202,7 @@ static void test_passphrase(void **state)
 	buf_clear(&out);
 }
 
-/* --- cost ----------------------------------------------------------------------------------------
- */
+/* --- cost ------------------------------------------------------------------------------------- */
 
 static void test_cost(void **state)
 {
@@ -265,8 +263,7 @@ static void test_which_identity(void **state)
 	buf_clear(&out);
 }
 
-/* --- tampering -----------------------------------------------------------------------------------
- */
+/* --- tampering -------------------------------------------------------------------------------- */
 
 /* Nobody opens it: binary, or as armor. */
 static void assert_refused(const struct age_identity *id, const void *file, size_t len,
@@ -468,8 +465,7 @@ static void test_low_order_share(void **state)
 	assert_memory_equal(file_key, zero, sizeof(zero));
 }
 
-/* --- limits --------------------------------------------------------------------------------------
- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 static void test_limits(void **state)
 {
@@ -509,8 +505,7 @@ static void test_limits(void **state)
 	buf_clear(&small);
 }
 
-/* --- keys ----------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static void test_key_texts(void **state)
 {

@@ -47,8 +47,7 @@ static void put(const char *name, const char *text)
 	mem_free(path);
 }
 
-/* --- identity files ------------------------------------------------------------------------------
- */
+/* --- identity files --------------------------------------------------------------------------- */
 
 static int add(struct keyring *kr, const char *text, struct err *err)
 {
@@ -180,8 +179,7 @@ static void test_file(void **state)
 	keyring_clear(&kr);
 }
 
-/* --- encrypted -----------------------------------------------------------------------------------
- */
+/* --- encrypted -------------------------------------------------------------------------------- */
 
 struct asked {
 	const char *answer; /* NULL: nobody is there */
@@ -276,8 +274,7 @@ static void test_encrypted_to_keys(void **state)
 	buf_clear(&file);
 }
 
-/* --- directories ---------------------------------------------------------------------------------
- */
+/* --- directories ------------------------------------------------------------------------------ */
 
 static bool noted(const struct notes *notes, const char *text)
 {
@@ -430,8 +427,7 @@ static void test_mounted_secret(void **state)
 	age_identity_free(b);
 }
 
-/* --- names ---------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static void test_names(void **state)
 {

@@ -20,8 +20,7 @@ static void unhex(const char *hex, unsigned char *out, size_t len)
 	assert_int_equal(n, len);
 }
 
-/* --- bech32 --------------------------------------------------------------------------------------
- */
+/* --- bech32 ----------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *prefix, *text, *hex;
@@ -196,8 +195,7 @@ static void test_bech32_refused(void **state)
 	}
 }
 
-/* --- HKDF ----------------------------------------------------------------------------------------
- */
+/* --- HKDF ------------------------------------------------------------------------------------- */
 
 static void test_hkdf_rfc5869(void **state)
 {
@@ -274,8 +272,7 @@ static void test_hkdf_against_openssl(void **state)
 	}
 }
 
-/* --- points --------------------------------------------------------------------------------------
- */
+/* --- points ----------------------------------------------------------------------------------- */
 
 /* The points that take every scalar to zero: libsodium says so by failing. */
 static const char *const low[] = {

@@ -9,8 +9,7 @@
 #include "keys/pins.h"
 #include "keys/recipients.h"
 
-/* --- recipients ----------------------------------------------------------------------------------
- */
+/* --- recipients ------------------------------------------------------------------------------- */
 
 static void test_add(void **state)
 {
@@ -141,8 +140,7 @@ static void test_lines(void **state)
 		  "who:1: the line holds a NUL byte");
 }
 
-/* --- pins ----------------------------------------------------------------------------------------
- */
+/* --- pins ------------------------------------------------------------------------------------- */
 
 static struct recipient named(const char *name, const char *text)
 {

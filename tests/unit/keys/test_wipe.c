@@ -65,8 +65,7 @@ static const char *found(void)
 	return NULL;
 }
 
-/* --- the operations ------------------------------------------------------------------------------
- */
+/* --- the operations --------------------------------------------------------------------------- */
 
 #define FILE_KEY "YELLOW SUBMARINE" /* of this file, as its vector says */
 
@@ -243,8 +242,7 @@ static void run_clean(void (*operation)(void), int want)
 		fail_msg("left on the stack: %s", found());
 }
 
-/* --- the tests -----------------------------------------------------------------------------------
- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 /* Read from the file: what it takes to know all secrets of one opening. */
 static void mark_opening(void)

@@ -188,7 +188,7 @@ static inline char *test_block(const char *label, const void *data, size_t len)
 	return s;
 }
 
-/* --- openssh-key-v1 ------------------------------------------------------------------------------ */
+/* --- openssh-key-v1 --------------------------------------------------------------------------- */
 
 /* What to get wrong; all zero: nothing, unencrypted. */
 struct test_openssh {

@@ -94,7 +94,7 @@ static const char *data(const struct kind_secret *s, const char *name)
 	return kv_get_str(&s->data, name);
 }
 
-/* --- what is made ------------------------------------------------------------------------------- */
+/* --- what is made ----------------------------------------------------------------------------- */
 
 static void test_new_keys(void **state)
 {
@@ -274,7 +274,7 @@ static void test_large_rsa(void **state)
 	EVP_PKEY_free(key);
 }
 
-/* --- what is refused ---------------------------------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 static void test_refuses(void **state)
 {
@@ -331,7 +331,7 @@ static void test_refuses(void **state)
 	mem_free(host);
 }
 
-/* --- opened again ------------------------------------------------------------------------------- */
+/* --- opened again ----------------------------------------------------------------------------- */
 
 static void test_verify(void **state)
 {
@@ -405,7 +405,7 @@ static void test_cheap_verify(void **state)
 	kind_secret_clear(&s);
 }
 
-/* --- set, seal -f ------------------------------------------------------------------------------- */
+/* --- set, seal -f ----------------------------------------------------------------------------- */
 
 static void test_restore(void **state)
 {

@@ -13,8 +13,7 @@
 
 #define NOW 1795420800 /* 2026-11-23T08:00:00Z */
 
-/* --- a kind: word (public), secret, file kept as it is; derives "user" from the word
- * -------------- */
+/* --- a kind: word (public), secret, file kept as it is; derives "user" from the word ---------- */
 
 static int probe_build(const struct kind_input *in, struct kind_secret *out, struct notes *notes,
 		       struct err *err)

@@ -27,7 +27,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- building ----------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 /* PEM of up to three certificates, one after the other. */
 static char *chain(X509 *a, X509 *b, X509 *c)
@@ -220,7 +220,7 @@ static void test_bundle(void **state)
 	mem_free(key);
 }
 
-/* --- refusals ----------------------------------------------------------------------------------- */
+/* --- refusals --------------------------------------------------------------------------------- */
 
 static void test_fields(void **state)
 {
@@ -478,7 +478,7 @@ static void test_large_rsa(void **state)
 	X509_free(x);
 }
 
-/* --- dates -------------------------------------------------------------------------------------- */
+/* --- dates ------------------------------------------------------------------------------------ */
 
 static void test_dates(void **state)
 {
@@ -553,7 +553,7 @@ static void test_chain_dates(void **state)
 	X509_free(old);
 }
 
-/* --- CA bundles --------------------------------------------------------------------------------- */
+/* --- CA bundles ------------------------------------------------------------------------------- */
 
 static int check_ca(char *text, X509 *leaf, enum x509_dates dates, struct buf *out,
 		    struct notes *notes)
@@ -644,7 +644,7 @@ static void test_foreign_ca(void **state)
 	       "ca: certificate 1 is not that of a CA");
 }
 
-/* --- facts -------------------------------------------------------------------------------------- */
+/* --- facts ------------------------------------------------------------------------------------ */
 
 static void test_no_names(void **state)
 {
@@ -746,7 +746,7 @@ static void test_issuers(void **state)
 	mem_free(longest);
 }
 
-/* --- opened again, set, seal -f ----------------------------------------------------------------- */
+/* --- opened again, set, seal -f --------------------------------------------------------------- */
 
 static void test_verify(void **state)
 {
