@@ -73,7 +73,7 @@ static void log_notes(const struct entry *x, const struct notes *notes)
 
 	for (i = 0; i < notes->n; i++)
 		log_line(LOG_WARN, "document opened with a warning", "namespace", x->s.namespace,
-			 "name", x->s.name, "text", notes->text[i], NULL);
+			 "name", x->s.name, "text", notes->text[i], (char *)NULL);
 }
 
 /* Open x's document into data.  Whatever goes wrong is noted on x. */
@@ -173,7 +173,7 @@ static int change_secret(struct apply *a, struct entry *x, const struct kv *data
 	}
 	if (moved != 0)
 		log_line(LOG_WARN, "moved what the agent did not make out of a Secret's folder",
-			 "namespace", namespace, "name", name, "to", PLACE_OWN "/found", NULL);
+			 "namespace", namespace, "name", name, "to", PLACE_OWN "/found", (char *)NULL);
 	made = made_now(x, &mark, x->adopted);
 	entry_record(x, &made);
 	ledger_put_secret(&a->ledger, &made);
@@ -212,7 +212,7 @@ static void done(struct apply *a, struct entry *x, bool wrote, bool repair, int6
 	a->counts.repaired += repair;
 	if (repair)
 		log_line(LOG_WARN, "Secret had been changed by hand; repaired", "namespace",
-			 x->s.namespace, "name", x->s.name, NULL);
+			 x->s.namespace, "name", x->s.name, (char *)NULL);
 }
 
 static void apply_document(struct apply *a, struct entry *x, int64_t now_ms)
@@ -313,7 +313,7 @@ void apply_commit(struct apply *a, int64_t now_ms)
 	}
 	if (announced && settle_namespaces(a, &err) < 0)
 		log_line(LOG_WARN, "Secrets are in place, but perhaps not on disk", "error",
-			 err.text, NULL);
+			 err.text, (char *)NULL);
 	a->n_staged = 0;
 }
 
@@ -421,5 +421,5 @@ void apply_end(struct apply *a)
 	source_clear(&a->source);
 	/* nothing depends on it: what is not remembered is looked at again after a restart */
 	if (ledger_flush(&a->ledger, false, &err) < 0)
-		log_line(LOG_WARN, "the ledger cannot be written", "error", err.text, NULL);
+		log_line(LOG_WARN, "the ledger cannot be written", "error", err.text, (char *)NULL);
 }

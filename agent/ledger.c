@@ -136,7 +136,7 @@ static bool read_removed(struct ledger *l, char **f)
 
 static bool read_namespace(struct ledger *l, char **f)
 {
-	bool made;
+	bool made = false;
 	bool *const flags[] = { &made };
 
 	if (!name_is_label(f[0]) || !read_flags(f[1], "m", flags))

@@ -97,7 +97,7 @@ int loop_run(struct loop *l, bool once, struct err *err)
 
 		if (!ready && l->store->ready) {
 			ready = true;
-			log_line(LOG_INFO, "ready", NULL);
+			log_line(LOG_INFO, "ready", (char *)NULL);
 		}
 		if (once && rest != 0 && !store_dir_settling(l->store))
 			return 0;

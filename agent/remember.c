@@ -150,7 +150,7 @@ int remember_open(struct store_dir *st, struct err *err)
 	if (st->apply.ledger.journal.bad == 0)
 		return 0;
 	log_line(LOG_ERROR, "the ledger is damaged; nothing is removed until its copy is looked at",
-		 "copy", LEDGER_DAMAGED, NULL);
+		 "copy", LEDGER_DAMAGED, (char *)NULL);
 	/* at once: the copy is the same file until there is a new one */
 	return ledger_rewrite(&st->apply.ledger, dump_ledger, st, err);
 }
@@ -167,5 +167,5 @@ void remember_tend(struct store_dir *st, int64_t now_ms)
 	if (ledger_rewrite(&st->apply.ledger, dump_ledger, st, &err) == 0)
 		return;
 	st->ledger_after = now_ms + LEDGER_RETRY_MS;
-	log_line(LOG_WARN, "the ledger cannot be written anew", "error", err.text, NULL);
+	log_line(LOG_WARN, "the ledger cannot be written anew", "error", err.text, (char *)NULL);
 }

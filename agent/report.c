@@ -96,7 +96,7 @@ static void report_entry(const struct store_dir *st, struct entry *x)
 	if (is_news(x, buf_str(&why))) {
 		log_line(row->level, "document", "namespace", x->s.namespace, "name", x->s.name,
 			 "reason", row->name, "text", buf_str(&why), "file",
-			 x->file != NULL ? x->file->path : x->source, NULL);
+			 x->file != NULL ? x->file->path : x->source, (char *)NULL);
 		x->told = x->s.reason;
 		entry_say(&x->told_why, row->fine ? NULL : buf_str(&why));
 	}
@@ -113,10 +113,10 @@ static void report_file(struct scan_file *f)
 {
 	if (!is_fault(f)) {
 		if (f->reported != NULL)
-			log_line(LOG_INFO, "file in order again", "file", f->path, NULL);
+			log_line(LOG_INFO, "file in order again", "file", f->path, (char *)NULL);
 		entry_say(&f->reported, NULL);
 	} else if (f->reported == NULL || strcmp(f->reported, f->why) != 0) {
-		log_line(LOG_WARN, "file not in order", "file", f->path, "error", f->why, NULL);
+		log_line(LOG_WARN, "file not in order", "file", f->path, "error", f->why, (char *)NULL);
 		entry_say(&f->reported, f->why);
 	}
 }
@@ -136,10 +136,10 @@ static void report_blind(struct store_dir *st)
 	const char *blind = st->scan.blind;
 
 	if (blind == NULL && st->told_blind != NULL)
-		log_line(LOG_INFO, "DOCUMENTS can be seen whole again", NULL);
+		log_line(LOG_INFO, "DOCUMENTS can be seen whole again", (char *)NULL);
 	if (blind != NULL && (st->told_blind == NULL || strcmp(blind, st->told_blind) != 0))
 		log_line(LOG_WARN, "DOCUMENTS cannot be seen whole; no Secret is removed", "error",
-			 blind, NULL);
+			 blind, (char *)NULL);
 	entry_say(&st->told_blind, blind);
 }
 
@@ -153,7 +153,7 @@ static void report_guard(struct store_dir *st)
 		say_release(st, &command);
 		snprintf(number, sizeof(number), "%zu", st->result.guarded);
 		log_line(LOG_ERROR, "too many documents are gone at once; their Secrets stay",
-			 "secrets", number, "release", buf_str(&command), NULL);
+			 "secrets", number, "release", buf_str(&command), (char *)NULL);
 		buf_clear(&command);
 	}
 	memcpy(st->told_token, token, sizeof(st->told_token));

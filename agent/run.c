@@ -78,12 +78,12 @@ static int jail(struct agent *a, struct err *err)
 		log_line(LOG_WARN,
 			 "this kernel has no Landlock: nothing but file modes keeps this process "
 			 "from the keys",
-			 NULL);
+			 (char *)NULL);
 		return 0;
 	}
 	store_dir_jailed(&a->store);
 	snprintf(abi, sizeof(abi), "%d", landlock);
-	log_line(LOG_DEBUG, "jailed", "landlock", abi, NULL);
+	log_line(LOG_DEBUG, "jailed", "landlock", abi, (char *)NULL);
 	return 0;
 }
 
@@ -102,7 +102,7 @@ static int open_all(struct agent *a, struct err *err)
 		a->loop.httpd = httpd_open(a->o->listen, &a->metrics, err);
 		if (a->loop.httpd == NULL)
 			return -1;
-		log_line(LOG_INFO, "listening", "address", httpd_address(a->loop.httpd), NULL);
+		log_line(LOG_INFO, "listening", "address", httpd_address(a->loop.httpd), (char *)NULL);
 	}
 	a->store_options = (struct store_dir_options){ .documents = a->paths.documents,
 						       .secrets = a->paths.secrets,
@@ -145,13 +145,13 @@ enum err_class run(const struct options *o, struct err *err)
 		goto out;
 	}
 	log_line(LOG_INFO, "started", "version", BULLA_VERSION, "documents", a->paths.documents,
-		 "secrets", a->paths.secrets, NULL);
+		 "secrets", a->paths.secrets, (char *)NULL);
 	if (loop_run(&a->loop, o->once, err) < 0) {
 		class = err->class;
 		goto out;
 	}
 	class = o->once ? report_once(&a->store) : ERR_NONE;
-	log_line(LOG_INFO, "ended", NULL);
+	log_line(LOG_INFO, "ended", (char *)NULL);
 out:
 	close_all(a);
 	mem_free(a);

@@ -75,7 +75,7 @@ void store_dir_stirred(struct store_dir *st)
 {
 	if (stir_take(st))
 		return;
-	log_line(LOG_INFO, "events were lost; looking at everything", NULL);
+	log_line(LOG_INFO, "events were lost; looking at everything", (char *)NULL);
 	store_dir_look(st);
 }
 
@@ -297,7 +297,7 @@ static void use_release(struct store_dir *st)
 	log_line(st->result.released ? LOG_INFO : LOG_WARN,
 		 st->result.released ? "removals released"
 				     : "the release given is not for these removals",
-		 NULL);
+		 (char *)NULL);
 	unlinkat(st->apply.place.own, STORE_RELEASE, 0);
 }
 
