@@ -52,11 +52,11 @@ static json_t *kinds(void)
 	json_t *list = json_array();
 
 	for (const struct kind *const *k = kind_table; *k != NULL; k++)
-		json_array_append_new(
-		    list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "name", (*k)->name,
-				    "summary", (*k)->summary, "types", strings((*k)->types), "keys",
-				    keys(*k), "facts", strings((*k)->facts), "options", options(*k),
-				    "retain", (int)(*k)->retain));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "name",
+						      (*k)->name, "summary", (*k)->summary, "types",
+						      strings((*k)->types), "keys", keys(*k),
+						      "facts", strings((*k)->facts), "options",
+						      options(*k), "retain", (int)(*k)->retain));
 	return list;
 }
 
