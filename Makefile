@@ -179,18 +179,19 @@ lint: ## compilers' warnings as errors, static analysis, shell and manual pages
 	@scripts/lint $(BUILD)
 
 install: all ## install below DESTDIR and PREFIX (/usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/bulla
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/bulla/docs
 	install -m 755 -s $(BUILD)/bulla $(DESTDIR)$(PREFIX)/bin/bulla
 	ln -sf bulla $(DESTDIR)$(PREFIX)/bin/kubectl-bulla
 	install -m 755 -s $(BUILD)/bulla-agent $(DESTDIR)$(PREFIX)/sbin/bulla-agent
-	install -m 644 README.md SECURITY.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/bulla
+	install -m 644 README.md SECURITY.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/bulla
+	install -m 644 docs/* $(DESTDIR)$(PREFIX)/share/doc/bulla/docs
 	for page in man/*.[158]; do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	$(BUILD)/bulla completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bulla
-	$(BUILD)/bulla completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bulla
-	$(BUILD)/bulla completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/bulla.fish
+	umask 022; $(BUILD)/bulla completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bulla
+	umask 022; $(BUILD)/bulla completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bulla
+	umask 022; $(BUILD)/bulla completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/bulla.fish
 
 dist: ## bulla-VERSION.tar.gz of what is committed, the same bytes each time
 	@mkdir -p dist

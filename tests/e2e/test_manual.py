@@ -587,6 +587,25 @@ def test_commands_in_text_exist(here, pages, name):
         here.bulla("help", *quoted.split()[1:])
 
 
+def test_everything_is_installed(pages, tmp_path):
+    """Programs, every page, the documentation and the completions; none of it only for who installed it."""
+    needs("make")
+    subprocess.run(["make", "install", f"BUILD={BIN}", f"DESTDIR={tmp_path}", "PREFIX=/usr"], cwd=TOP, check=True,
+                   capture_output=True, umask=0o077)
+    usr = tmp_path / "usr"
+    wanted = {"bin/bulla", "bin/kubectl-bulla", "sbin/bulla-agent", "share/bash-completion/completions/bulla",
+              "share/zsh/site-functions/_bulla", "share/fish/vendor_completions.d/bulla.fish"}
+    wanted |= {f"share/man/man{name[-1]}/{name}" for name in PAGES}
+    wanted |= {f"share/doc/bulla/{name}" for name in ("README.md", "SECURITY.md", "CHANGELOG.md", "LICENSE")}
+    wanted |= {f"share/doc/bulla/docs/{p.name}" for p in (TOP / "docs").iterdir()}
+    assert {str(p.relative_to(usr)) for p in usr.rglob("*") if not p.is_dir()} == wanted
+    for path in usr.rglob("*"):
+        assert path.stat().st_mode & 0o444 == 0o444, path
+        assert not path.is_dir() or path.stat().st_mode & 0o111 == 0o111, path
+    version = subprocess.run([usr / "bin/kubectl-bulla", "--version"], check=True, capture_output=True).stdout
+    assert version == subprocess.run([BIN / "bulla", "--version"], check=True, capture_output=True).stdout
+
+
 def test_unit_of_systemd(pages, tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed: the unit in bulla-agent(8) is not checked")
