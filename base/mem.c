@@ -169,4 +169,6 @@ void mem_init(void)
 		exit(ERR_INTERNAL);
 	}
 	json_set_alloc_funcs(mem_alloc, mem_free);
+	/* else jansson opens /dev/urandom at its first object, which a jail refuses */
+	json_object_seed(randombytes_random() | 1);
 }
