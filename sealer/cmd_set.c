@@ -99,9 +99,9 @@ static const struct kind_field *field_of(const struct kind *k, const char *optio
 	return NULL;
 }
 
-/* What was given for each field of k, in the order of its table. */
-static int values_of(const struct set_options *o, const struct kind *k, const char **values,
-		     struct err *err)
+/* What was given for each field of k, in the order of its table; ERR_USAGE for another kind's option. */
+static int files_of(const struct set_options *o, const struct kind *k, const char **values,
+		    struct err *err)
 {
 	const struct option_spec *specs = make_options();
 
@@ -116,18 +116,25 @@ static int values_of(const struct set_options *o, const struct kind *k, const ch
 				       specs[COMMON + i].name, k->name);
 		values[f - k->fields] = o->files[i];
 	}
-	for (const struct kind_field *f = k->fields; o->from_file != NULL; f++) {
-		if (f->name == NULL)
-			return err_set(err, ERR_USAGE, "--from-file: kind %s has no single secret",
-				       k->name);
-		if ((f->flags & FIELD_MAIN) == 0)
-			continue;
-		if (values[f - k->fields] != NULL)
-			return err_set(err, ERR_USAGE, "--from-file and --%s mean the same; give one",
-				       f->option);
-		values[f - k->fields] = o->from_file;
-		break;
-	}
+	return 0;
+}
+
+/* --from-file is whatever the kind's one secret is. */
+static int put_main(const struct set_options *o, const struct kind *k, const char **values,
+		    struct err *err)
+{
+	const struct kind_field *f = k->fields;
+
+	if (o->from_file == NULL)
+		return 0;
+	while (f->name != NULL && (f->flags & FIELD_MAIN) == 0)
+		f++;
+	if (f->name == NULL)
+		return err_set(err, ERR_USAGE, "--from-file: kind %s has no single secret", k->name);
+	if (values[f - k->fields] != NULL)
+		return err_set(err, ERR_USAGE, "--from-file and --%s mean the same; give one",
+			       f->option);
+	values[f - k->fields] = o->from_file;
 	return 0;
 }
 
@@ -192,9 +199,12 @@ static int check_key(const struct job *j, struct err *err)
 
 static int read_free(struct job *j, struct err *err)
 {
+	const char *values[FILES_MAX] = { NULL };
 	struct buf value = BUF_INIT;
 	int r;
 
+	if (files_of(j->o, j->document->kind, values, err) != 0)
+		return -1;
 	if (j->o->from_file != NULL)
 		r = input_read(j->o->from_file, j->key, KIND_DATA_MAX, &value, err);
 	else if (input_terminal())
@@ -214,7 +224,7 @@ static int read_kind(struct job *j, struct err *err)
 	const struct document_part *part = document_part(j->document, KIND_PART);
 	const char *values[FILES_MAX] = { NULL };
 
-	if (values_of(j->o, k, values, err) != 0 ||
+	if (files_of(j->o, k, values, err) != 0 || put_main(j->o, k, values, err) != 0 ||
 	    fields_read(k, values, &j->input.fields, err) != 0)
 		return -1;
 	return kind_restore(k, &part->facts, &j->input, err);

@@ -98,9 +98,9 @@ static void put_escaped(struct buf *out, const unsigned char *data, size_t len,
 int reveal_dotenv(const struct document *d, const struct kind_secret *s, struct buf *out,
 		  struct err *err)
 {
-	/* in double quotes; shells and compose agree on these four */
+	/* in double quotes; shells and compose agree on these three, and on no way to write ` */
 	static const struct escape escapes[] = {
-		{ '"', "\\\"" }, { '\\', "\\\\" }, { '$', "\\$" }, { '`', "\\`" }, { 0, NULL }
+		{ '"', "\\\"" }, { '\\', "\\\\" }, { '$', "\\$" }, { 0, NULL }
 	};
 
 	(void)d;
@@ -110,6 +110,11 @@ int reveal_dotenv(const struct document *d, const struct kind_secret *s, struct 
 
 		if (holds(item, false, "dotenv", err) != 0)
 			return -1;
+		if (!plain && memchr(item->data, '`', item->len) != NULL)
+			return err_set(err, ERR_INVALID,
+				       "%s: its value has both ' and `, which shells and compose read "
+				       "in different ways; take it with --key",
+				       item->name);
 		buf_printf(out, "%s=%c", item->name, plain ? '\'' : '"');
 		if (plain)
 			buf_put(out, item->data, item->len);
