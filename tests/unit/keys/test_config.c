@@ -74,7 +74,13 @@ static void test_select(void **state)
 
 		if (cases[i].who == NULL) {
 			check_err(r, &err, ERR_RECIPIENT, "no rule of .bulla/config matches");
-			assert_non_null(strstr(err.text, cases[i].path));
+			char *said =
+			    mem_printf("%s (namespace %s, kind %s)", cases[i].path,
+				       cases[i].namespace ? cases[i].namespace : "not known",
+				       cases[i].kind ? cases[i].kind : "not known");
+
+			assert_non_null(strstr(err.text, said));
+			mem_free(said);
 			continue;
 		}
 		assert_int_equal(r, 0);
