@@ -10,11 +10,11 @@
 
 #include "base/mem.h"
 
-#define SUBKEYS 18
-#define BOX 256
-#define HASH_WORDS 8
+#define SUBKEYS ((size_t)18)
+#define BOX ((size_t)256)
+#define HASH_WORDS ((size_t)8)
 #define HASH_BYTES (4 * HASH_WORDS)
-#define KEY_BYTES SHA512_DIGEST_LENGTH
+#define KEY_BYTES ((size_t)SHA512_DIGEST_LENGTH)
 
 struct blowfish {
 	uint32_t p[SUBKEYS];
@@ -22,7 +22,9 @@ struct blowfish {
 };
 
 #define PI_BYTES (4 * (SUBKEYS + 4 * BOX))
-#define PI_SPARE 8 /* bytes computed beyond, where rounding errors stay */
+#define PI_SPARE ((size_t)8) /* bytes computed beyond, where rounding errors stay */
+
+#define PI_BITS ((int)(8 * (PI_BYTES + PI_SPARE)))
 
 /* --- pi --------------------------------------------------------------------------------------- */
 
@@ -31,8 +33,7 @@ static int add_arctan(BIGNUM *sum, BN_ULONG factor, BN_ULONG x, bool negative)
 {
 	BIGNUM *power = BN_new(), *term = BN_new();
 	int ok = power != NULL && term != NULL && BN_set_word(power, factor) == 1 &&
-		 BN_lshift(power, power, 8 * (PI_BYTES + PI_SPARE)) == 1 &&
-		 BN_div_word(power, x) != (BN_ULONG)-1;
+		 BN_lshift(power, power, PI_BITS) == 1 && BN_div_word(power, x) != (BN_ULONG)-1;
 
 	for (BN_ULONG k = 1; ok == 1 && !BN_is_zero(power); k += 2) {
 		ok = BN_copy(term, power) != NULL && BN_div_word(term, k) != (BN_ULONG)-1 &&
@@ -50,9 +51,8 @@ static int compute_pi(unsigned char digits[static PI_BYTES + PI_SPARE])
 {
 	BIGNUM *sum = BN_new();
 	int ok = sum != NULL && add_arctan(sum, 16, 5, false) == 1 &&
-		 add_arctan(sum, 4, 239, true) == 1 &&
-		 BN_mask_bits(sum, 8 * (PI_BYTES + PI_SPARE)) == 1 &&
-		 BN_bn2binpad(sum, digits, PI_BYTES + PI_SPARE) > 0;
+		 add_arctan(sum, 4, 239, true) == 1 && BN_mask_bits(sum, PI_BITS) == 1 &&
+		 BN_bn2binpad(sum, digits, PI_BITS / 8) > 0;
 
 	BN_free(sum);
 	ERR_clear_error();
@@ -135,44 +135,49 @@ static void expand(struct blowfish *b, const unsigned char *salt,
 	}
 }
 
-static void hash(const struct blowfish *initial, struct blowfish *b,
-		 const unsigned char key[static KEY_BYTES],
-		 const unsigned char salt[static KEY_BYTES], unsigned char out[static HASH_BYTES])
+/* One derivation: where it begins, the state at work, the hashed password. */
+struct work {
+	const struct blowfish *initial;
+	struct blowfish state;
+	unsigned char key[KEY_BYTES];
+};
+
+static void hash(struct work *w, const unsigned char salt[static KEY_BYTES],
+		 unsigned char out[static HASH_BYTES])
 {
 	static const unsigned char text[] = "OxychromaticBlowfishSwatDynamite";
-	uint32_t w[HASH_WORDS];
+	uint32_t words[HASH_WORDS];
 
-	*b = *initial;
-	expand(b, salt, key);
+	w->state = *w->initial;
+	expand(&w->state, salt, w->key);
 	for (int i = 0; i < 64; i++) {
-		expand(b, NULL, salt);
-		expand(b, NULL, key);
+		expand(&w->state, NULL, salt);
+		expand(&w->state, NULL, w->key);
 	}
 	for (size_t i = 0; i < HASH_WORDS; i++)
-		w[i] = get_be32(text + 4 * i);
+		words[i] = get_be32(text + 4 * i);
 	for (size_t i = 0; i < HASH_WORDS; i += 2)
 		for (int k = 0; k < 64; k++)
-			encrypt(b, &w[i], &w[i + 1]);
+			encrypt(&w->state, &words[i], &words[i + 1]);
 	for (size_t i = 0; i < HASH_BYTES; i++) /* little-endian words */
-		out[i] = (unsigned char)(w[i / 4] >> 8 * (i % 4));
-	mem_wipe(w, sizeof(w));
+		out[i] = (unsigned char)(words[i / 4] >> 8 * (i % 4));
+	mem_wipe(words, sizeof(words));
 }
 
 /* --- the derivation --------------------------------------------------------------------------- */
 
 /* One block of HASH_BYTES: rounds hashes, each salted with the one before, folded together. */
-static void derive_block(const struct blowfish *initial, struct blowfish *b,
-			 const unsigned char key[static KEY_BYTES], const struct buf *salt,
-			 unsigned rounds, unsigned char out[static HASH_BYTES])
+static void derive_block(struct work *w, const struct buf *salt, unsigned rounds,
+			 unsigned char out[static HASH_BYTES])
 {
 	unsigned char salted[KEY_BYTES], last[HASH_BYTES];
 
 	SHA512(salt->data, salt->len, salted);
-	hash(initial, b, key, salted, last);
+	hash(w, salted, last);
 	memcpy(out, last, HASH_BYTES);
 	for (unsigned i = 1; i < rounds; i++) {
 		SHA512(last, HASH_BYTES, salted);
-		hash(initial, b, key, salted, last);
+		hash(w, salted, last);
 		for (size_t k = 0; k < HASH_BYTES; k++)
 			out[k] ^= last[k];
 	}
@@ -180,34 +185,42 @@ static void derive_block(const struct blowfish *initial, struct blowfish *b,
 	mem_wipe(last, sizeof(last));
 }
 
-int bcrypt_pbkdf(const struct buf *password, const void *salt, size_t salt_len, unsigned rounds,
-		 size_t len, struct buf *out)
+static void derive(struct work *w, const struct bcrypt_cost *cost, unsigned char *out, size_t len)
 {
-	const struct blowfish *initial = initial_state();
 	size_t blocks = (len + HASH_BYTES - 1) / HASH_BYTES;
-	unsigned char key[KEY_BYTES], block[HASH_BYTES], *at;
-	struct blowfish *b;
-	struct buf salted = BUF_INIT;
+	unsigned char block[HASH_BYTES];
+	struct buf salt = BUF_INIT;
 
-	if (initial == NULL || password->len == 0 || salt_len == 0 || rounds == 0 ||
-	    rounds > BCRYPT_ROUNDS_MAX || len == 0 || len > BCRYPT_LEN_MAX ||
-	    (at = buf_reserve(out, len)) == NULL)
-		return -1;
-	b = mem_alloc(sizeof(*b));
-	SHA512(password->data, password->len, key);
 	for (size_t n = 0; n < blocks; n++) {
-		buf_reset(&salted);
-		buf_put(&salted, salt, salt_len);
-		buf_put(&salted, (unsigned char[]){ 0, 0, 0, (unsigned char)(n + 1) }, 4);
-		derive_block(initial, b, key, &salted, rounds, block);
+		buf_reset(&salt);
+		buf_put(&salt, cost->salt, cost->salt_len);
+		buf_put(&salt, (unsigned char[]){ 0, 0, 0, (unsigned char)(n + 1) }, 4);
+		derive_block(w, &salt, cost->rounds, block);
 		/* the blocks' bytes are dealt out in turn, so that no part of the key comes cheap
 		 */
 		for (size_t i = 0; i * blocks + n < len && i < HASH_BYTES; i++)
-			at[i * blocks + n] = block[i];
+			out[i * blocks + n] = block[i];
 	}
-	mem_wipe(key, sizeof(key));
 	mem_wipe(block, sizeof(block));
-	buf_clear(&salted);
-	mem_free(b);
-	return 0;
+	buf_clear(&salt);
+}
+
+int bcrypt_pbkdf(const struct buf *password, const struct bcrypt_cost *cost, size_t len,
+		 struct buf *out)
+{
+	struct work *w;
+	unsigned char *at;
+
+	if (password->len == 0 || cost->salt_len == 0 || cost->rounds == 0 ||
+	    cost->rounds > BCRYPT_ROUNDS_MAX || len == 0 || len > BCRYPT_LEN_MAX)
+		return -1;
+	w = mem_alloc(sizeof(*w));
+	w->initial = initial_state();
+	at = w->initial == NULL ? NULL : buf_reserve(out, len);
+	if (at != NULL) {
+		SHA512(password->data, password->len, w->key);
+		derive(w, cost, at, len);
+	}
+	mem_free(w);
+	return at == NULL ? -1 : 0;
 }

@@ -15,11 +15,17 @@
 #define BCRYPT_ROUNDS_MAX 2048
 #define BCRYPT_LEN_MAX 1024 /* bytes derived */
 
+struct bcrypt_cost {
+	const void *salt;
+	size_t salt_len;
+	unsigned rounds;
+};
+
 /*
  * Derive len bytes from a password and a salt, neither empty, appended to out.  -1 when rounds is
  * 0, rounds or len past their maximum, or there is nothing to derive from.
  */
-int bcrypt_pbkdf(const struct buf *password, const void *salt, size_t salt_len, unsigned rounds,
-		 size_t len, struct buf *out);
+int bcrypt_pbkdf(const struct buf *password, const struct bcrypt_cost *cost, size_t len,
+		 struct buf *out);
 
 #endif

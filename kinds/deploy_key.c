@@ -53,8 +53,9 @@ static int read_url(const char *text, struct parts *p, struct err *err)
 
 static int read_key(struct parts *p, enum sshkey_depth depth, struct err *err)
 {
-	return sshkey_parse(p->key_what, p->identity.data, p->identity.len,
-			    p->has_password ? &p->password : NULL, depth, &p->key, err);
+	const struct pem_source src = { p->key_what, p->identity.data, p->identity.len };
+
+	return sshkey_parse(&src, p->has_password ? &p->password : NULL, depth, &p->key, err);
 }
 
 static int check_public(const char *what, const struct kv_item *public, const struct sshkey *key,

@@ -181,18 +181,18 @@ out:
 	return rc;
 }
 
-static int check_ca(const char *what, const struct kv_item *ca, int64_t now, enum x509_dates dates,
-		    struct kv *facts, struct notes *notes, struct err *err)
+static int check_ca(const struct x509_ca *how, const struct kv_item *item, struct kv *facts,
+		    struct notes *notes, struct err *err)
 {
+	struct x509_ca ca = *how;
 	struct buf fact = BUF_INIT;
 	int rc;
 
-	if (ca == NULL)
+	if (item == NULL)
 		return 0;
-	rc = x509_ca_check(
-	    &(struct x509_ca){
-		.what = what, .text = ca->data, .len = ca->len, .now = now, .dates = dates },
-	    &fact, notes, err);
+	ca.text = item->data;
+	ca.len = item->len;
+	rc = x509_ca_check(&ca, &fact, notes, err);
 	if (rc == 0)
 		kv_set(facts, "ca", fact.data, fact.len);
 	buf_clear(&fact);
@@ -202,14 +202,14 @@ static int check_ca(const char *what, const struct kv_item *ca, int64_t now, enu
 static int build(const struct kind_input *in, struct kind_secret *out, struct notes *notes,
 		 struct err *err)
 {
+	const struct x509_ca ca = { .what = "ca", .now = in->now, .dates = X509_DATES_REFUSE };
 	const char *url = kv_get_str(&in->fields, "url");
 	struct kv facts = KV_INIT; /* check derives them again, from the Secret */
 	int rc = -1;
 
 	if (check_urls("base-url", url, kv_get_str(&in->fields, "base-url"), err) != 0 ||
 	    check_values(&in->fields, false, &facts, err) != 0 ||
-	    check_ca("ca", kv_get(&in->fields, "ca"), in->now, X509_DATES_REFUSE, &facts, notes,
-		     err) != 0)
+	    check_ca(&ca, kv_get(&in->fields, "ca"), &facts, notes, err) != 0)
 		goto out;
 	note_owner(url, kv_get_str(&in->fields, "owner"), notes);
 	for (size_t i = 0; i < COPIES; i++) {
@@ -228,12 +228,13 @@ out:
 static int check(const struct kind_secret *s, int64_t now, struct kv *derived, struct notes *notes,
 		 struct err *err)
 {
+	const struct x509_ca ca = { .what = "ca.crt", .now = now, .dates = X509_DATES_NOTE };
+
 	if (check_urls("githubAppBaseURL", kv_get_str(&s->facts, "url"),
 		       kv_get_str(&s->data, "githubAppBaseURL"), err) != 0 ||
 	    check_values(&s->data, true, derived, err) != 0)
 		return -1;
-	return check_ca("ca.crt", kv_get(&s->data, "ca.crt"), now, X509_DATES_NOTE, derived, notes,
-			err);
+	return check_ca(&ca, kv_get(&s->data, "ca.crt"), derived, notes, err);
 }
 
 static int restore(const struct kv *facts, struct kv *fields, struct err *err)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * known_hosts as Flux reads it (fluxcd/pkg ssh/knownhosts, a fork of x/crypto's), with what it reads
- * silently wrong refused: two keys on one line, a second key of a type for one host, a type word
- * that is not the key's, host certificates.
+ * known_hosts as Flux reads it (fluxcd/pkg ssh/knownhosts, a fork of x/crypto's), with what it
+ * reads silently wrong refused: two keys on one line, a second key of a type for one host, a type
+ * word that is not the key's, host certificates.
  *
  *	[MARKER] HOSTS TYPE KEY [COMMENT]
  *

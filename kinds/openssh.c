@@ -17,37 +17,42 @@
 #define MAGIC "openssh-key-v1" /* its NUL counts */
 #define KEY_LEN 32
 #define IV_LEN 16
+#define RSA_NUMBERS 6 /* in a private section */
+#define BLOCK 8	      /* what a private section is padded to when nothing encrypts it */
 
-/* The file's outer values; slices of its bytes. */
+/* The file's outer values; slices of its bytes.  info, salt and rounds once they are checked. */
 struct envelope {
+	const char *what;
 	struct sshwire cipher, kdf, options, public, private;
+	struct sshpub info;
+	struct sshwire salt;
+	uint32_t rounds; /* 0: not encrypted */
 };
 
-static int damaged(const char *what, const char *reason, struct err *err)
+static int damaged(const struct envelope *e, const char *reason, struct err *err)
 {
-	return err_set(err, ERR_INVALID, "%s: the OpenSSH key is damaged: %s", what, reason);
+	return err_set(err, ERR_INVALID, "%s: the OpenSSH key is damaged: %s", e->what, reason);
 }
 
-static int read_envelope(const char *what, const struct buf *bytes, struct envelope *out,
-			 struct err *err)
+static int read_envelope(const struct buf *bytes, struct envelope *out, struct err *err)
 {
 	struct sshwire r = { bytes->data, bytes->len };
 	uint32_t keys;
 
 	if (r.len < sizeof(MAGIC) || memcmp(r.data, MAGIC, sizeof(MAGIC)) != 0)
-		return damaged(what, "it does not begin with openssh-key-v1", err);
+		return damaged(out, "it does not begin with openssh-key-v1", err);
 	r.data += sizeof(MAGIC);
 	r.len -= sizeof(MAGIC);
 	if (!sshwire_string(&r, &out->cipher) || !sshwire_string(&r, &out->kdf) ||
 	    !sshwire_string(&r, &out->options) || !sshwire_u32(&r, &keys))
-		return damaged(what, "it is cut off", err);
+		return damaged(out, "it is cut off", err);
 	if (keys != 1)
 		return err_set(err, ERR_INVALID,
-			       "%s: holds several keys in one OpenSSH file: give one", what);
+			       "%s: holds several keys in one OpenSSH file: give one", out->what);
 	if (!sshwire_string(&r, &out->public) || !sshwire_string(&r, &out->private))
-		return damaged(what, "it is cut off", err);
+		return damaged(out, "it is cut off", err);
 	if (r.len != 0)
-		return damaged(what, "something stands behind the key", err);
+		return damaged(out, "something stands behind the key", err);
 	return 0;
 }
 
@@ -81,88 +86,94 @@ static bool run_cipher(const EVP_CIPHER *cipher, const struct buf *key_iv, const
 }
 
 /* The bounds that hold whether or not there is a password to try. */
-static int check_encryption(const char *what, const struct envelope *e, struct sshwire *salt,
-			    uint32_t *rounds, struct err *err)
+static int check_encryption(struct envelope *e, struct err *err)
 {
 	struct sshwire options = e->options;
 
+	if (sshwire_is(&e->kdf, "none") && sshwire_is(&e->cipher, "none"))
+		return options.len == 0
+			   ? 0
+			   : damaged(e, "it has options of an encryption that it has not", err);
 	if (!sshwire_is(&e->kdf, "bcrypt") || find_cipher(&e->cipher) == NULL)
 		return err_set(
 		    err, ERR_INVALID,
 		    "%s: is encrypted in a way that Flux does not read: convert a copy with "
 		    "'ssh-keygen -p -Z aes256-ctr -f FILE'",
-		    what);
-	if (!sshwire_string(&options, salt) || !sshwire_u32(&options, rounds) || options.len != 0 ||
-	    salt->len == 0 || *rounds == 0)
-		return damaged(what, "the options of its encryption", err);
-	if (*rounds > BCRYPT_ROUNDS_MAX)
+		    e->what);
+	if (!sshwire_string(&options, &e->salt) || !sshwire_u32(&options, &e->rounds) ||
+	    options.len != 0 || e->salt.len == 0 || e->rounds == 0)
+		return damaged(e, "the options of its encryption", err);
+	if (e->rounds > BCRYPT_ROUNDS_MAX)
 		return err_set(
 		    err, ERR_INVALID,
 		    "%s: is encrypted with more than %d bcrypt rounds, which Flux does not "
 		    "read: convert a copy with 'ssh-keygen -p -a 16 -f FILE'",
-		    what, BCRYPT_ROUNDS_MAX);
+		    e->what, BCRYPT_ROUNDS_MAX);
 	return 0;
 }
 
-static int decrypt(const char *what, const struct envelope *e, const struct buf *password,
-		   struct buf *out, struct err *err)
+static int refuse_password(const struct envelope *e, struct err *err)
 {
-	struct buf key_iv = BUF_INIT;
-	struct sshwire salt;
-	uint32_t rounds;
-	bool done;
+	return err_set(err, ERR_INVALID, "%s: the password does not open it", e->what);
+}
 
-	if (check_encryption(what, e, &salt, &rounds, err) != 0)
-		return -1;
-	done =
-	    bcrypt_pbkdf(password, salt.data, salt.len, rounds, KEY_LEN + IV_LEN, &key_iv) == 0 &&
-	    run_cipher(find_cipher(&e->cipher), &key_iv, &e->private, out);
+static int decrypt(const struct envelope *e, const struct buf *password, struct buf *out,
+		   struct err *err)
+{
+	const struct bcrypt_cost cost = { e->salt.data, e->salt.len, e->rounds };
+	struct buf key_iv = BUF_INIT;
+	bool done = bcrypt_pbkdf(password, &cost, KEY_LEN + IV_LEN, &key_iv) == 0 &&
+		    run_cipher(find_cipher(&e->cipher), &key_iv, &e->private, out);
+
 	buf_clear(&key_iv);
-	return done ? 0 : err_set(err, ERR_INVALID, "%s: the password does not open it", what);
+	return done ? 0 : refuse_password(e, err);
 }
 
 /* --- the private section ---------------------------------------------------------------------- */
 
 /* The public half stands in the file three times; Go believes the copy behind the seed. */
-static int read_ed25519(const char *what, const struct envelope *e, struct sshwire *r,
-			struct pkey *key, struct err *err)
+static int read_ed25519(const struct envelope *e, struct sshwire *r, struct pkey *key,
+			struct err *err)
 {
 	struct sshwire public, private;
 	const unsigned char *outside = e->public.data + e->public.len - 32;
 
 	if (!sshwire_string(r, &public) || !sshwire_string(r, &private) || public.len != 32 ||
 	    private.len != 64)
-		return damaged(what, "its Ed25519 numbers", err);
+		return damaged(e, "its Ed25519 numbers", err);
 	if (memcmp(public.data, outside, 32) != 0 || memcmp(private.data + 32, outside, 32) != 0)
-		return damaged(what, "its public half is not that of the private one", err);
-	return pkey_from_ed25519(what, private.data, key, err);
+		return damaged(e, "its public half is not that of the private one", err);
+	return pkey_from_ed25519(e->what, private.data, key, err);
 }
 
-static int read_ec(const char *what, enum pkey_type type, struct sshwire *r, struct pkey *key,
-		   struct err *err)
+static int read_ec(const struct envelope *e, struct sshwire *r, struct pkey *key, struct err *err)
 {
 	struct sshwire curve, point, d;
+	struct pkey_ec numbers = { .curve = e->info.type };
 
-	if (!sshwire_string(r, &curve) || !sshwire_string(r, &point) || !sshwire_mpint(r, &d))
-		return damaged(what, "its ECDSA numbers", err);
-	return pkey_from_ec(what, type, (struct pkey_number){ point.data, point.len },
-			    (struct pkey_number){ d.data, d.len }, key, err);
+	if (!sshwire_string(r, &curve) ||
+	    !sshwire_is(&curve, e->info.name + strlen("ecdsa-sha2-")) ||
+	    !sshwire_string(r, &point) || !sshwire_mpint(r, &d))
+		return damaged(e, "its ECDSA numbers", err);
+	numbers.point = (struct pkey_number){ point.data, point.len };
+	numbers.d = (struct pkey_number){ d.data, d.len };
+	return pkey_from_ec(e->what, &numbers, key, err);
 }
 
-static int read_rsa(const char *what, struct sshwire *r, struct pkey *key, struct err *err)
+static int read_rsa(const struct envelope *e, struct sshwire *r, struct pkey *key, struct err *err)
 {
 	struct pkey_rsa numbers;
-	struct pkey_number *const order[] = { &numbers.n,    &numbers.e, &numbers.d,
-					      &numbers.qinv, &numbers.p, &numbers.q };
+	struct pkey_number *const order[RSA_NUMBERS] = { &numbers.n,	&numbers.e, &numbers.d,
+							 &numbers.qinv, &numbers.p, &numbers.q };
 
-	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+	for (size_t i = 0; i < RSA_NUMBERS; i++) {
 		struct sshwire n;
 
 		if (!sshwire_mpint(r, &n))
-			return damaged(what, "its RSA numbers", err);
+			return damaged(e, "its RSA numbers", err);
 		*order[i] = (struct pkey_number){ n.data, n.len };
 	}
-	return pkey_from_rsa(what, &numbers, key, err);
+	return pkey_from_rsa(e->what, &numbers, key, err);
 }
 
 /* The comment, then 1, 2, 3, ... up to a whole block. */
@@ -178,40 +189,39 @@ static bool ends_well(struct sshwire *r, size_t section, size_t block)
 	return true;
 }
 
-static int read_key(const char *what, const struct envelope *e, const struct sshpub *info,
-		    struct sshwire *r, struct pkey *key, struct err *err)
-{
-	if (info->type == PKEY_ED25519)
-		return read_ed25519(what, e, r, key, err);
-	if (info->type == PKEY_RSA)
-		return read_rsa(what, r, key, err);
-	return read_ec(what, info->type, r, key, err);
-}
-
-/* block: the padding's modulus.  The public half is the one outside, already checked. */
-static int read_section(const char *what, const struct sshwire *section, size_t block,
-			const struct envelope *e, const struct sshpub *info, struct pkey *key,
+static int read_numbers(const struct envelope *e, struct sshwire *r, struct pkey *key,
 			struct err *err)
 {
-	struct sshwire r = *section, name;
+	struct sshwire name;
+
+	if (!sshwire_string(r, &name) || !sshwire_is(&name, e->info.name))
+		return damaged(e, "its halves are of two types", err);
+	if (e->info.type == PKEY_ED25519)
+		return read_ed25519(e, r, key, err);
+	if (e->info.type == PKEY_RSA)
+		return read_rsa(e, r, key, err);
+	return read_ec(e, r, key, err);
+}
+
+/* The section, decrypted, behind its two check numbers.  The public half is the one outside. */
+static int read_section(const struct envelope *e, const struct sshwire *section, struct pkey *key,
+			struct err *err)
+{
+	struct sshwire r = *section;
 	struct buf blob = BUF_INIT;
 	struct pkey found = PKEY_INIT;
 	int rc = -1;
 
-	if (!sshwire_string(&r, &name) || !sshwire_is(&name, info->name)) {
-		damaged(what, "its halves are of two types", err);
+	if (read_numbers(e, &r, &found, err) != 0)
 		goto out;
-	}
-	if (read_key(what, e, info, &r, &found, err) != 0)
-		goto out;
-	if (!ends_well(&r, section->len + 8, block)) {
-		damaged(what, "its padding", err);
+	if (!ends_well(&r, section->len + 8, e->rounds != 0 ? IV_LEN : BLOCK)) {
+		damaged(e, "its padding", err);
 		goto out;
 	}
 	if (sshpub_of(&found, &blob, err) != 0)
 		goto out;
 	if (!sshwire_same(&e->public, &(struct sshwire){ blob.data, blob.len })) {
-		damaged(what, "its public half is not that of the private one", err);
+		damaged(e, "its public half is not that of the private one", err);
 		goto out;
 	}
 	*key = found;
@@ -225,64 +235,61 @@ out:
 
 /* --- together --------------------------------------------------------------------------------- */
 
-static int open_section(const char *what, const struct envelope *e, const struct buf *password,
-			const struct sshpub *info, struct pkey *key, struct err *err)
+static int open_section(const struct envelope *e, const struct buf *password, struct pkey *key,
+			struct err *err)
 {
 	struct buf plain = BUF_INIT;
 	struct sshwire r = e->private;
-	bool encrypted = password != NULL;
 	uint32_t check1, check2;
 	int rc = -1;
 
-	if (encrypted) {
-		if (decrypt(what, e, password, &plain, err) != 0)
+	if (e->rounds != 0) {
+		if (decrypt(e, password, &plain, err) != 0)
 			goto out;
 		r = (struct sshwire){ plain.data, plain.len };
 	}
-	if (!sshwire_u32(&r, &check1) || !sshwire_u32(&r, &check2) || check1 != check2) {
-		if (encrypted)
-			err_set(err, ERR_INVALID, "%s: the password does not open it", what);
-		else
-			damaged(what, "its check numbers differ", err);
-		goto out;
-	}
-	rc = read_section(what, &r, encrypted ? IV_LEN : 8, e, info, key, err);
+	if (sshwire_u32(&r, &check1) && sshwire_u32(&r, &check2) && check1 == check2)
+		rc = read_section(e, &r, key, err);
+	else if (e->rounds != 0)
+		refuse_password(e, err);
+	else
+		damaged(e, "its check numbers differ", err);
 out:
 	buf_clear(&plain);
 	return rc;
 }
 
 int openssh_parse(const char *what, const struct buf *bytes, const struct buf *password,
-		  struct buf *public, bool *encrypted, struct pkey *key, struct err *err)
+		  struct openssh_key *out, struct err *err)
 {
-	struct envelope e;
-	struct sshwire salt;
-	struct sshpub info;
+	struct envelope e = { .what = what };
 	const char *reason;
-	uint32_t rounds;
 
-	if (read_envelope(what, bytes, &e, err) != 0)
+	if (read_envelope(bytes, &e, err) != 0)
 		return -1;
-	reason = sshpub_check(e.public.data, e.public.len, &info);
+	reason = sshpub_check(e.public.data, e.public.len, &e.info);
 	if (reason != NULL)
 		return err_set(err, ERR_INVALID, "%s: %s", what, reason);
-	*encrypted = !sshwire_is(&e.kdf, "none") || !sshwire_is(&e.cipher, "none");
-	if (!*encrypted && e.options.len != 0)
-		return damaged(what, "it has options of an encryption that it has not", err);
-	if (*encrypted && check_encryption(what, &e, &salt, &rounds, err) != 0)
+	if (check_encryption(&e, err) != 0)
 		return -1;
-	if ((!*encrypted || password != NULL) &&
-	    open_section(what, &e, *encrypted ? password : NULL, &info, key, err) != 0)
+	if ((e.rounds == 0 || password != NULL) && open_section(&e, password, &out->key, err) != 0)
 		return -1;
-	buf_put(public, e.public.data, e.public.len);
+	out->encrypted = e.rounds != 0;
+	buf_put(&out->public, e.public.data, e.public.len);
 	return 0;
+}
+
+void openssh_clear(struct openssh_key *k)
+{
+	buf_clear(&k->public);
+	pkey_clear(&k->key);
+	*k = (struct openssh_key)OPENSSH_KEY_INIT;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
 #define SEED_SIZE 32
 #define LINE 70 /* characters of base64, as ssh-keygen wraps them */
-#define BLOCK 8 /* what a private section is padded to when nothing encrypts it */
 
 static void put_u32(struct buf *out, uint32_t value)
 {
@@ -290,7 +297,8 @@ static void put_u32(struct buf *out, uint32_t value)
 		buf_putc(out, (unsigned char)(value >> shift));
 }
 
-/* The section that would be encrypted: a check number twice, the key, a comment, padding 1, 2, 3... */
+/* The section that would be encrypted: a check number twice, the key, a comment, padding 1, 2, 3...
+ */
 static int put_private(const struct pkey *key, struct buf *out)
 {
 	unsigned char both[2 * SEED_SIZE];

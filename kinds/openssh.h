@@ -17,18 +17,29 @@ struct err;
 
 #define OPENSSH_LABEL "OPENSSH PRIVATE KEY"
 
-/*
- * bytes: what the PEM block holds.  public gets the public half's blob (not checked further when
- * the key stays closed), *encrypted whether a password is needed; key gets the private half: when
- * it is encrypted only with a password, else it stays PKEY_INIT.  Opening an encrypted key takes
- * about 0.1 s, at most 13 s (BCRYPT_ROUNDS_MAX).  ERR_INVALID, "WHAT: reason".
- */
-int openssh_parse(const char *what, const struct buf *bytes, const struct buf *password,
-		  struct buf *public, bool *encrypted, struct pkey *key, struct err *err);
+struct openssh_key {
+	struct buf public; /* the public half's blob */
+	bool encrypted;
+	struct pkey key; /* the private half; PKEY_INIT while it stays closed */
+};
+
+#define OPENSSH_KEY_INIT                                                                           \
+	{                                                                                          \
+		BUF_INIT, false, PKEY_INIT                                                         \
+	}
 
 /*
- * An Ed25519 key, not encrypted, as ssh-keygen writes it: a PEM block appended to out.  OpenSSH reads
- * PKCS#8 Ed25519 keys only since 9.6, this form always did.  public is its blob.
+ * bytes: what the PEM block holds.  An encrypted key is opened when there is a password, which
+ * takes about 0.1 s, at most 13 s (BCRYPT_ROUNDS_MAX); without one only its public half is looked
+ * at. ERR_INVALID, "WHAT: reason"; out is OPENSSH_KEY_INIT before and after a failure.
+ */
+int openssh_parse(const char *what, const struct buf *bytes, const struct buf *password,
+		  struct openssh_key *out, struct err *err);
+void openssh_clear(struct openssh_key *k); /* wiped */
+
+/*
+ * An Ed25519 key, not encrypted, as ssh-keygen writes it: a PEM block appended to out.  OpenSSH
+ * reads PKCS#8 Ed25519 keys only since 9.6, this form always did.  public is its blob.
  */
 int openssh_format_ed25519(const struct pkey *key, const struct buf *public, struct buf *out,
 			   struct err *err);

@@ -73,17 +73,17 @@ static int refuse_bytes(const struct pem_reader *r, struct err *err)
 	return 0;
 }
 
-int pem_open(struct pem_reader *r, const char *what, const void *text, size_t len, size_t max,
-	     int flags, struct err *err)
+int pem_open(struct pem_reader *r, const struct pem_source *src, size_t max, int flags,
+	     struct err *err)
 {
 	*r = (struct pem_reader){
-		.what = what, .text = text, .len = len, .line = 1, .flags = flags
+		.what = src->what, .text = src->text, .len = src->len, .line = 1, .flags = flags
 	};
-	if (len == 0)
-		return err_set(err, ERR_INVALID, "%s: is empty", what);
-	if (len > max)
+	if (src->len == 0)
+		return err_set(err, ERR_INVALID, "%s: is empty", src->what);
+	if (src->len > max)
 		return err_set(err, ERR_INVALID, "%s: has %zu bytes, more than the %zu allowed",
-			       what, len, max);
+			       src->what, src->len, max);
 	return refuse_bytes(r, err);
 }
 
@@ -261,11 +261,12 @@ int pem_next(struct pem_reader *r, struct pem_block *out, struct err *err)
 
 int pem_only(const char *what, const void *text, size_t len, struct pem_block *out, struct err *err)
 {
+	const struct pem_source src = { what, text, len };
 	struct pem_block second = PEM_BLOCK_INIT;
 	struct pem_reader r;
 	int more;
 
-	if (pem_open(&r, what, text, len, PEM_KEY_MAX, 0, err) != 0 || pem_next(&r, out, err) != 1)
+	if (pem_open(&r, &src, PEM_KEY_MAX, 0, err) != 0 || pem_next(&r, out, err) != 1)
 		return -1;
 	more = pem_next(&r, &second, err);
 	if (more == 1)

@@ -26,8 +26,15 @@ enum pem_flags {
 	PEM_TEXT = 1, /* lines between blocks may be anything without "-----" (CA bundles) */
 };
 
+/* A text, and what errors call it: a field, or a data key. */
+struct pem_source {
+	const char *what;
+	const void *text;
+	size_t len;
+};
+
 struct pem_reader {
-	const char *what; /* the field or data key, for errors */
+	const char *what;
 	const char *text;
 	size_t len, at;
 	unsigned line; /* of at, 1-based */
@@ -50,10 +57,10 @@ struct pem_block {
 
 /*
  * Check a text as a whole: not empty, not longer than max, "\n" line ends, no control characters.
- * The text stays the caller's and must outlive the reader.
+ * src's text stays the caller's and must outlive the reader.
  */
-int pem_open(struct pem_reader *r, const char *what, const void *text, size_t len, size_t max,
-	     int flags, struct err *err);
+int pem_open(struct pem_reader *r, const struct pem_source *src, size_t max, int flags,
+	     struct err *err);
 
 /*
  * The next block: 1 and *out filled (what it held is cleared), 0 at the end of the text, or -1.

@@ -247,23 +247,22 @@ static BIGNUM *number(struct pkey_number n)
 	return n.len > PKEY_RSA_MAX / 8 ? NULL : BN_bin2bn(n.data, (int)n.len, NULL);
 }
 
-int pkey_from_ec(const char *what, enum pkey_type curve, struct pkey_number point,
-		 struct pkey_number d, struct pkey *out, struct err *err)
+int pkey_from_ec(const char *what, const struct pkey_ec *numbers, struct pkey *out, struct err *err)
 {
 	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
-	BIGNUM *secret = number(d);
+	BIGNUM *secret = number(numbers->d);
 	EVP_PKEY *evp = NULL;
 
 	if (bld != NULL && secret != NULL &&
-	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, types[curve].group,
-					    0) == 1 &&
-	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point.data, point.len) ==
-		1 &&
+	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME,
+					    types[numbers->curve].group, 0) == 1 &&
+	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, numbers->point.data,
+					     numbers->point.len) == 1 &&
 	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, secret) == 1)
 		evp = from_numbers("EC", bld);
 	OSSL_PARAM_BLD_free(bld);
 	BN_clear_free(secret);
-	return adopt_numbers(what, curve, evp, out, err);
+	return adopt_numbers(what, numbers->curve, evp, out, err);
 }
 
 /* Fill the two exponents that OpenSSH's format leaves out. */

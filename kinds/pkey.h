@@ -52,8 +52,12 @@ struct pkey_number {
 };
 int pkey_from_ed25519(const char *what, const unsigned char seed[static 32], struct pkey *out,
 		      struct err *err);
-int pkey_from_ec(const char *what, enum pkey_type curve, struct pkey_number point,
-		 struct pkey_number d, struct pkey *out, struct err *err);
+struct pkey_ec {
+	enum pkey_type curve;
+	struct pkey_number point, d; /* the point uncompressed */
+};
+int pkey_from_ec(const char *what, const struct pkey_ec *numbers, struct pkey *out,
+		 struct err *err);
 struct pkey_rsa {
 	struct pkey_number n, e, d, p, q, qinv;
 };

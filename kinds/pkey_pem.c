@@ -143,11 +143,12 @@ static int parse_plain(const char *what, const struct pem_block *b, struct pkey 
 		       struct err *err)
 {
 	const struct format *f = find_format(b->label);
-	const char *type = f == NULL ? NULL : f->type;
+	const char *type;
 	EVP_PKEY *evp;
 
 	if (f == NULL)
 		return refuse_label(what, b->label, err);
+	type = f->type;
 	if (type == NULL && pkcs8_type(what, b, &type, err) != 0)
 		return -1;
 	evp = decode(&b->der, f, type);
@@ -219,6 +220,8 @@ static int parse_encrypted(const char *what, const struct pem_block *b, const st
 	EVP_PKEY *evp = NULL;
 	int rc = -1;
 
+	if (f == NULL || !f->may_encrypt)
+		return refuse_label(what, "", err);
 	buf_put(&der, b->der.data, b->der.len);
 	if (decrypt(what, b, password, &der, err) != 0)
 		goto out;
@@ -233,13 +236,9 @@ out:
 int pkey_pem_parse(const char *what, const struct pem_block *b, const struct buf *password,
 		   struct pkey *out, struct err *err)
 {
-	const struct format *f = find_format(b->label);
-
 	if (b->headers.len == 0)
 		return parse_plain(what, b, out, err);
 	if (password == NULL)
 		return refuse_label(what, "ENCRYPTED PRIVATE KEY", err);
-	if (f == NULL || !f->may_encrypt)
-		return refuse_label(what, "", err);
 	return parse_encrypted(what, b, password, out, err);
 }

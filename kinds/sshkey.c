@@ -29,7 +29,7 @@ int sshkey_type(const char *what, const char *text, enum pkey_type *type, struct
 }
 
 /* Public lines and files of other tools that people hand over in place of the private key. */
-static int refuse_lookalikes(const char *what, const void *text, size_t len, struct err *err)
+static int refuse_lookalikes(const struct pem_source *src, struct err *err)
 {
 	static const struct {
 		const char *prefix, *reason;
@@ -47,8 +47,8 @@ static int refuse_lookalikes(const char *what, const void *text, size_t len, str
 	for (size_t i = 0; i < sizeof(looks) / sizeof(*looks); i++) {
 		size_t n = strlen(looks[i].prefix);
 
-		if (len >= n && memcmp(text, looks[i].prefix, n) == 0)
-			return err_set(err, ERR_INVALID, "%s: %s", what, looks[i].reason);
+		if (src->len >= n && memcmp(src->text, looks[i].prefix, n) == 0)
+			return err_set(err, ERR_INVALID, "%s: %s", src->what, looks[i].reason);
 	}
 	return 0;
 }
@@ -62,80 +62,92 @@ static int refuse_closed(const char *what, const char *remove, struct err *err)
 	    what, remove);
 }
 
-static int parse_openssh(const char *what, const struct pem_block *b, const struct buf *password,
-			 enum sshkey_depth depth, struct sshkey *out, struct err *err)
+/* One key of a file, and how to go about it. */
+struct attempt {
+	const char *what;
+	struct pem_block block;
+	const struct buf *password;
+	enum sshkey_depth depth;
+};
+
+static int parse_openssh(const struct attempt *a, struct sshkey *out, struct err *err)
 {
-	struct pkey key = PKEY_INIT;
+	struct openssh_key key = OPENSSH_KEY_INIT;
 	int rc;
 
-	if (b->headers.len != 0)
+	if (a->block.headers.len != 0)
 		return err_set(err, ERR_INVALID, "%s: an OpenSSH key cannot have PEM headers",
-			       what);
-	rc = openssh_parse(what, &b->der, depth == SSHKEY_FULL ? password : NULL, &out->blob,
-			   &out->encrypted, &key, err);
-	if (rc == 0 && out->encrypted && password == NULL)
-		rc = refuse_closed(what, "ssh-keygen -p -N \"\" -f FILE", err);
-	pkey_clear(&key);
+			       a->what);
+	rc = openssh_parse(a->what, &a->block.der, a->depth == SSHKEY_FULL ? a->password : NULL,
+			   &key, err);
+	if (rc == 0 && key.encrypted && a->password == NULL)
+		rc = refuse_closed(a->what, "ssh-keygen -p -N \"\" -f FILE", err);
+	if (rc == 0) {
+		out->encrypted = key.encrypted;
+		buf_move(&out->blob, &key.public);
+	}
+	openssh_clear(&key);
 	return rc;
 }
 
-static int parse_pem(const char *what, const struct pem_block *b, const struct buf *password,
-		     struct sshkey *out, struct err *err)
+static int parse_pem(const struct attempt *a, struct sshkey *out, struct err *err)
 {
 	struct pkey key = PKEY_INIT;
 	int rc;
 
-	out->encrypted = pkey_pem_encrypted(b);
-	if (strcmp(b->label, "ENCRYPTED PRIVATE KEY") == 0)
+	out->encrypted = pkey_pem_encrypted(&a->block);
+	if (strcmp(a->block.label, "ENCRYPTED PRIVATE KEY") == 0)
 		return err_set(
 		    err, ERR_INVALID,
 		    "%s: is encrypted as PKCS#8, which Flux cannot open even with the "
 		    "password: remove the encryption with 'openssl pkey -in FILE -out NEW' "
 		    "(sealing protects the key)",
-		    what);
-	if (out->encrypted && password == NULL)
-		return refuse_closed(what, "openssl pkey -in FILE -out NEW", err);
-	rc = pkey_pem_parse(what, b, password, &key, err);
+		    a->what);
+	if (out->encrypted && a->password == NULL)
+		return refuse_closed(a->what, "openssl pkey -in FILE -out NEW", err);
+	rc = pkey_pem_parse(a->what, &a->block, a->password, &key, err);
 	if (rc == 0)
 		rc = sshpub_of(&key, &out->blob, err);
 	pkey_clear(&key);
 	return rc;
 }
 
-static int check_strength(const char *what, const struct sshkey *k, struct err *err)
+/* What holds for keys of all formats. */
+static int check_key(const struct attempt *a, struct sshkey *k, struct err *err)
 {
-	if (k->pub.type != PKEY_RSA || k->pub.bits >= SSHKEY_RSA_MIN)
-		return 0;
-	return err_set(
-	    err, ERR_INVALID,
-	    "%s: an RSA key of %u bits: at least %d are needed; make a new one (ed25519)", what,
-	    k->pub.bits, SSHKEY_RSA_MIN);
+	const char *reason = sshpub_check(k->blob.data, k->blob.len, &k->pub);
+
+	if (!k->encrypted && a->password != NULL)
+		return err_set(
+		    err, ERR_INVALID,
+		    "password: the private key is not encrypted, so nothing would read it: "
+		    "leave it out");
+	if (reason != NULL)
+		return err_set(err, ERR_INVALID, "%s: %s", a->what, reason);
+	if (k->pub.type == PKEY_RSA && k->pub.bits < SSHKEY_RSA_MIN)
+		return err_set(err, ERR_INVALID,
+			       "%s: an RSA key of %u bits: at least %d are needed; make a new one "
+			       "(ed25519)",
+			       a->what, k->pub.bits, SSHKEY_RSA_MIN);
+	return 0;
 }
 
-int sshkey_parse(const char *what, const void *text, size_t len, const struct buf *password,
-		 enum sshkey_depth depth, struct sshkey *out, struct err *err)
+int sshkey_parse(const struct pem_source *src, const struct buf *password, enum sshkey_depth depth,
+		 struct sshkey *out, struct err *err)
 {
-	struct pem_block b = PEM_BLOCK_INIT;
-	const char *reason;
-	int rc = -1;
+	struct attempt a = { src->what, PEM_BLOCK_INIT, password, depth };
+	int rc;
 
-	if (refuse_lookalikes(what, text, len, err) != 0 || pem_only(what, text, len, &b, err) != 0)
+	if (refuse_lookalikes(src, err) != 0 ||
+	    pem_only(src->what, src->text, src->len, &a.block, err) != 0)
 		return -1;
-	if (strcmp(b.label, OPENSSH_LABEL) == 0)
-		rc = parse_openssh(what, &b, password, depth, out, err);
+	if (strcmp(a.block.label, OPENSSH_LABEL) == 0)
+		rc = parse_openssh(&a, out, err);
 	else
-		rc = parse_pem(what, &b, password, out, err);
-	pem_clear(&b);
-	if (rc == 0 && !out->encrypted && password != NULL)
-		rc =
-		    err_set(err, ERR_INVALID,
-			    "password: the private key is not encrypted, so nothing would read it: "
-			    "leave it out");
-	if (rc == 0) {
-		reason = sshpub_check(out->blob.data, out->blob.len, &out->pub);
-		rc = reason == NULL ? check_strength(what, out, err)
-				    : err_set(err, ERR_INVALID, "%s: %s", what, reason);
-	}
+		rc = parse_pem(&a, out, err);
+	if (rc == 0)
+		rc = check_key(&a, out, err);
+	pem_clear(&a.block);
 	if (rc != 0)
 		sshkey_clear(out);
 	return rc;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "kinds/pem.h"
 #include "kinds/sshpub.h"
 
 struct err;
@@ -40,15 +41,15 @@ enum sshkey_depth {
  * password a key that is not encrypted is refused, because nobody would ask for it.
  * ERR_INVALID, "WHAT: reason"; out is SSHKEY_INIT before and after a failure.
  */
-int sshkey_parse(const char *what, const void *text, size_t len, const struct buf *password,
-		 enum sshkey_depth depth, struct sshkey *out, struct err *err);
+int sshkey_parse(const struct pem_source *src, const struct buf *password, enum sshkey_depth depth,
+		 struct sshkey *out, struct err *err);
 
 /* --type: "ed25519", "ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-4096"; ERR_INVALID. */
 int sshkey_type(const char *what, const char *text, enum pkey_type *type, struct err *err);
 
 /*
- * A new key that Flux and any OpenSSH read: Ed25519 in OpenSSH's format, others in PKCS#8 (appended to
- * pem), and its public half.
+ * A new key that Flux and any OpenSSH read: Ed25519 in OpenSSH's format, others in PKCS#8 (appended
+ * to pem), and its public half.
  */
 int sshkey_generate(enum pkey_type type, struct buf *pem, struct sshkey *out, struct err *err);
 

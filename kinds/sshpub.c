@@ -17,14 +17,14 @@
 static const struct algorithm {
 	const char *name;
 	const char *curve; /* SSH's name; NULL: no ECDSA */
+	size_t field;	   /* bytes of a coordinate */
 	int nid;
-	size_t field; /* bytes of a coordinate */
 	unsigned bits;
 } algorithms[] = {
-	[PKEY_ED25519] = { "ssh-ed25519", NULL, 0, 32, 256 },
-	[PKEY_P256] = { "ecdsa-sha2-nistp256", "nistp256", NID_X9_62_prime256v1, 32, 256 },
-	[PKEY_P384] = { "ecdsa-sha2-nistp384", "nistp384", NID_secp384r1, 48, 384 },
-	[PKEY_P521] = { "ecdsa-sha2-nistp521", "nistp521", NID_secp521r1, 66, 521 },
+	[PKEY_ED25519] = { "ssh-ed25519", NULL, 32, 0, 256 },
+	[PKEY_P256] = { "ecdsa-sha2-nistp256", "nistp256", 32, NID_X9_62_prime256v1, 256 },
+	[PKEY_P384] = { "ecdsa-sha2-nistp384", "nistp384", 48, NID_secp384r1, 384 },
+	[PKEY_P521] = { "ecdsa-sha2-nistp521", "nistp521", 66, NID_secp521r1, 521 },
 	[PKEY_RSA] = { "ssh-rsa", NULL, 0, 0, 0 },
 };
 

@@ -12,15 +12,12 @@
 
 struct pair {
 	const char *cert_what, *key_what, *ca_what; /* fields when building, else data keys */
+	struct x509_when when;
+	const struct kv_item *ca; /* NULL: none */
 	struct x509_list chain;
 	struct pkey key;
 	struct buf cert_text, key_text; /* as they go into the Secret */
 };
-
-#define PAIR_INIT(cert, key, ca)                                                                   \
-	{                                                                                          \
-		cert, key, ca, X509_LIST_INIT, PKEY_INIT, BUF_INIT, BUF_INIT                       \
-	}
 
 static void pair_clear(struct pair *p)
 {
@@ -30,8 +27,7 @@ static void pair_clear(struct pair *p)
 	buf_clear(&p->key_text);
 }
 
-/* One block of a key's file; EC PARAMETERS, which openssl ecparam writes, are skipped by readers.
- */
+/* One block of a key's file; EC PARAMETERS, which openssl ecparam writes, readers skip. */
 static int take_key(struct pair *p, const struct pem_block *b, struct err *err)
 {
 	if (strcmp(b->label, "EC PARAMETERS") == 0 && p->key.evp == NULL)
@@ -50,13 +46,14 @@ static int finish_key(const struct pair *p, int more, struct err *err)
 	return more;
 }
 
-static int read_key(struct pair *p, const void *text, size_t len, struct err *err)
+static int read_key(struct pair *p, const struct kv_item *key, struct err *err)
 {
+	const struct pem_source src = { p->key_what, key->data, key->len };
 	struct pem_block b = PEM_BLOCK_INIT;
 	struct pem_reader r;
 	int more;
 
-	if (pem_open(&r, p->key_what, text, len, PEM_KEY_MAX, 0, err) != 0)
+	if (pem_open(&r, &src, PEM_KEY_MAX, 0, err) != 0)
 		return -1;
 	while ((more = pem_next(&r, &b, err)) == 1) {
 		if (take_key(p, &b, err) != 0) {
@@ -65,17 +62,19 @@ static int read_key(struct pair *p, const void *text, size_t len, struct err *er
 		}
 	}
 	pem_clear(&b);
-	buf_put(&p->key_text, text, len);
+	buf_put(&p->key_text, key->data, key->len);
 	return finish_key(p, more, err);
 }
 
 static int read_two(struct pair *p, const struct kv_item *cert, const struct kv_item *key,
 		    struct err *err)
 {
-	if (x509_parse(p->cert_what, cert->data, cert->len, X509_CHAIN_MAX, &p->chain, err) != 0)
+	const struct pem_source src = { p->cert_what, cert->data, cert->len };
+
+	if (x509_parse(&src, X509_CHAIN_MAX, &p->chain, err) != 0)
 		return -1;
 	buf_put(&p->cert_text, cert->data, cert->len);
-	return read_key(p, key->data, key->len, err);
+	return read_key(p, key, err);
 }
 
 static int take_bundled(struct pair *p, const struct pem_block *b, const void *text,
@@ -97,11 +96,12 @@ static int take_bundled(struct pair *p, const struct pem_block *b, const void *t
 /* Certificates and key in one file, in any order between the two. */
 static int read_bundle(struct pair *p, const struct kv_item *bundle, struct err *err)
 {
+	const struct pem_source src = { p->key_what, bundle->data, bundle->len };
 	struct pem_block b = PEM_BLOCK_INIT;
 	struct pem_reader r;
 	int more;
 
-	if (pem_open(&r, p->key_what, bundle->data, bundle->len, PEM_CERTS_MAX, 0, err) != 0)
+	if (pem_open(&r, &src, PEM_CERTS_MAX, 0, err) != 0)
 		return -1;
 	while ((more = pem_next(&r, &b, err)) == 1) {
 		if (take_bundled(p, &b, bundle->data, err) != 0) {
@@ -117,39 +117,40 @@ static int read_bundle(struct pair *p, const struct kv_item *bundle, struct err 
 	return 0;
 }
 
-/* What building and checking share; ca may be NULL. */
-static int check_pair(const struct pair *p, const struct kv_item *ca, int64_t now,
-		      enum x509_dates dates, struct kv *facts, struct notes *notes, struct err *err)
+static int check_ca(const struct pair *p, struct kv *facts, struct notes *notes, struct err *err)
 {
-	struct x509_ca bundle = {
-		.what = p->ca_what, .chain = &p->chain, .now = now, .dates = dates
-	};
+	const struct x509_ca bundle = { .what = p->ca_what,
+					.text = p->ca->data,
+					.len = p->ca->len,
+					.chain = &p->chain,
+					.now = p->when.now,
+					.dates = p->when.dates };
 	struct buf fact = BUF_INIT;
+	int rc = x509_ca_check(&bundle, &fact, notes, err);
+
+	if (rc == 0)
+		kv_set(facts, "ca", fact.data, fact.len);
+	buf_clear(&fact);
+	return rc;
+}
+
+/* What building and checking share. */
+static int check_pair(const struct pair *p, struct kv *facts, struct notes *notes, struct err *err)
+{
 	bool has_names = false;
-	int rc = -1;
 
 	if (x509_check_key(p->cert_what, p->key_what, &p->chain, &p->key, err) != 0 ||
 	    x509_check_chain(p->cert_what, &p->chain, err) != 0 ||
-	    x509_check_dates(p->cert_what, &p->chain, now, dates, notes, err) != 0 ||
+	    x509_check_dates(p->cert_what, &p->chain, &p->when, notes, err) != 0 ||
 	    x509_facts(p->cert_what, &p->chain, facts, &has_names, err) != 0)
-		goto out;
+		return -1;
 	if (!has_names)
 		note_add(
 		    notes,
 		    "%s: has no subject alternative name, and browsers and Go's clients look at "
 		    "nothing else",
 		    p->cert_what);
-	if (ca != NULL) {
-		bundle.text = ca->data;
-		bundle.len = ca->len;
-		if (x509_ca_check(&bundle, &fact, notes, err) != 0)
-			goto out;
-		kv_set(facts, "ca", fact.data, fact.len);
-	}
-	rc = 0;
-out:
-	buf_clear(&fact);
-	return rc;
+	return p->ca == NULL ? 0 : check_ca(p, facts, notes, err);
 }
 
 static int refuse_fields(const struct kv *fields, struct err *err)
@@ -174,8 +175,12 @@ static int refuse_fields(const struct kv *fields, struct err *err)
 static int build(const struct kind_input *in, struct kind_secret *out, struct notes *notes,
 		 struct err *err)
 {
-	const struct kv_item *bundle = kv_get(&in->fields, "bundle"), *ca;
-	struct pair p = PAIR_INIT("cert", "private-key", "ca");
+	const struct kv_item *bundle = kv_get(&in->fields, "bundle");
+	struct pair p = { .cert_what = "cert",
+			  .key_what = "private-key",
+			  .ca_what = "ca",
+			  .when = { in->now, X509_DATES_REFUSE },
+			  .ca = kv_get(&in->fields, "ca") };
 	struct kv facts = KV_INIT; /* check derives them again, from the Secret */
 	int rc = -1;
 
@@ -189,13 +194,12 @@ static int build(const struct kind_input *in, struct kind_secret *out, struct no
 			    err) != 0) {
 		goto out;
 	}
-	ca = kv_get(&in->fields, "ca");
-	if (check_pair(&p, ca, in->now, X509_DATES_REFUSE, &facts, notes, err) != 0)
+	if (check_pair(&p, &facts, notes, err) != 0)
 		goto out;
 	kv_set(&out->data, "tls.crt", p.cert_text.data, p.cert_text.len);
 	kv_set(&out->data, "tls.key", p.key_text.data, p.key_text.len);
-	if (ca != NULL)
-		kv_set(&out->data, "ca.crt", ca->data, ca->len);
+	if (p.ca != NULL)
+		kv_set(&out->data, "ca.crt", p.ca->data, p.ca->len);
 	rc = 0;
 out:
 	kv_clear(&facts);
@@ -206,12 +210,15 @@ out:
 static int check(const struct kind_secret *s, int64_t now, struct kv *derived, struct notes *notes,
 		 struct err *err)
 {
-	struct pair p = PAIR_INIT("tls.crt", "tls.key", "ca.crt");
+	struct pair p = { .cert_what = "tls.crt",
+			  .key_what = "tls.key",
+			  .ca_what = "ca.crt",
+			  .when = { now, X509_DATES_NOTE },
+			  .ca = kv_get(&s->data, "ca.crt") };
 	int rc = -1;
 
 	if (read_two(&p, kv_get(&s->data, "tls.crt"), kv_get(&s->data, "tls.key"), err) == 0)
-		rc = check_pair(&p, kv_get(&s->data, "ca.crt"), now, X509_DATES_NOTE, derived,
-				notes, err);
+		rc = check_pair(&p, derived, notes, err);
 	pair_clear(&p);
 	return rc;
 }

@@ -43,15 +43,15 @@ static int refuse_no_scheme(const char *what, const char *text, int schemes, str
 		       (int)(host < 300 ? host : 300), text, path + (*path == '/'));
 }
 
-/* Find the scheme; *rest is what follows "://". */
-static int take_scheme(const char *what, const char *text, int schemes, const char **rest,
-		       struct url *out, struct err *err)
+/* Find the scheme; out->path becomes what follows "://". */
+static int take_scheme(const char *what, const char *text, int schemes, struct url *out,
+		       struct err *err)
 {
 	const char *end = strstr(text, "://");
 
 	if (end == NULL)
 		return refuse_no_scheme(what, text, schemes, err);
-	*rest = end + 3;
+	out->path = end + 3;
 	if (strncmp(text, "ssh://", 6) == 0)
 		out->scheme = URL_SSH;
 	else if (strncmp(text, "https://", 8) == 0)
@@ -188,16 +188,17 @@ static int check_characters(const char *what, const char *text, struct err *err)
 
 int url_parse(const char *what, const char *text, int schemes, struct url *out, struct err *err)
 {
-	struct url u = { .path = NULL };
-	const char *rest = text, *at;
+	struct url u = { .path = text };
+	const char *rest, *at;
 	size_t authority;
 
 	if (text[0] == '\0' || strlen(text) > URL_MAX)
 		return err_set(err, ERR_INVALID, "%s: has %zu characters, must have 1 to %d", what,
 			       strlen(text), URL_MAX);
 	if (check_characters(what, text, err) != 0 ||
-	    take_scheme(what, text, schemes, &rest, &u, err) != 0)
+	    take_scheme(what, text, schemes, &u, err) != 0)
 		return -1;
+	rest = u.path;
 	authority = strcspn(rest, "/?#");
 	u.path = rest + authority;
 	/* the last "@": what looks like a host before it may be a password with one */

@@ -70,22 +70,21 @@ int x509_add(const char *what, const struct pem_block *b, size_t max, struct x50
 		X509_free(x);
 		return refuse(what, out->n, "is damaged", err);
 	}
-	out->certs = mem_grow(out->certs, out->n + 1, sizeof(*out->certs));
+	out->certs = mem_grow(out->certs, out->n + 1, sizeof(X509 *));
 	out->certs[out->n++] = x;
 	return 0;
 }
 
-int x509_parse(const char *what, const void *text, size_t len, size_t max, struct x509_list *out,
-	       struct err *err)
+int x509_parse(const struct pem_source *src, size_t max, struct x509_list *out, struct err *err)
 {
 	struct pem_block b = PEM_BLOCK_INIT;
 	struct pem_reader r;
 	int more;
 
-	if (pem_open(&r, what, text, len, PEM_CERTS_MAX, PEM_TEXT, err) != 0)
+	if (pem_open(&r, src, PEM_CERTS_MAX, PEM_TEXT, err) != 0)
 		return -1;
 	while ((more = pem_next(&r, &b, err)) == 1) {
-		if (x509_add(what, &b, max, out, err) != 0) {
+		if (x509_add(src->what, &b, max, out, err) != 0) {
 			more = -1;
 			break;
 		}
@@ -323,8 +322,8 @@ int x509_check_date(const char *what, size_t i, X509 *x, int64_t now, struct err
 	return 0;
 }
 
-int x509_check_dates(const char *what, const struct x509_list *l, int64_t now,
-		     enum x509_dates dates, struct notes *notes, struct err *err)
+int x509_check_dates(const char *what, const struct x509_list *l, const struct x509_when *when,
+		     struct notes *notes, struct err *err)
 {
 	char text[CLOCK_TEXT_SIZE];
 	bool noted = false;
@@ -333,19 +332,19 @@ int x509_check_dates(const char *what, const struct x509_list *l, int64_t now,
 	for (size_t i = 0; i < l->n; i++) {
 		struct err why = ERR_INIT;
 
-		if (x509_check_date(what, i, l->certs[i], now, &why) == 0)
+		if (x509_check_date(what, i, l->certs[i], when->now, &why) == 0)
 			continue;
-		if (dates == X509_DATES_REFUSE)
+		if (when->dates == X509_DATES_REFUSE)
 			return err_set(err, why.class, "%s", why.text);
 		note_add(notes, "%s", why.text);
 		noted = true;
 	}
 	if (x509_not_after(l, &end) != 0)
 		return err_set(err, ERR_INVALID, "%s: has a damaged date", what);
-	if (!noted && clock_days(now, end) < X509_SOON_DAYS) {
+	if (!noted && clock_days(when->now, end) < X509_SOON_DAYS) {
 		clock_format(end, text);
 		note_add(notes, "%s: expires at %s, in %lld days", what, text,
-			 (long long)clock_days(now, end));
+			 (long long)clock_days(when->now, end));
 	}
 	return 0;
 }

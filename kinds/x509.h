@@ -37,9 +37,13 @@ struct x509_list {
 /* Whether dates are refused, as before sealing, or only noted, as after opening. */
 enum x509_dates { X509_DATES_REFUSE, X509_DATES_NOTE };
 
+struct x509_when {
+	int64_t now;
+	enum x509_dates dates;
+};
+
 /* All certificates of a text, at least one and at most max; out is X509_LIST_INIT on failure. */
-int x509_parse(const char *what, const void *text, size_t len, size_t max, struct x509_list *out,
-	       struct err *err);
+int x509_parse(const struct pem_source *src, size_t max, struct x509_list *out, struct err *err);
 /* One more, from a block that is already read. */
 int x509_add(const char *what, const struct pem_block *b, size_t max, struct x509_list *out,
 	     struct err *err);
@@ -53,8 +57,8 @@ int x509_check_key(const char *what, const char *key_what, const struct x509_lis
 int x509_check_chain(const char *what, const struct x509_list *l, struct err *err);
 
 /* None expired, none not yet valid; a note when the first end is near. */
-int x509_check_dates(const char *what, const struct x509_list *l, int64_t now,
-		     enum x509_dates dates, struct notes *notes, struct err *err);
+int x509_check_dates(const char *what, const struct x509_list *l, const struct x509_when *when,
+		     struct notes *notes, struct err *err);
 
 /* The steps of these, for bundles (x509_ca.h); i counts from 0.  leaf: its own signature counts. */
 int x509_check_one(const char *what, size_t i, X509 *x, bool leaf, struct err *err);

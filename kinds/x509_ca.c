@@ -69,11 +69,11 @@ static void put_fact(const struct x509_list *l, struct buf *fact)
 
 int x509_ca_check(const struct x509_ca *ca, struct buf *fact, struct notes *notes, struct err *err)
 {
+	const struct pem_source src = { ca->what, ca->text, ca->len };
 	struct x509_list l = X509_LIST_INIT;
 	int rc = -1;
 
-	if (x509_parse(ca->what, ca->text, ca->len, CERTS_MAX, &l, err) == 0 &&
-	    check_bundle(ca, &l, notes, err) == 0) {
+	if (x509_parse(&src, CERTS_MAX, &l, err) == 0 && check_bundle(ca, &l, notes, err) == 0) {
 		rc = 0;
 		if (fact != NULL)
 			put_fact(&l, fact);

@@ -70,18 +70,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf text = BUF_INIT, password = BUF_INIT;
 	struct sshkey full = SSHKEY_INIT, quick = SSHKEY_INIT, closed = SSHKEY_INIT;
+	struct pem_source src;
 	struct err err = ERR_INIT;
 	struct sshpub info;
 
 	if (size == 0)
 		return 0;
 	make_text(data, size, &text);
+	src = (struct pem_source){ "key", text.data, text.len };
 	buf_puts(&password, "x");
-	if (sshkey_parse("key", text.data, text.len, NULL, SSHKEY_FULL, &full, &err) == 0) {
+	if (sshkey_parse(&src, NULL, SSHKEY_FULL, &full, &err) == 0) {
 		must(!full.encrypted);
 		must(sshpub_check(full.blob.data, full.blob.len, &info) == NULL);
 		must(full.pub.type != PKEY_RSA || full.pub.bits >= SSHKEY_RSA_MIN);
-		must(sshkey_parse("key", text.data, text.len, NULL, SSHKEY_QUICK, &quick, &err) ==
+		must(sshkey_parse(&src, NULL, SSHKEY_QUICK, &quick, &err) ==
 		     0);
 		must(quick.blob.len == full.blob.len &&
 		     memcmp(quick.blob.data, full.blob.data, full.blob.len) == 0);
@@ -90,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(err.class == ERR_INVALID && full.blob.data == NULL);
 	}
 	/* with a password nothing that needs none is taken, and no key derivation is run */
-	if (sshkey_parse("key", text.data, text.len, &password, SSHKEY_QUICK, &closed, &err) == 0)
+	if (sshkey_parse(&src, &password, SSHKEY_QUICK, &closed, &err) == 0)
 		must(closed.encrypted && full.pub.name == NULL);
 	must(ERR_peek_error() == 0);
 	sshkey_clear(&full);

@@ -94,9 +94,9 @@ static void check_dates(const struct x509_list *l)
 {
 	struct notes notes = NOTES_INIT;
 	struct err err = ERR_INIT;
-	bool valid = x509_check_dates("cert", l, NOW, X509_DATES_REFUSE, NULL, &err) == 0;
+	bool valid = x509_check_dates("cert", l, &(struct x509_when){ NOW, X509_DATES_REFUSE }, NULL, &err) == 0;
 
-	if (x509_check_dates("cert", l, NOW, X509_DATES_NOTE, &notes, &err) == 0)
+	if (x509_check_dates("cert", l, &(struct x509_when){ NOW, X509_DATES_NOTE }, &notes, &err) == 0)
 		must(valid || notes.n > 0);
 	else
 		must(!valid);
@@ -108,14 +108,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf text = BUF_INIT, fact = BUF_INIT;
 	struct x509_list l = X509_LIST_INIT;
 	struct err err = ERR_INIT;
+	struct pem_source src;
 	struct x509_ca ca = { .what = "ca", .now = NOW, .dates = X509_DATES_NOTE };
 
 	if (size == 0)
 		return 0;
 	make_text(data, size, &text);
+	src = (struct pem_source){ "cert", text.data, text.len };
 	ca.text = text.data;
 	ca.len = text.len;
-	if (x509_parse("cert", text.data, text.len, X509_CHAIN_MAX, &l, &err) == 0) {
+	if (x509_parse(&src, X509_CHAIN_MAX, &l, &err) == 0) {
 		must(l.n >= 1 && l.n <= X509_CHAIN_MAX);
 		/* a chain whose every certificate is good has no double and an order */
 		if (x509_check_chain("cert", &l, &err) == 0) {

@@ -264,12 +264,13 @@ static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *
 static inline void test_encrypt(struct buf *section, const struct test_openssh *o,
 				const char *salt)
 {
+	const struct bcrypt_cost cost = { salt, 16, 2 };
 	struct buf password = BUF_INIT, key = BUF_INIT;
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int n;
 
 	buf_puts(&password, o->password);
-	assert_int_equal(bcrypt_pbkdf(&password, salt, 16, 2, 48, &key), 0);
+	assert_int_equal(bcrypt_pbkdf(&password, &cost, 48, &key), 0);
 	assert_int_equal(EVP_EncryptInit_ex(
 				 ctx,
 				 o->cipher != NULL && strcmp(o->cipher, "aes256-cbc") == 0 ?

@@ -17,7 +17,7 @@ static int read_all(const char *text, size_t len, int flags, struct err *err)
 	struct pem_reader r;
 	int n = 0, rc;
 
-	if (pem_open(&r, "key", text, len, 4096, flags, err) != 0)
+	if (pem_open(&r, &(struct pem_source){ "key", text, len }, 4096, flags, err) != 0)
 		return -1;
 	while ((rc = pem_next(&r, &b, err)) == 1)
 		n++;
@@ -132,7 +132,8 @@ static void test_blocks(void **state)
 	struct pem_reader r;
 	struct err err;
 
-	assert_int_equal(pem_open(&r, "key", text, strlen(text), 4096, 0, &err), 0);
+	assert_int_equal(pem_open(&r, &(struct pem_source){ "key", text, strlen(text) }, 4096, 0,
+				  &err), 0);
 	assert_int_equal(pem_next(&r, &b, &err), 1);
 	assert_string_equal(b.label, "A KEY");
 	assert_int_equal(b.headers.len, 0);

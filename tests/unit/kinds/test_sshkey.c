@@ -20,8 +20,8 @@ static int parse(const char *text, const char *password, enum sshkey_depth depth
 
 	if (password != NULL)
 		buf_puts(&p, password);
-	rc = sshkey_parse("key", text, strlen(text), password != NULL ? &p : NULL, depth, out,
-			  &err);
+	rc = sshkey_parse(&(struct pem_source){ "key", text, strlen(text) },
+			  password != NULL ? &p : NULL, depth, out, &err);
 	buf_clear(&p);
 	assert_int_equal(ERR_peek_error(), 0);
 	if (rc != 0) {
@@ -464,17 +464,25 @@ static void test_bcrypt(void **state)
 					      0x36, 0x35, 0x55, 0x5c, 0x27, 0x79, 0x65, 0x98,
 					      0xd4, 0x7e, 0x57, 0x90, 0x71, 0xbf, 0x42, 0x7e,
 					      0x9d, 0x8f, 0xbe, 0x84, 0x2a, 0xba, 0x34, 0xd9 };
+	static const struct {
+		struct bcrypt_cost cost;
+		size_t len;
+	} bad[] = {
+		{ { "", 0, 4 }, 32 },
+		{ { "salt", 4, 0 }, 32 },
+		{ { "salt", 4, BCRYPT_ROUNDS_MAX + 1 }, 32 },
+		{ { "salt", 4, 4 }, 0 },
+		{ { "salt", 4, 4 }, BCRYPT_LEN_MAX + 1 },
+	};
+	const struct bcrypt_cost good = { "salt", 4, 4 };
 	struct buf password = BUF_INIT, out = BUF_INIT;
 
-	assert_int_equal(bcrypt_pbkdf(&password, "salt", 4, 4, 32, &out), -1);
+	assert_int_equal(bcrypt_pbkdf(&password, &good, 32, &out), -1);
 	buf_puts(&password, "password");
-	assert_int_equal(bcrypt_pbkdf(&password, "", 0, 4, 32, &out), -1);
-	assert_int_equal(bcrypt_pbkdf(&password, "salt", 4, 0, 32, &out), -1);
-	assert_int_equal(bcrypt_pbkdf(&password, "salt", 4, BCRYPT_ROUNDS_MAX + 1, 32, &out), -1);
-	assert_int_equal(bcrypt_pbkdf(&password, "salt", 4, 4, 0, &out), -1);
-	assert_int_equal(bcrypt_pbkdf(&password, "salt", 4, 4, BCRYPT_LEN_MAX + 1, &out), -1);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_int_equal(bcrypt_pbkdf(&password, &bad[i].cost, bad[i].len, &out), -1);
 	assert_int_equal(out.len, 0);
-	assert_int_equal(bcrypt_pbkdf(&password, "salt", 4, 4, 32, &out), 0);
+	assert_int_equal(bcrypt_pbkdf(&password, &good, 32, &out), 0);
 	assert_int_equal(out.len, sizeof(want));
 	assert_memory_equal(out.data, want, sizeof(want));
 	buf_clear(&password);

@@ -504,15 +504,13 @@ static void test_dates(void **state)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct notes notes = NOTES_INIT;
-		int rc = x509_check_dates("cert", &l, cases[i].now, X509_DATES_REFUSE, &notes,
-					  &err);
+		int rc = x509_check_dates("cert", &l, &(struct x509_when){ cases[i].now, X509_DATES_REFUSE }, &notes, &err);
 
 		assert_int_equal(rc, cases[i].refused != NULL ? -1 : 0);
 		if (rc != 0)
 			assert_string_equal(err.text, cases[i].refused);
 		notes_clear(&notes);
-		assert_int_equal(x509_check_dates("cert", &l, cases[i].now, X509_DATES_NOTE,
-						  &notes, &err),
+		assert_int_equal(x509_check_dates("cert", &l, &(struct x509_when){ cases[i].now, X509_DATES_NOTE }, &notes, &err),
 				 0);
 		assert_int_equal(notes.n, cases[i].note != NULL);
 		if (notes.n != 0)
