@@ -22,18 +22,25 @@ const struct err_status err_statuses[] = {
 	{ ERR_NONE, NULL, NULL },
 };
 
-int err_set(struct err *err, enum err_class class, const char *fmt, ...)
+int err_vset(struct err *err, enum err_class class, const char *fmt, va_list ap)
 {
 	char text[ERR_TEXT_MAX]; /* fmt's arguments may point into err->text */
-	va_list ap;
 
 	if (err == NULL)
 		return -1;
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	err->class = class;
 	memcpy(err->text, text, sizeof(text));
+	return -1;
+}
+
+int err_set(struct err *err, enum err_class class, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	err_vset(err, class, fmt, ap);
+	va_end(ap);
 	return -1;
 }
 

@@ -10,6 +10,7 @@
 #ifndef BULLA_BASE_ERR_H
 #define BULLA_BASE_ERR_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* The class of an error IS the exit status of a command that ends with it. */
@@ -39,6 +40,8 @@ struct err {
 /* Set class and text (replacing what was there).  err may be NULL.  Always returns -1. */
 int err_set(struct err *err, enum err_class class, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+int err_vset(struct err *err, enum err_class class, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 
 /* As err_set with class ERR_IO; ": " and the text of errno are appended.  Returns -1. */
 int err_sys(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -2,32 +2,21 @@
 #include "base/kv.h"
 
 #include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 
-/* The index of name, or where it would go; *found says which. */
+static int compare(const void *name, const void *item)
+{
+	return strcmp(name, ((const struct kv_item *)item)->name);
+}
+
 static size_t position(const struct kv *kv, const char *name, bool *found)
 {
-	size_t lo = 0, hi = kv->n;
+	const struct search items = { kv->items, kv->n, sizeof(*kv->items), compare };
 
-	*found = false;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int c = strcmp(kv->items[mid].name, name);
-
-		if (c == 0) {
-			*found = true;
-			return mid;
-		}
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return search_sorted(&items, name, found);
 }
 
 void kv_set(struct kv *kv, const char *name, const void *data, size_t len)
@@ -58,18 +47,12 @@ void kv_set_str(struct kv *kv, const char *name, const char *value)
 
 void kv_set_fmt(struct kv *kv, const char *name, const char *fmt, ...)
 {
-	va_list ap, again;
+	va_list ap;
 	char *text;
-	int n;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	text = mem_vprintf(fmt, ap);
 	va_end(ap);
-	text = mem_alloc(n < 0 ? 0 : (size_t)n);
-	if (n > 0)
-		vsnprintf(text, (size_t)n + 1, fmt, again);
-	va_end(again);
 	kv_set_str(kv, name, text);
 	mem_free(text);
 }

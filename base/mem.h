@@ -7,6 +7,7 @@
 #ifndef BULLA_BASE_MEM_H
 #define BULLA_BASE_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /*
@@ -22,6 +23,7 @@ void *mem_dup(const void *p, size_t size);	/* a copy; one NUL byte follows it */
 char *mem_str(const char *s);			/* a copy of a string; NULL gives NULL */
 char *mem_strn(const char *s, size_t n);	/* a copy of n bytes, NUL-terminated */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *mem_vprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 void mem_free(void *p); /* wipes all of the block; NULL is fine */
 
 /* Overwrite n bytes in a way the compiler keeps. */

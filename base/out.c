@@ -119,36 +119,22 @@ static void print_escaped(FILE *f, const char *text)
 	buf_clear(&b);
 }
 
-__attribute__((format(printf, 1, 0))) static char *format(const char *fmt, va_list ap)
-{
-	va_list again;
-	char *text;
-	int n;
-
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	text = mem_alloc(n < 0 ? 0 : (size_t)n);
-	if (n > 0)
-		vsnprintf(text, (size_t)n + 1, fmt, ap);
-	return text;
-}
-
 void out_printf(FILE *f, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
 
 	va_start(ap, fmt);
-	text = format(fmt, ap);
+	text = mem_vprintf(fmt, ap);
 	va_end(ap);
 	print_escaped(f, text);
 	mem_free(text);
 }
 
-__attribute__((format(printf, 2, 0))) static void diagnostic(const char *prefix, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0)))
+diagnostic(const char *prefix, const char *fmt, va_list ap)
 {
-	char *text = format(fmt, ap);
+	char *text = mem_vprintf(fmt, ap);
 
 	fprintf(stderr, "%s: %s", program, prefix);
 	print_escaped(stderr, text);
@@ -183,7 +169,7 @@ char *out_note_made(const char *fmt, ...)
 	char *text;
 
 	va_start(ap, fmt);
-	text = format(fmt, ap);
+	text = mem_vprintf(fmt, ap);
 	va_end(ap);
 	buf_printf(&line, "%s: ", program);
 	out_escape(&line, text, strlen(text));

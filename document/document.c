@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 
 #define DIGEST_DOMAIN "bulla.dev/v1 digest\n"
 
@@ -39,26 +40,16 @@ void document_clear(struct document *d)
 	*d = (struct document)DOCUMENT_INIT;
 }
 
-/* The index of the part, or where it would go; *found says which. */
+static int compare(const void *name, const void *part)
+{
+	return strcmp(name, ((const struct document_part *)part)->name);
+}
+
 static size_t position(const struct document *d, const char *name, bool *found)
 {
-	size_t lo = 0, hi = d->n;
+	const struct search parts = { d->parts, d->n, sizeof(*d->parts), compare };
 
-	*found = false;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int c = strcmp(d->parts[mid].name, name);
-
-		if (c == 0) {
-			*found = true;
-			return mid;
-		}
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return search_sorted(&parts, name, found);
 }
 
 struct document_part *document_part(const struct document *d, const char *name)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -19,15 +18,14 @@ static int __attribute__((format(printf, 3, 4)))
 refuse(struct err *err, const char *const field[], const char *fmt, ...)
 {
 	struct buf path = BUF_INIT;
-	char text[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(err, ERR_INVALID, fmt, ap);
 	va_end(ap);
 	for (; *field != NULL; field++)
 		quote_path(&path, *field);
-	err_set(err, ERR_INVALID, "%s: %s", buf_str(&path), text);
+	err_wrap(err, "%s", buf_str(&path));
 	buf_clear(&path);
 	return -1;
 }

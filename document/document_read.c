@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -43,14 +42,13 @@ static const char again[] = "seal again";
 static int __attribute__((format(printf, 3, 4)))
 refuse(const struct reader *r, const struct yaml_node *at, const char *fmt, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(r->err, ERR_INVALID, fmt, ap);
 	va_end(ap);
-	return err_set(r->err, ERR_INVALID, "%s:%u: %s: %s", r->file, at->line,
-		       r->path.len == 0 ? "document" : buf_str(&r->path), text);
+	return err_wrap(r->err, "%s:%u: %s", r->file, at->line,
+			r->path.len == 0 ? "document" : buf_str(&r->path));
 }
 
 /* The text of a string scalar, or NULL and the error. */

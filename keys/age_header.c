@@ -3,7 +3,6 @@
 
 #include <sodium.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/b64.h"
@@ -43,14 +42,12 @@ struct parser {
 
 __attribute__((format(printf, 2, 3))) static int fail(const struct parser *p, const char *fmt, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(p->err, ERR_INVALID, fmt, ap);
 	va_end(ap);
-	err_set(p->err, ERR_INVALID, "age header: line %u: %s", p->line, text);
-	return -1;
+	return err_wrap(p->err, "age header: line %u", p->line);
 }
 
 /* The next line without its end; what is past AGE_HEADER_MAX is not looked at. */

@@ -2,7 +2,6 @@
 #include "keys/armor.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/b64.h"
@@ -27,14 +26,12 @@ struct reader {
 
 __attribute__((format(printf, 2, 3))) static int fail(const struct reader *r, const char *fmt, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(r->err, ERR_INVALID, fmt, ap);
 	va_end(ap);
-	err_set(r->err, ERR_INVALID, "age armor: line %u: %s", r->line, text);
-	return -1;
+	return err_wrap(r->err, "age armor: line %u", r->line);
 }
 
 static bool is_space(char c)

@@ -2,7 +2,6 @@
 #include "keys/config.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -21,14 +20,12 @@ __attribute__((format(printf, 5, 6))) static int fail(const struct parser *p, en
 						      const struct yaml_node *at, const char *field,
 						      const char *fmt, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(p->err, class, fmt, ap);
 	va_end(ap);
-	err_set(p->err, class, "%s:%u: %s: %s", p->name, at->line, field, text);
-	return -1;
+	return err_wrap(p->err, "%s:%u: %s", p->name, at->line, field);
 }
 
 /* A string on one line, so that it can be replaced in place; NULL after an error. */

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/name.h"
+#include "base/search.h"
 
 /* Of a path these stand as they are, all other bytes as %XX: no blank, no line end, no "%". */
 static bool is_plain(unsigned char c)
@@ -62,33 +63,25 @@ refuse:
 	return NULL;
 }
 
-static int compare(const struct pin *a, const char *top, const char *name)
-{
-	int c = strcmp(a->top, top);
+struct pin_key {
+	const char *top, *name;
+};
 
-	return c != 0 ? c : strcmp(a->name, name);
+/* Pins are sorted by top, then name. */
+static int compare(const void *key, const void *item)
+{
+	const struct pin_key *k = key;
+	const struct pin *pin = item;
+	int c = strcmp(k->top, pin->top);
+
+	return c != 0 ? c : strcmp(k->name, pin->name);
 }
 
-/* The index of a pin, or where it would go; items are sorted by top, then name. */
 static size_t position(const struct pins *p, const char *top, const char *name, bool *found)
 {
-	size_t lo = 0, hi = p->n;
+	const struct search items = { p->items, p->n, sizeof(*p->items), compare };
 
-	*found = false;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int c = compare(&p->items[mid], top, name);
-
-		if (c == 0) {
-			*found = true;
-			return mid;
-		}
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return search_sorted(&items, &(struct pin_key){ top, name }, found);
 }
 
 static void insert(struct pins *p, size_t at, const char *top, const char *name,

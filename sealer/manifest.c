@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/b64.h"
@@ -24,13 +23,12 @@ typedef int read_field(struct reader *r, const struct yaml_node *value);
 static int __attribute__((format(printf, 3, 4)))
 refuse(const struct reader *r, const struct yaml_node *at, const char *fmt, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(r->err, ERR_INVALID, fmt, ap);
 	va_end(ap);
-	return err_set(r->err, ERR_INVALID, "%s:%u: %s", r->file, at->line, text);
+	return err_wrap(r->err, "%s:%u", r->file, at->line);
 }
 
 /* --- single fields ---------------------------------------------------------------------------- */
