@@ -8,45 +8,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-
-/*
- * libyaml takes no allocator, but calls these by name.  Where the dynamic linker lets a program's
- * own definition win (ELF), the copies that its scanner makes of a manifest's secrets are wiped.
- */
-void *yaml_malloc(size_t size);
-void *yaml_realloc(void *p, size_t size);
-void yaml_free(void *p);
-yaml_char_t *yaml_strdup(const yaml_char_t *s);
-
-void *yaml_malloc(size_t size)
-{
-	return mem_alloc(size);
-}
-
-void *yaml_realloc(void *p, size_t size)
-{
-	return mem_grow(p, size, 1);
-}
-
-void yaml_free(void *p)
-{
-	mem_free(p);
-}
-
-yaml_char_t *yaml_strdup(const yaml_char_t *s)
-{
-	return (yaml_char_t *)mem_str((const char *)s);
-}
-
-#define CHUNK_MIN 4096
-#define CHUNK_MAX 65536
-
-/* Nodes, texts and arrays of a stream live and go together. */
-struct yaml_chunk {
-	struct yaml_chunk *next;
-	size_t used, size;
-	max_align_t data[];
-};
+#include "base/yaml_arena.h"
+#include "base/yaml_check.h"
 
 struct parse {
 	yaml_parser_t lib;
@@ -65,23 +28,7 @@ struct parse {
 
 static void *arena(struct parse *p, size_t size)
 {
-	struct yaml_chunk *c = p->out->chunks;
-	void *at;
-
-	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-	if (c == NULL || c->size - c->used < size) {
-		size_t room = p->len < CHUNK_MIN ? CHUNK_MIN : p->len;
-
-		room = room > CHUNK_MAX ? CHUNK_MAX : room;
-		room = room < size ? size : room;
-		c = mem_alloc(sizeof(*c) + room);
-		c->size = room;
-		c->next = p->out->chunks;
-		p->out->chunks = c;
-	}
-	at = (char *)c->data + c->used;
-	c->used += size;
-	return at;
+	return yaml_arena_alloc(&p->out->chunks, p->len, size);
 }
 
 static int fail(struct parse *p, size_t line, const char *why)
@@ -322,26 +269,29 @@ static bool same_text(const struct yaml_node *a, const struct yaml_node *b)
 	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-static int refuse_duplicates(struct parse *p, const struct yaml_node *map)
+static const struct yaml_node *search_sorted(const struct yaml_node *map)
 {
-	struct yaml_node **sorted;
-	int rc = 0;
+	struct yaml_node **sorted = mem_array(map->n, sizeof(struct yaml_node *));
+	const struct yaml_node *twice = NULL;
 
-	if (map->n <= 16) {
-		for (size_t i = 1; i < map->n; i++)
-			for (size_t k = 0; k < i; k++)
-				if (same_text(map->keys[i], map->keys[k]))
-					return fail(p, map->keys[i]->line, "a key given twice");
-		return 0;
-	}
-	sorted = mem_array(map->n, sizeof(struct yaml_node *));
 	memcpy(sorted, map->keys, map->n * sizeof(struct yaml_node *));
 	qsort(sorted, map->n, sizeof(struct yaml_node *), compare_keys);
-	for (size_t i = 1; i < map->n && rc == 0; i++)
+	for (size_t i = 1; i < map->n && twice == NULL; i++)
 		if (same_text(sorted[i - 1], sorted[i]))
-			rc = fail(p, sorted[i]->line, "a key given twice");
+			twice = sorted[i];
 	mem_free(sorted);
-	return rc;
+	return twice;
+}
+
+static const struct yaml_node *find_duplicate(const struct yaml_node *map)
+{
+	if (map->n > 16)
+		return search_sorted(map);
+	for (size_t i = 1; i < map->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (same_text(map->keys[i], map->keys[k]))
+				return map->keys[i];
+	return NULL;
 }
 
 /* Move what was pushed since `from` into the collection. */
@@ -391,6 +341,7 @@ static int read_map_entries(struct parse *p, struct yaml_node *map, yaml_event_t
 static struct yaml_node *read_map(struct parse *p, const yaml_event_t *start)
 {
 	struct yaml_node *map = new_node(p, start, YAML_MAP);
+	const struct yaml_node *twice;
 	size_t from = p->n;
 	yaml_event_t event;
 
@@ -411,7 +362,10 @@ static struct yaml_node *read_map(struct parse *p, const yaml_event_t *start)
 		map->end = byte_of(p, &event.end_mark);
 	yaml_event_delete(&event);
 	collect(p, map, from);
-	return refuse_duplicates(p, map) == 0 ? map : NULL;
+	twice = find_duplicate(map);
+	if (twice != NULL)
+		fail(p, twice->line, "a key given twice");
+	return twice == NULL ? map : NULL;
 }
 
 static struct yaml_node *read_list(struct parse *p, const yaml_event_t *start)
@@ -550,49 +504,15 @@ static int read_stream(struct parse *p)
 	return 0;
 }
 
-/*
- * What libyaml would take and another reader would not, or not so: YAML 1.1 breaks lines at three
- * characters where 1.2 does not, and a lone carriage return hides text from whoever looks at it.
- */
-static const struct {
-	const char *bytes, *why;
-} odd[] = {
-	{ "\xc2\x85", "the line break U+0085, which readers see differently" },
-	{ "\xe2\x80\xa8", "the line break U+2028, which readers see differently" },
-	{ "\xe2\x80\xa9", "the line break U+2029, which readers see differently" },
-	{ "\xef\xbb\xbf", "a byte order mark inside the text" },
-};
-
-static int refuse_odd(struct parse *p, size_t at)
-{
-	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		size_t n = strlen(odd[i].bytes);
-
-		if (p->len - at >= n && memcmp(p->text + at, odd[i].bytes, n) == 0)
-			return fail(p, line_at(p, at), odd[i].why);
-	}
-	return 0;
-}
-
 static int inspect(struct parse *p)
 {
-	const char *cr = p->text, *end = p->text + p->len;
-	unsigned char high = 0;
+	size_t at = 0;
+	const char *why;
 
 	if (p->len >= 3 && memcmp(p->text, "\xef\xbb\xbf", 3) == 0)
 		p->skip = p->byte = 3;
-	while ((cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL) {
-		if (++cr == end || *cr != '\n')
-			return fail(p, line_at(p, (size_t)(cr - p->text)),
-				    "a carriage return without a newline");
-	}
-	for (size_t i = p->skip; i < p->len; i++)
-		high |= (unsigned char)p->text[i];
-	p->ascii = high < 0x80;
-	for (size_t i = p->skip; i < p->len && !p->ascii; i++)
-		if ((unsigned char)p->text[i] >= 0xc2 && refuse_odd(p, i) != 0)
-			return -1;
-	return 0;
+	why = yaml_check_bytes(p->text + p->skip, p->len - p->skip, &at, &p->ascii);
+	return why == NULL ? 0 : fail(p, line_at(p, p->skip + at), why);
 }
 
 int yaml_parse(const char *name, const void *text, size_t len, struct yaml_stream *out,
@@ -620,12 +540,7 @@ int yaml_parse(const char *name, const void *text, size_t len, struct yaml_strea
 
 void yaml_clear(struct yaml_stream *s)
 {
-	struct yaml_chunk *c = s->chunks, *after;
-
-	for (; c != NULL; c = after) {
-		after = c->next;
-		mem_free(c);
-	}
+	yaml_arena_clear(&s->chunks);
 	mem_free(s->docs);
 	*s = (struct yaml_stream)YAML_STREAM_INIT;
 }
@@ -638,13 +553,4 @@ const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
 		if (strcmp(map->keys[i]->text, key) == 0)
 			return map->values[i];
 	return NULL;
-}
-
-const char *yaml_string(const struct yaml_node *node)
-{
-	if (node == NULL || node->type != YAML_SCALAR)
-		return NULL;
-	if (node->style == YAML_PLAIN && yaml_plain_ambiguous(node->text, node->len))
-		return NULL;
-	return node->text;
 }

@@ -180,3 +180,12 @@ bool yaml_plain_ambiguous(const char *text, size_t len)
 {
 	return is_word(text, len) || is_number(text, len) || is_date(text, len);
 }
+
+const char *yaml_string(const struct yaml_node *node)
+{
+	if (node == NULL || node->type != YAML_SCALAR)
+		return NULL;
+	if (node->style == YAML_PLAIN && yaml_plain_ambiguous(node->text, node->len))
+		return NULL;
+	return node->text;
+}
