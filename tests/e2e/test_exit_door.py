@@ -130,7 +130,7 @@ def test_every_kind(repo, each_yq, name):
     assert set(secret) == {"apiVersion", "kind", "metadata", "type", "data"}
 
 
-@pytest.mark.parametrize("shell", ["dash", "bash", "zsh", "ksh", "mksh", "busybox"])
+@pytest.mark.parametrize("shell", ["dash", "bash", "zsh", "ksh93", "busybox"])
 def test_every_shell(repo, path, shell):
     """zsh only as sh: by its own name it is no POSIX shell."""
     program = shutil.which(shell)
