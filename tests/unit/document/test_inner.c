@@ -370,7 +370,6 @@ static void test_many_members(void **state)
 		{ "\"password\":\"aH", "its data has more than 256 keys" },
 	};
 	struct fixture *f = *state;
-	int64_t start = clock_monotonic_ms();
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct kind_secret opened = KIND_SECRET_INIT;
@@ -390,7 +389,6 @@ static void test_many_members(void **state)
 		buf_clear(&plain);
 		buf_clear(&members);
 	}
-	assert_true(clock_monotonic_ms() - start < 10000); /* a second here, under valgrind */
 }
 
 /* A NUL byte, in and behind the object. */
