@@ -6,9 +6,13 @@ It is run with both programs that are called yq: Debian's (kislyuk's, in Python)
 import base64
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import subprocess
+import termios
+import time
 
 import pytest
 import yaml
@@ -179,6 +183,47 @@ def test_an_identity_in_cluster_is_enough(repo, path):
     [key] = keys.iterdir()
     done = exit_door(repo, path, "opaque.yaml", key)
     assert json.loads(done.stdout) == opened(repo, "opaque.yaml")
+
+
+def at_terminal(repo, path, command, passphrase, out):
+    """Run a command that asks for a passphrase; how often it did."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(repo.top)
+        os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
+        os.execvpe(command[0], command, {**repo.env, "PATH": path})
+    said, asked = b"", 0
+    while True:
+        if not select.select([fd], [], [], 60)[0]:
+            raise AssertionError(f"it does not end: {said!r}")
+        try:
+            more = os.read(fd, 4096)
+        except OSError:  # the other end is closed
+            more = b""
+        if not more:
+            break
+        said += more
+        if said.count(b"Enter passphrase") > asked:
+            asked += 1
+            while termios.tcgetattr(fd)[3] & termios.ECHO:  # what is typed earlier would be dropped
+                time.sleep(0.01)
+            os.write(fd, passphrase.encode() + b"\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, said
+    return asked
+
+
+def test_recovery_key_with_a_passphrase(tmp_path, path):
+    """age asks at the terminal, once for each part; or the key is opened once before."""
+    repo = Checkout(tmp_path)
+    [passphrase] = re.findall(r"^    (\S{35})$", repo.bulla("init", "-r", "eu-west9").err, re.M)
+    recovery = repo.home / ".config/bulla/recovery.age"
+    repo.bulla("seal", "opaque", "two", "-n", "web", "-w", "two.yaml", "--from-env-file", "-", input="A=1\nB=2\n")
+    out = tmp_path / "out"
+    assert at_terminal(repo, path, ["sh", str(SCRIPT), "two.yaml", str(recovery)], passphrase, out) == 2
+    assert json.loads(out.read_text())["data"] == {"A": "MQ==", "B": "Mg=="}
+    plain = tmp_path / "recovery.txt"
+    assert at_terminal(repo, path, ["age", "-d", "-o", str(plain), str(recovery)], passphrase, out) == 1
+    assert json.loads(exit_door(repo, path, "two.yaml", plain).stdout)["data"] == {"A": "MQ==", "B": "Mg=="}
 
 
 # --- documents that say something else than what is in them ------------------------------------------
