@@ -100,20 +100,24 @@ char *out_escaped(const char *s)
 	return text;
 }
 
-/* A finished text, line by line: newlines are the format's own, everything else is escaped. */
+void out_escape_lines(struct buf *out, const char *text)
+{
+	for (;;) {
+		size_t n = strcspn(text, "\n");
+
+		out_escape(out, text, n);
+		if (text[n] == '\0')
+			return;
+		buf_putc(out, '\n');
+		text += n + 1;
+	}
+}
+
 static void print_escaped(FILE *f, const char *text)
 {
 	struct buf b = BUF_INIT;
 
-	for (;;) {
-		size_t n = strcspn(text, "\n");
-
-		out_escape(&b, text, n);
-		if (text[n] == '\0')
-			break;
-		buf_putc(&b, '\n');
-		text += n + 1;
-	}
+	out_escape_lines(&b, text);
 	if (b.len > 0)
 		fwrite(b.data, 1, b.len, f);
 	buf_clear(&b);

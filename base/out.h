@@ -14,6 +14,8 @@
 #include "base/buf.h"
 
 void out_escape(struct buf *out, const char *s, size_t len);
+/* The same line by line: newlines are the text's own and stay. */
+void out_escape_lines(struct buf *out, const char *text);
 /* A new escaped string; mem_free it. */
 char *out_escaped(const char *s);
 

@@ -42,24 +42,6 @@ static void on_signal(int number)
 	caught = number;
 }
 
-static int silence_begin(struct silence *s, int fd)
-{
-	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: read must return */
-	struct termios quiet;
-
-	s->fd = fd;
-	if (tcgetattr(fd, &s->was) != 0)
-		return -1;
-	caught = 0;
-	sigemptyset(&sa.sa_mask);
-	for (size_t i = 0; i < HELD; i++)
-		sigaction(held_signals[i], &sa, &s->actions[i]);
-	quiet = s->was;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	quiet.c_lflag |= ECHONL;
-	return tcsetattr(fd, TCSAFLUSH, &quiet);
-}
-
 /* Put everything back, then let the signal that came meanwhile do what it does. */
 static void silence_end(struct silence *s)
 {
@@ -71,6 +53,29 @@ static void silence_end(struct silence *s)
 	if (number != 0)
 		raise(number);
 }
+
+static int silence_begin(struct silence *s, int fd, struct err *err)
+{
+	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: read must return */
+	struct termios quiet;
+
+	s->fd = fd;
+	if (tcgetattr(fd, &s->was) != 0)
+		return err_sys(err, "the terminal cannot be silenced");
+	caught = 0;
+	sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < HELD; i++)
+		sigaction(held_signals[i], &sa, &s->actions[i]);
+	quiet = s->was;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	quiet.c_lflag |= ECHONL;
+	if (tcsetattr(fd, TCSAFLUSH, &quiet) == 0)
+		return 0;
+	err_sys(err, "the terminal cannot be silenced");
+	silence_end(s);
+	return -1;
+}
+
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
@@ -96,15 +101,7 @@ static void say(int fd, const char *text, const char *rest)
 {
 	struct buf line = BUF_INIT;
 
-	for (;;) {
-		size_t n = strcspn(text, "\n");
-
-		out_escape(&line, text, n);
-		if (text[n] == '\0')
-			break;
-		buf_putc(&line, '\n');
-		text += n + 1;
-	}
+	out_escape_lines(&line, text);
 	buf_puts(&line, rest);
 	file_write_fd(fd, line.data, line.len, NULL);
 	buf_clear(&line);
@@ -131,8 +128,8 @@ static int ask_silently(int fd, const char *what, const char *rest, struct buf *
 
 	do {
 		say(fd, what, rest);
-		if (silence_begin(&s, fd) != 0)
-			return err_sys(err, "the terminal cannot be silenced");
+		if (silence_begin(&s, fd, err) != 0)
+			return -1;
 		r = read_line(fd, out);
 		saved = errno;
 		silence_end(&s); /* after a stop and "fg" we ask again */
@@ -198,13 +195,14 @@ int input_confirm(const char *text, bool *yes, struct err *err)
 	return r;
 }
 
-void input_show(const struct buf *text)
+int input_show(const struct buf *text, struct err *err)
 {
 	int fd = terminal_open(NULL);
+	int r = file_write_fd(fd >= 0 ? fd : STDERR_FILENO, text->data, text->len, err);
 
-	file_write_fd(fd >= 0 ? fd : STDERR_FILENO, text->data, text->len, NULL);
 	if (fd >= 0)
 		close(fd);
+	return r;
 }
 
 int input_passphrase(void *ctx, const char *what, struct buf *out, struct err *err)
@@ -251,8 +249,8 @@ static int read_stdin_silently(const char *what, size_t max, struct buf *out, st
 
 	out_note("reading %s from the terminal, unseen; end it with Ctrl-D on a line of its own",
 		 what);
-	if (silence_begin(&s, STDIN_FILENO) != 0)
-		return err_sys(err, "the terminal cannot be silenced");
+	if (silence_begin(&s, STDIN_FILENO, err) != 0)
+		return -1;
 	r = read_all(STDIN_FILENO, max, out, err);
 	silence_end(&s);
 	if (r != 0)

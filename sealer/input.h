@@ -37,9 +37,9 @@ int input_confirm(const char *text, bool *yes, struct err *err);
 
 /*
  * Show a text that holds a secret meant for the person: to the terminal, else to standard error.
- * Not through stdio, whose buffers are not wiped.  Printed as it is.
+ * Not through stdio, whose buffers are not wiped.  Printed as it is.  ERR_IO.
  */
-void input_show(const struct buf *text);
+int input_show(const struct buf *text, struct err *err);
 
 /* A keyring_ask: the passphrase of a file. */
 int input_passphrase(void *ctx, const char *what, struct buf *out, struct err *err);

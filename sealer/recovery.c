@@ -142,6 +142,7 @@ int recovery_write(const struct recovery *r, struct err *err)
 {
 	struct file_write w = { .path = r->path, .mode = 0600, .exclusive = true };
 	struct buf text = BUF_INIT;
+	int shown;
 
 	if (r->path == NULL)
 		return 0;
@@ -154,9 +155,12 @@ int recovery_write(const struct recovery *r, struct err *err)
 		   r->path);
 	buf_put(&text, r->passphrase.data, r->passphrase.len);
 	buf_puts(&text, "\n\n");
-	input_show(&text);
+	shown = input_show(&text, err);
 	buf_clear(&text);
-	return 0;
+	if (shown == 0)
+		return 0;
+	unlink(r->path); /* nobody could ever open it */
+	return err_wrap(err, "the passphrase of the recovery key cannot be shown");
 }
 
 void recovery_clear(struct recovery *r)

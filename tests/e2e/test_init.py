@@ -160,6 +160,17 @@ def test_generated_recovery_key(repo):
     assert config(other)["recovery"] == config(repo)["recovery"]
 
 
+def test_a_recovery_key_whose_passphrase_cannot_be_shown_is_not_kept(repo):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([BULLA, "init", "-r", "eu-west9"], cwd=repo.top, env=repo.env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=full, timeout=60, start_new_session=True)
+    assert done.returncode == IO
+    assert not (repo.home / ".config/bulla/recovery.age").exists()
+    assert not (repo.top / ".bulla/config").exists()
+    repo.bulla("init", "-r", "eu-west9")
+    assert (repo.home / ".config/bulla/recovery.age").exists()
+
+
 def test_stock_age_opens_the_recovery_key(repo):
     """As "age -p" would have made it: age asks for the passphrase at its terminal."""
     t = Terminal(repo, "init", "-r", "eu-west9")
