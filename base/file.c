@@ -33,8 +33,9 @@ int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct e
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
+			err_sys(err, "%s: cannot read", name);
 			buf_clear(out);
-			return err_sys(err, "%s: cannot read", name);
+			return -1;
 		}
 		if (n == 0)
 			return 0;

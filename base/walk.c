@@ -37,11 +37,12 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void names_read(struct names *names, DIR *dir)
+static int names_read(struct names *names, DIR *dir)
 {
 	const struct dirent *e;
+	int failed;
 
-	while ((e = readdir(dir)) != NULL) {
+	while (errno = 0, (e = readdir(dir)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
 		if (names->n == names->cap) {
@@ -50,7 +51,11 @@ static void names_read(struct names *names, DIR *dir)
 		}
 		names->items[names->n++] = mem_str(e->d_name);
 	}
-	qsort(names->items, names->n, sizeof(*names->items), by_name);
+	failed = errno;
+	if (names->n > 1)
+		qsort(names->items, names->n, sizeof(*names->items), by_name);
+	errno = failed;
+	return failed != 0 ? -1 : 0;
 }
 
 static void names_clear(struct names *names)
@@ -89,8 +94,12 @@ static int visit_entry(struct walk *w, int dirfd, const char *name, const char *
 	struct stat st;
 	int fd;
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0; /* gone meanwhile */
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno == ENOENT)
+			return 0; /* gone meanwhile */
+		err_sys(&why, "cannot stat");
+		return tell(w, path, &why);
+	}
 	if (!S_ISDIR(st.st_mode))
 		return S_ISREG(st.st_mode) && is_yaml(name) ? visit_file(w, dirfd, name, path) : 0;
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -120,7 +129,10 @@ static int visit_folder(struct walk *w, int fd, const char *path)
 		return tell(w, path, &why);
 	}
 	w->depth++;
-	names_read(&names, dir);
+	if (names_read(&names, dir) < 0) {
+		err_sys(&why, "cannot read the folder");
+		r = tell(w, path, &why);
+	}
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		bool here = strcmp(path, ".") == 0;
 		char *below = mem_printf("%s%s%s", here ? "" : path,

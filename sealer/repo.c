@@ -94,6 +94,7 @@ int repo_list_keys(const char *top, struct kv *out, struct err *err)
 {
 	char *keys = mem_printf("%s/%s", top, REPO_KEYS);
 	int dir = -1, r = 0;
+	const struct dirent *e;
 	struct stat st;
 	DIR *d = NULL;
 
@@ -105,13 +106,15 @@ int repo_list_keys(const char *top, struct kv *out, struct err *err)
 		r = err_set(err, ERR_IO, "%s: cannot be read as a folder (a symbolic link?)", keys);
 		goto out;
 	}
-	for (struct dirent *e = readdir(d); e != NULL && r == 0; e = readdir(d)) {
+	while (r == 0 && (errno = 0, e = readdir(d)) != NULL) {
 		if (out->n > KEYS_MAX)
 			r = err_set(err, ERR_INVALID, "%s: more than %d files", keys, KEYS_MAX);
 		else if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			 S_ISREG(st.st_mode))
 			kv_set_str(out, e->d_name, "");
 	}
+	if (r == 0 && errno != 0)
+		r = err_sys(err, "%s: cannot be read", keys);
 out:
 	if (d != NULL)
 		closedir(d);
