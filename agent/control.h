@@ -22,7 +22,8 @@ struct control_msg {
 	char text[500];
 };
 
-/* Send without waiting; fd is passed along unless -1 (it stays the caller's).  0, or -1 and errno.
+/*
+ * Send without waiting; fd is passed along unless -1 (it stays the caller's).  0, or -1 and errno.
  */
 int control_send(int sock, const struct control_msg *msg, int fd);
 

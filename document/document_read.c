@@ -416,7 +416,8 @@ static const struct field root_fields[] = {
 	{ .name = NULL },
 };
 
-/* The entry of map that the path begins with, or map->n; the longest, because keys may hold dots.
+/*
+ * The entry of map that the path begins with, or map->n; the longest, because keys may hold dots.
  */
 static size_t step(const struct yaml_node *map, const char *path, size_t len, size_t *longest)
 {

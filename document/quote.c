@@ -46,7 +46,8 @@ bool quote_is_text(const void *s, size_t len)
 	return true;
 }
 
-/* Characters that show nothing or change how others show, and those that YAML does not allow raw.
+/*
+ * Characters that show nothing or change how others show, and those that YAML does not allow raw.
  */
 static bool hidden(uint32_t c)
 {
@@ -105,7 +106,8 @@ int quote_put(struct buf *out, const char *s, bool always)
 {
 	size_t len = strlen(s);
 
-	/* A letter first: leaves out numbers, dates, "-", "...", "<<", "=", "~" and all indicators.
+	/*
+	 * A letter first: leaves out numbers, dates, "-", "...", "<<", "=", "~" and all indicators.
 	 */
 	if (!always && len != 0 && strchr(LETTERS, s[0]) != NULL && strspn(s, PLAIN) == len &&
 	    !yaml_plain_ambiguous(s, len))

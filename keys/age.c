@@ -18,7 +18,8 @@ static int too_large(struct buf *out, struct err *err)
 		       "the encrypted file would be larger than can be held here");
 }
 
-/* Room for len bytes at once, so that growing never copies.  What does not fit is told in the end.
+/*
+ * Room for len bytes at once, so that growing never copies.  What does not fit is told in the end.
  */
 static void make_room(struct buf *out, size_t len)
 {

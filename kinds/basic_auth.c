@@ -40,7 +40,8 @@ static int check(const struct kind_secret *s, int64_t now, struct kv *derived, s
 	return validate(s, NULL, err);
 }
 
-/* Opaque Secrets with these two keys are meant so, too; that they are sealed together is the point.
+/*
+ * Opaque Secrets with these two keys are meant so, too; that they are sealed together is the point.
  */
 static int adopt(const char *type, const struct kv *data, struct kv *fields)
 {

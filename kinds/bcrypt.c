@@ -196,7 +196,8 @@ static void derive(struct work *w, const struct bcrypt_cost *cost, unsigned char
 		buf_put(&salt, cost->salt, cost->salt_len);
 		buf_put(&salt, (unsigned char[]){ 0, 0, 0, (unsigned char)(n + 1) }, 4);
 		derive_block(w, &salt, cost->rounds, block);
-		/* the blocks' bytes are dealt out in turn, so that no part of the key comes cheap
+		/*
+		 * the blocks' bytes are dealt out in turn, so that no part of the key comes cheap
 		 */
 		for (size_t i = 0; i * blocks + n < len && i < HASH_BYTES; i++)
 			out[i * blocks + n] = block[i];

@@ -297,7 +297,8 @@ static void put_u32(struct buf *out, uint32_t value)
 		buf_putc(out, (unsigned char)(value >> shift));
 }
 
-/* The section that would be encrypted: a check number twice, the key, a comment, padding 1, 2, 3...
+/*
+ * The section that would be encrypted: a check number twice, the key, a comment, padding 1, 2, 3...
  */
 static int put_private(const struct pkey *key, struct buf *out)
 {

@@ -35,7 +35,8 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A name as certificates have them: labels of letters, digits, "-" and "_", the first may be "*".
+/*
+ * A name as certificates have them: labels of letters, digits, "-" and "_", the first may be "*".
  */
 static char *dns_name(const ASN1_IA5STRING *s)
 {

@@ -212,7 +212,8 @@ static int set_up_driver(const char *top, struct err *err)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* The config comes last: with it the repository is set up, without it nothing refers to the rest.
+/*
+ * The config comes last: with it the repository is set up, without it nothing refers to the rest.
  */
 static int write_all(const struct plan *p, struct err *err)
 {

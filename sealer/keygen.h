@@ -44,7 +44,8 @@ void keygen_clear(struct keygen *k);
  */
 int keygen_open(const char *top, const char *name, const struct keyring *recovery, struct kv *out,
 		struct err *err);
-/* Put key files into DIR; those that are there with the same bytes stay.  ERR_CONFLICT otherwise.
+/*
+ * Put key files into DIR; those that are there with the same bytes stay.  ERR_CONFLICT otherwise.
  */
 int keygen_install(const struct kv *files, const char *dir, struct err *err);
 

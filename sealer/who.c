@@ -94,7 +94,8 @@ static int add_named(const struct target *t, const char *text, struct gathered *
 	return add(g, known->name, &known->key, true, err);
 }
 
-/* A file in a Git tree is as much someone else's word as the config is: its keys are asked about.
+/*
+ * A file in a Git tree is as much someone else's word as the config is: its keys are asked about.
  */
 static int add_file(const struct target *t, const char *file, struct gathered *g, struct err *err)
 {

@@ -31,7 +31,8 @@ static void check(int right, const char *what)
 	exit(1);
 }
 
-/* Is a byte's validity what it is set to for secrets?  Else the whole check would be about nothing.
+/*
+ * Is a byte's validity what it is set to for secrets?  Else the whole check would be about nothing.
  */
 static void check_secret(const void *p, const char *what)
 {

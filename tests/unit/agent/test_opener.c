@@ -646,7 +646,8 @@ static void test_audit_stuck(void **state)
 	(void)state;
 	scene_document(&d, "app-env", "x", 1, key);
 	start_with_pipe(fds);
-	/* fill it from here, through a description of its own so that the opener's stays blocking
+	/*
+	 * fill it from here, through a description of its own so that the opener's stays blocking
 	 */
 	snprintf(byte, sizeof(byte), "/proc/self/fd/%d", fds[1]);
 	copy = open(byte, O_WRONLY | O_NONBLOCK | O_CLOEXEC);

@@ -264,7 +264,8 @@ static void test_policy(void **state)
 
 /* --- digest ----------------------------------------------------------------------------------- */
 
-/* Not a document that passes the check: the digest of exactly these bytes was computed elsewhere.
+/*
+ * Not a document that passes the check: the digest of exactly these bytes was computed elsewhere.
  */
 static void fixed(struct document *d)
 {

@@ -323,7 +323,8 @@ static void test_every_flip_and_truncation(void **state)
 
 	assert_int_equal(age_armor(file.data, file.len, &text, &err), 0);
 	all_flips(f->ids[0], &text, true);
-	/* the last line end is the one byte that age's vectors allow to be missing: same bytes then
+	/*
+	 * the last line end is the one byte that age's vectors allow to be missing: same bytes then
 	 */
 	all_truncations(f->ids[0], &text, text.len - 1, true);
 	assert_int_equal(age_dearmor(text.data, text.len - 1, &binary, &err), 0);

@@ -39,7 +39,8 @@ static size_t n_marks;
 static unsigned char *stack;
 static unsigned char *snapshot; /* of the stack, when an operation has just returned */
 
-/* Stands in for libsodium's, so that what is random is known: a new byte each, the same every time.
+/*
+ * Stands in for libsodium's, so that what is random is known: a new byte each, the same every time.
  */
 static unsigned next_random;
 

@@ -91,7 +91,8 @@ static const struct kind probe = {
 	.adopt = probe_adopt,
 };
 
-/* An input from "field=value" words; "alias:NEW=KEY" and "extra:FACT=VALUE" go where they belong.
+/*
+ * An input from "field=value" words; "alias:NEW=KEY" and "extra:FACT=VALUE" go where they belong.
  */
 static void fill(struct kind_input *in, const char *const *words)
 {
