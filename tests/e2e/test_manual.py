@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manual says what the programs do: commands, options, exit statuses, kinds, facts, rules, reasons
 stand in its pages as in the tables of the code, both ways; and every example is run."""
+import base64
 import json
 import os
 import re
@@ -585,6 +586,18 @@ def test_commands_in_text_exist(here, pages, name):
         if not quoted.startswith(("bulla keys", "bulla recipients", "bulla seal")):
             quoted = " ".join(quoted.split()[:2])
         here.bulla("help", *quoted.split()[1:])
+
+
+def test_file_of_environment_variables(pages, tmp_path):
+    """The example of what may stand in one is taken, and means what the page says."""
+    [text] = [block for block in literals(pages["bulla-seal.1"]) if block.startswith("# a comment")]
+    repo = Checkout(tmp_path)
+    repo.init("-r", "eu-west9")
+    repo.bulla("seal", "opaque", "env", "-n", "web", "-w", "env.yaml", "--from-env-file", "-", input=text + "\n")
+    secret = yaml.safe_load(repo.bulla("open", "env.yaml", "-i", repo.recovery).out)
+    values = {k: base64.b64decode(v).decode() for k, v in secret["data"].items()}
+    assert values == {"NAME": "value", "OTHER": "anything, over several lines, but the quote",
+                      "THIRD": 'the same, with \\, ", $; \n, \r, \t as compose has them'}
 
 
 def test_everything_is_installed(pages, tmp_path):
