@@ -29,7 +29,7 @@ static _Noreturn void out_of_memory(void)
 	exit(ERR_MEMORY);
 }
 
-static void *try_alloc(size_t size)
+static union header *try_alloc(size_t size)
 {
 	union header *h;
 
@@ -39,7 +39,7 @@ static void *try_alloc(size_t size)
 	if (h == NULL)
 		return NULL;
 	h->size = size;
-	return h + 1;
+	return h;
 }
 
 static size_t size_of(const void *p)
@@ -49,11 +49,11 @@ static size_t size_of(const void *p)
 
 void *mem_alloc(size_t size)
 {
-	void *p = try_alloc(size);
+	union header *h = try_alloc(size);
 
-	if (p == NULL)
+	if (h == NULL)
 		out_of_memory();
-	return p;
+	return h + 1;
 }
 
 void *mem_array(size_t n, size_t size)
@@ -141,9 +141,12 @@ void mem_wipe(void *p, size_t n)
 
 static void *openssl_malloc(size_t size, const char *file, int line)
 {
+	union header *h;
+
 	(void)file;
 	(void)line;
-	return size == 0 ? NULL : try_alloc(size);
+	h = size == 0 ? NULL : try_alloc(size);
+	return h == NULL ? NULL : h + 1;
 }
 
 static void *openssl_realloc(void *p, size_t size, const char *file, int line)
