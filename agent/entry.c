@@ -108,7 +108,7 @@ size_t entries_list(struct entries *e)
 	if (e->list != NULL)
 		return n;
 	e->list = (struct entry **)table_nodes(&e->table); /* the node is the first member */
-	e->subjects = mem_array(n, sizeof(struct entry *));
+	e->subjects = mem_array(n, sizeof(struct subject *));
 	for (i = 0; i < n; i++)
 		e->subjects[i] = &e->list[i]->s;
 	return n;
