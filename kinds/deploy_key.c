@@ -44,11 +44,7 @@ static int read_url(const char *text, struct parts *p, struct err *err)
 		return err_set(err, ERR_INVALID, "url: missing");
 	if (url_parse("url", text, URL_SSH, &p->url, err) != 0)
 		return -1;
-	if (github_hosts_is(p->url.host) && p->url.user[0] != '\0' &&
-	    strcmp(p->url.user, "git") != 0)
-		return err_set(err, ERR_INVALID, "url: the user for GitHub is always git (git@%s)",
-			       p->url.host);
-	return 0;
+	return github_hosts_is(p->url.host) ? github_hosts_check_url("url", &p->url, err) : 0;
 }
 
 static int read_key(struct parts *p, enum sshkey_depth depth, struct err *err)

@@ -4,6 +4,7 @@
 
 #include "base/b64.h"
 #include "base/err.h"
+#include "kinds/github_hosts.h"
 #include "kinds/kind.h"
 #include "kinds/kinds.h"
 #include "kinds/pkey_pem.h"
@@ -120,7 +121,7 @@ static int check_urls(const char *base_what, const char *url, const char *base, 
 		    "url: is not at github.com: for GitHub Enterprise give the address of its "
 		    "API (--base-url https://HOST/api/v3)");
 	if (base == NULL)
-		return 0;
+		return github_hosts_check_url("url", &u, err);
 	if (url_parse(base_what, base, URL_HTTPS | URL_NO_PATH, &api, err) != 0)
 		return -1;
 	if (public)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/b64.h"
+#include "base/err.h"
 #include "kinds/sshpub.h"
 
 static const struct {
@@ -26,6 +27,22 @@ static const struct {
 bool github_hosts_is(const char *host)
 {
 	return strcmp(host, "github.com") == 0 || strcmp(host, "ssh.github.com") == 0;
+}
+
+int github_hosts_check_url(const char *what, const struct url *u, struct err *err)
+{
+	unsigned port = u->scheme == URL_SSH && strcmp(u->host, "github.com") == 0 ? 22 : 443;
+	const char *name = strchr(u->path + 1, '/');
+
+	if (u->user[0] != '\0' && strcmp(u->user, "git") != 0)
+		return err_set(err, ERR_INVALID, "%s: the user for GitHub is always git (git@%s)",
+			       what, u->host);
+	if (u->port != port)
+		return err_set(err, ERR_INVALID, "%s: %s answers on port %u only", what, u->host,
+			       port);
+	if (name == NULL || name[1] == '\0' || strchr(name + 1, '/') != NULL)
+		return err_set(err, ERR_INVALID, "%s: a repository at GitHub is /OWNER/NAME", what);
+	return 0;
 }
 
 void github_hosts_format(const struct url *u, struct buf *out)

@@ -15,12 +15,20 @@
 #include "base/buf.h"
 #include "kinds/url.h"
 
+struct err;
+
 #define GITHUB_HOSTS_KEYS 3
 
 /* The revoked RSA key, which still goes round in copies. */
 #define GITHUB_HOSTS_REVOKED "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8"
 
-bool github_hosts_is(const char *host);
+bool github_hosts_is(const char *host); /* one that answers to SSH */
+
+/*
+ * A URL at github.com or ssh.github.com: the path is /OWNER/NAME, the user over SSH is git or left
+ * out, the port is the one that answers (22 and 443; 443 for HTTPS).  ERR_INVALID, "WHAT: reason".
+ */
+int github_hosts_check_url(const char *what, const struct url *u, struct err *err);
 
 /* The three lines of known_hosts for this URL's host and port; appended. */
 void github_hosts_format(const struct url *u, struct buf *out);

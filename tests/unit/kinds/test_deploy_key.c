@@ -290,6 +290,16 @@ static void test_refuses(void **state)
 	       "url: must be of the form ssh://git@HOST/PATH");
 	refuse((struct input){ .url = "ssh://me@github.com/barolab/foobar-infra" },
 	       "url: the user for GitHub is always git (git@github.com)");
+	refuse((struct input){ .url = "ssh://git@github.com:443/barolab/foobar-infra" },
+	       "url: github.com answers on port 22 only");
+	refuse((struct input){ .url = "ssh://git@ssh.github.com/barolab/foobar-infra" },
+	       "url: ssh.github.com answers on port 443 only");
+	refuse((struct input){ .url = "ssh://git@github.com/foobar-infra" },
+	       "url: a repository at GitHub is /OWNER/NAME");
+	refuse((struct input){ .url = "ssh://git@github.com/barolab/" },
+	       "url: a repository at GitHub is /OWNER/NAME");
+	refuse((struct input){ .url = "ssh://git@github.com/barolab/foobar-infra/tree" },
+	       "url: a repository at GitHub is /OWNER/NAME");
 	refuse((struct input){ .url = EXAMPLE },
 	       "known-hosts: missing; give --known-hosts FILE with the host keys of git.example.org "
 	       "(those of github.com are built in)");

@@ -191,6 +191,12 @@ static void test_refuses(void **state)
 		{ { .url = "ssh://git@github.com/a/b", .id = "1", .owner = "o",
 		    .key_name = "rsa2048" },
 		  "url: must be of the form https://HOST/PATH" },
+		{ { .url = "https://github.com/barolab", .id = "1", .owner = "o",
+		    .key_name = "rsa2048" },
+		  "url: a repository at GitHub is /OWNER/NAME" },
+		{ { .url = "https://github.com:8443/a/b", .id = "1", .owner = "o",
+		    .key_name = "rsa2048" },
+		  "url: github.com answers on port 443 only" },
 		{ { .url = ENTERPRISE, .id = "1", .owner = "o", .key_name = "rsa2048" },
 		  "url: is not at github.com: for GitHub Enterprise give the address of its API "
 		  "(--base-url https://HOST/api/v3)" },
