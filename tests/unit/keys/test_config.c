@@ -94,6 +94,21 @@ static void test_select(void **state)
 	assert_int_equal(c.n + c.recipients.n, 0);
 }
 
+static void test_select_without_recovery(void **state)
+{
+	struct recipients to = RECIPIENTS_INIT;
+	struct config c = CONFIG_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	parse("recipients:\n  a: " PUB_A "\nrules:\n- path: \"**\"\n  to: [a]\n", &c);
+	assert_int_equal(config_select(&c, "x.yaml", NULL, NULL, &to, &err), 0);
+	assert_int_equal(to.n, 1);
+	assert_string_equal(to.items[0].name, "a");
+	recipients_clear(&to);
+	config_clear(&c);
+}
+
 static void test_select_nobody(void **state)
 {
 	char path[] = "**", ann[] = "ann", *names[] = { ann };
@@ -422,6 +437,30 @@ static void test_format_characters(void **state)
 	recipients_clear(&r);
 }
 
+/* Bytes that are no UTF-8 are not mended: the config is refused when it is read. */
+static void test_format_not_utf8(void **state)
+{
+	static const char *const bad[] = { "\xc3", "\xe2\x80", "\xf0\x9f\x98", "\x80",
+					   "\xff", "\xc3(",    "\xe2\x80(" };
+	struct recipients r = RECIPIENTS_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		char *path = mem_printf("x/%s", bad[i]);
+		struct config_rule rule = { .path = path };
+		struct buf text = BUF_INIT;
+		struct config c = CONFIG_INIT;
+
+		config_format(&r, &rule, 1, &text);
+		assert_non_null(strstr(buf_str(&text), path));
+		check_err(config_parse("config", text.data, text.len, &c, &err), &err, ERR_INVALID,
+			  "config:");
+		buf_clear(&text);
+		mem_free(path);
+	}
+}
+
 /* --- edits ------------------------------------------------------------------------------------ */
 
 #define ADD_X "x: \"" PUB_C "\""
@@ -604,6 +643,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_select),
 		cmocka_unit_test(test_select_nobody),
+		cmocka_unit_test(test_select_without_recovery),
+		cmocka_unit_test(test_format_not_utf8),
 		cmocka_unit_test(test_small),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_bounds),
