@@ -414,6 +414,22 @@ int kind_restore(const struct kind *k, const struct kv *facts, struct kind_input
 	return 0;
 }
 
+bool kind_restores(const struct kind *k, const char *fact)
+{
+	static const char *const always[] = { "aliases", "namespaces", "service-accounts" };
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
+		if (strcmp(fact, always[i]) == 0)
+			return true;
+	/* what a kind's own restore reads beyond its fields: the login of a registry */
+	if (k->restore != NULL && (strcmp(fact, "registry") == 0 || strcmp(fact, "user") == 0))
+		return true;
+	for (const struct kind_field *f = k->fields; f != NULL && f->name != NULL; f++)
+		if (f->fact != NULL && strcmp(f->fact, fact) == 0)
+			return true;
+	return false;
+}
+
 /* --- clearing --------------------------------------------------------------------------------- */
 
 void kind_secret_clear(struct kind_secret *s)

@@ -146,6 +146,9 @@ int kind_verify(const struct kind *k, const char *part, const struct kind_secret
 int kind_restore(const struct kind *k, const struct kv *facts, struct kind_input *in,
 		 struct err *err);
 
+/* Does kind_restore act on this fact? */
+bool kind_restores(const struct kind *k, const char *fact);
+
 /*
  * Which kind an existing Secret is; in gets its type, fields and aliases (data keys with the bytes
  * of a key of the kind), ready for kind_build.  An Opaque Secret that is nothing else is opaque.

@@ -268,6 +268,53 @@ static int find_recipients(struct job *j, struct err *err)
 	return who_select(&j->target, &who, &j->to, err);
 }
 
+/* Said before the secret is asked for: what it is going to be, on nobody's word but the file's. */
+static void tell_taken(const struct job *j)
+{
+	const struct document *d = j->document;
+	const struct document_part *part = document_part(d, KIND_PART);
+	struct buf text = BUF_INIT;
+
+	for (size_t i = 0; !is_free(j) && i < part->facts.n; i++) {
+		const struct kv_item *fact = &part->facts.items[i];
+
+		if (kind_restores(d->kind, fact->name))
+			buf_printf(&text, "%s%s \"%s\"", text.len > 0 ? ", " : "", fact->name,
+				   (const char *)fact->data);
+	}
+	if (text.len > 0)
+		out_note("%s: %s/%s keeps what nobody has proven: %s", j->in->args[0], d->namespace,
+			 d->name, buf_str(&text));
+	buf_clear(&text);
+}
+
+/* Could it open the part that is replaced, or for a new one any other? */
+static bool was_listed(const struct job *j, const char *id)
+{
+	const struct document *d = j->document;
+	const struct document_part *old = document_part(d, part_name(j));
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct kv *listed = &d->parts[i].recipients;
+
+		if (old != NULL && old != &d->parts[i])
+			continue;
+		for (size_t k = 0; k < listed->n; k++)
+			if (strcmp((const char *)listed->items[k].data, id) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Rules that changed grant as much as a recipient that is new, and no pin stops them. */
+static void tell_added(const struct job *j)
+{
+	for (size_t i = 0; i < j->to.n; i++)
+		if (!was_listed(j, j->to.items[i].id))
+			out_warn("%s: %s is among the recipients now and was not before",
+				 j->in->args[0], j->to.items[i].name);
+}
+
 /* Sealed into a copy of nothing but the head: edit_put_part checks it against the whole. */
 static int seal_new(struct job *j, struct document_part *fresh, struct err *err)
 {
@@ -347,6 +394,8 @@ static int run(const struct invocation *in, struct err *err)
 		return -1;
 	j.document = &j.file.documents[j.index];
 	if (check_key(&j, err) == 0 && find_recipients(&j, err) == 0) {
+		tell_taken(&j);
+		tell_added(&j);
 		r = read_input(&j, err);
 		for (size_t i = 0; i < j.notes.n; i++)
 			out_warn("%s", j.notes.text[i]);

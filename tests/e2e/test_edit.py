@@ -188,3 +188,41 @@ def test_the_last_part_stays(repo):
     done = repo.bulla("unset", FILE, "F", status=INVALID)
     assert "last part" in done.err
     assert path.read_bytes() == before
+
+
+# --- what nobody has proven -----------------------------------------------------------------------
+
+@pytest.fixture
+def pull(tmp_path):
+    repo = Checkout(tmp_path)
+    (repo.top / "clusters/eu-west9").mkdir(parents=True)
+    repo.init("-r", "eu-west9", "-r", "guest")
+    repo.bulla("seal", "registry", "pull", "-n", "web", "--server", "ghcr.io", "--username", "bob", "--token-file",
+               "-", "-w", FILE, input="first")
+    return repo
+
+
+def test_set_says_what_it_takes_from_the_document(pull):
+    """Whoever writes to the repository could have the next token go to a registry of his."""
+    path = pull.top / FILE
+    path.write_text(path.read_text().replace('registry: "ghcr.io"', 'registry: "evil.example"')
+                    .replace("        user:", '        namespaces: "evil-*"\n        user:'))
+    done = pull.bulla("set", FILE, "--from-file", "-", "--dry-run", input="second")
+    said = [line for line in done.err.splitlines() if "nobody has proven" in line]
+    assert len(said) == 1, done
+    for fact in ('registry "evil.example"', 'namespaces "evil-*"', 'user "bob"'):
+        assert fact in said[0]
+    assert "sealed-at" not in said[0]
+    assert done.err.index("nobody has proven") < done.err.index("would be sealed")
+
+
+def test_set_says_whom_the_rules_added(pull):
+    """A recipient agreed to long ago, for other files, is no news to the pins."""
+    pull.bulla("seal", "basic-auth", "other", "-n", "web", "--username", "u", "--password-file", "-", "-r", "guest",
+               "-w", "other.yaml", input="x")
+    done = pull.bulla("set", FILE, "--from-file", "-", input="second")
+    assert "was not before" not in done.err
+    config = pull.top / ".bulla/config"
+    config.write_text(config.read_text().replace("to: [eu-west9]", "to: [eu-west9, guest]", 1))
+    done = pull.bulla("set", FILE, "--from-file", "-", "-q", input="third")
+    assert re.findall("(\\S+) is among the recipients now and was not before", done.err) == ["guest"]

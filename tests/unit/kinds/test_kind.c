@@ -556,6 +556,13 @@ static void test_restore(void **state)
 	struct kv facts = KV_INIT;
 	struct err err = ERR_INIT;
 
+	/* what comes out below, and what does not */
+	assert_true(kind_restores(&probe, "url") && kind_restores(&probe, "user"));
+	assert_true(kind_restores(&probe, "aliases") && kind_restores(&probe, "namespaces"));
+	assert_true(kind_restores(&probe, "service-accounts"));
+	assert_true(kind_restores(kind_find("registry"), "registry"));
+	assert_false(kind_restores(&probe, "not-after") || kind_restores(&probe, "sealed-at"));
+	assert_false(kind_restores(kind_find("opaque"), "user"));
 	kv_set_str(&facts, "user", "w");
 	kv_set_str(&facts, "url", "u");
 	kv_set_str(&facts, "aliases", "a=word,b=file");
