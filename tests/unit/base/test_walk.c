@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/walk.h"
+
+struct seen {
+	char text[1024];
+	int stop_at; /* visits until the end; 0: never */
+	int visits;
+};
+
+static char top[] = "/tmp/bulla-walk-XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+	char *path = mem_printf("%s/%s", top, name);
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	mem_free(path);
+}
+
+static void folder(const char *name)
+{
+	char *path = mem_printf("%s/%s", top, name);
+
+	assert_int_equal(mkdir(path, 0700), 0);
+	mem_free(path);
+}
+
+static void link_to(const char *target, const char *name)
+{
+	char *path = mem_printf("%s/%s", top, name);
+
+	assert_int_equal(symlink(target, path), 0);
+	mem_free(path);
+}
+
+static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
+{
+	struct seen *s = ctx;
+	size_t n = strlen(s->text);
+
+	snprintf(s->text + n, sizeof(s->text) - n, "%s=%.*s%s ", path + sizeof(top), (int)text->len,
+		 text->len > 0 ? (const char *)text->data : "", error != NULL ? "!" : "");
+	return ++s->visits == s->stop_at ? 7 : 0;
+}
+
+static int walk(const char *below, struct seen *s)
+{
+	char *path = mem_printf("%s/%s", top, below);
+	struct err err = ERR_INIT;
+	int r = walk_yaml(path, 4, visit, s, &err);
+
+	mem_free(path);
+	return r;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(top));
+	folder("empty");
+	folder("some");
+	folder("some/in");
+	folder("some/.hidden");
+	put("some/b.yaml", "b");
+	put("some/a.yml", "a");
+	put("some/in/c.yaml", "c");
+	put("some/.d.yaml", "d");
+	put("some/.hidden/e.yaml", "e");
+	put("some/f.txt", "f");
+	put("some/g.yaml", "too long");
+	link_to("b.yaml", "some/h.yaml");
+	link_to("in", "some/j");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {
+		"some/in/c.yaml", "some/.hidden/e.yaml", "some/b.yaml",
+		"some/a.yml",	  "some/.d.yaml",	 "some/f.txt",
+		"some/g.yaml",	  "some/h.yaml",	 "some/j",
+		"some/in",	  "some/.hidden",	 "some",
+		"empty",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char *path = mem_printf("%s/%s", top, names[i]);
+
+		remove(path);
+		mem_free(path);
+	}
+	return rmdir(top);
+}
+
+/* The C library may not be given a NULL to sort, not even nothing of it. */
+static void test_empty(void **state)
+{
+	struct seen s = { .stop_at = 0 };
+
+	(void)state;
+	assert_int_equal(walk("empty", &s), 0);
+	assert_int_equal(s.visits, 0);
+}
+
+static void test_order(void **state)
+{
+	struct seen s = { .stop_at = 0 };
+
+	(void)state;
+	assert_int_equal(walk("some", &s), 0);
+	assert_string_equal(s.text, "some/a.yml=a some/b.yaml=b some/g.yaml=! some/in/c.yaml=c ");
+}
+
+static void test_ends_early(void **state)
+{
+	struct seen s = { .stop_at = 2 };
+
+	(void)state;
+	assert_int_equal(walk("some", &s), 7);
+	assert_string_equal(s.text, "some/a.yml=a some/b.yaml=b ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_ends_early),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
