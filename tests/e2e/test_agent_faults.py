@@ -213,14 +213,10 @@ def allocations(bed):
 def test_allocations_fail(case):
     """Whichever process meets it ends, or the agent says so and does it later."""
     bed = case.bed
-    case.prepare()
-    hidden = bed.path / "hidden"
-    bed.documents.rename(hidden)
-    bed.documents.mkdir()
+    (bed.path / "bare").mkdir()
     # what it takes to start: libseccomp does not survive a failure, and nothing is done yet
-    first = allocations(bed)
-    bed.documents.rmdir()
-    hidden.rename(bed.documents)
+    first = allocations(Bed(bed.path / "bare"))
+    case.prepare()
     last = allocations(bed)
     assert last - first > 15
     failed = 0
