@@ -252,8 +252,6 @@ int ledger_open(struct ledger *l, int dir, const struct ledger_reader *reader, s
 	/* a document's line that is missing must not look like a document that is gone */
 	if ((l->docs_to_come != 0 || l->journal.bad != 0) && reader->files_lost != NULL)
 		reader->files_lost(reader->ctx);
-	if (l->docs_to_come != 0 && !l->journal.torn)
-		l->journal.bad++;
 	if (l->journal.bad != 0 && keep_damaged(l, err) < 0) {
 		ledger_close(l);
 		return -1;

@@ -99,7 +99,7 @@ int loop_run(struct loop *l, bool once, struct err *err)
 			ready = true;
 			log_line(LOG_INFO, "ready", (char *)NULL);
 		}
-		if (once && rest != 0 && !store_dir_settling(l->store))
+		if (once && rest != 0 && !store_dir_waiting(l->store))
 			return 0;
 		if (check_alive(l, err) < 0)
 			return -1;

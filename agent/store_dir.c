@@ -113,9 +113,14 @@ bool store_dir_out_of_reach(const struct store_dir *st)
 	       (now.st_ino != st->jailed.st_ino || now.st_dev != st->jailed.st_dev);
 }
 
-bool store_dir_settling(const struct store_dir *st)
+static bool is_settling(const struct store_dir *st)
 {
 	return st->result.counts[REASON_PENDING_REMOVAL] != 0;
+}
+
+bool store_dir_waiting(const struct store_dir *st)
+{
+	return is_settling(st) || st->documents_stirred;
 }
 
 /* --- look ------------------------------------------------------------------------------------- */
@@ -383,16 +388,17 @@ static void decide(struct store_dir *st, int64_t now_ms)
 
 /* --- do --------------------------------------------------------------------------------------- */
 
-/* Removals are done in one go: they were judged together. */
-static void do_slice(struct store_dir *st, int64_t until_ms)
+/* At least one thing, however little time there is; removals in one go: they were judged together. */
+static void do_slice(struct store_dir *st, int64_t budget_ms)
 {
 	size_t from = st->done;
 	int64_t now_ms = clock_monotonic_ms();
+	int64_t until_ms = now_ms + budget_ms;
 
 	while (st->done < st->planned && !apply_full(&st->apply)) {
 		struct entry *x = st->plan[st->done];
 
-		if (now_ms > until_ms && x->s.action != ACTION_REMOVE)
+		if (st->done != from && now_ms >= until_ms && x->s.action != ACTION_REMOVE)
 			break;
 		st->done++;
 		apply_entry(&st->apply, x, now_ms);
@@ -442,7 +448,7 @@ int64_t store_dir_work(struct store_dir *st, int64_t budget_ms)
 	if (st->o->watch && now_ms >= st->next_look)
 		store_dir_look(st);
 	/* nothing is removed because of a look that is old */
-	if (woken && store_dir_settling(st))
+	if (woken && is_settling(st))
 		st->documents_stirred = true;
 	if (look_is_due(st, now_ms))
 		news = look_at_documents(st);
@@ -452,7 +458,7 @@ int64_t store_dir_work(struct store_dir *st, int64_t budget_ms)
 		drop_idle(st);
 		decide(st, clock_monotonic_ms());
 	}
-	do_slice(st, now_ms + budget_ms);
+	do_slice(st, budget_ms);
 	if (st->done < st->planned)
 		return 0;
 	finish_plan(st, now_ms);

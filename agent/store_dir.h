@@ -47,7 +47,7 @@ void store_dir_jailed(struct store_dir *st);
 /* DOCUMENTS is another folder by now, which the jail bars: this process will never see it. */
 bool store_dir_out_of_reach(const struct store_dir *st);
 
-/* Is anything still due that only waits for its time: documents just gone? */
-bool store_dir_settling(const struct store_dir *st);
+/* Is anything still due that only waits for its time: a document just gone, a look put off? */
+bool store_dir_waiting(const struct store_dir *st);
 
 #endif
