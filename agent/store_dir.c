@@ -388,7 +388,8 @@ static void decide(struct store_dir *st, int64_t now_ms)
 
 /* --- do --------------------------------------------------------------------------------------- */
 
-/* At least one thing, however little time there is; removals in one go: they were judged together. */
+/* At least one thing, however little time there is; removals in one go: they were judged together.
+ */
 static void do_slice(struct store_dir *st, int64_t budget_ms)
 {
 	size_t from = st->done;

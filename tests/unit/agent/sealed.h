@@ -62,7 +62,8 @@ static inline void sealed_key(const char *name, struct keyring *keys, struct rec
 		fail_msg("%s", err.text);
 	age_identity_format(id, &text);
 	buf_putc(&text, '\n');
-	if (keys != NULL && keyring_add_bytes(keys, name, text.data, text.len, NULL, NULL, &err) < 0)
+	if (keys != NULL &&
+	    keyring_add_bytes(keys, name, text.data, text.len, NULL, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	buf_clear(&text);
 	age_identity_free(id);

@@ -117,8 +117,8 @@ static void test_lines_come_back(void **state)
 
 static void test_texts(void **state)
 {
-	static const char *const texts[] = { "", "%",	 "plain/path.yaml", "a b", "\n", "100%",
-					     "ä",  "\x01", "\xff\xfe",	      "%41", "~" };
+	static const char *const texts[] = { "",  "%",	  "plain/path.yaml", "a b", "\n", "100%",
+					     "ä", "\x01", "\xff\xfe",	     "%41", "~" };
 	static const char *const bad[] = { "%4", "%4g", "a%", "%00", "%A0", "%%" };
 	size_t i;
 

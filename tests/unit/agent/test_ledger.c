@@ -75,8 +75,8 @@ static void see_namespace_gone(void *ctx, const char *namespace)
 static void see_file(void *ctx, const char *path, const struct scan_stat *st)
 {
 	buf_printf(ctx, "F <%s> %llu %llu %llu %lld %lld\n", path, (unsigned long long)st->dev,
-		   (unsigned long long)st->ino, (unsigned long long)st->size,
-		   (long long)st->mtime, (long long)st->ctime);
+		   (unsigned long long)st->ino, (unsigned long long)st->size, (long long)st->mtime,
+		   (long long)st->ctime);
 }
 
 static void see_doc(void *ctx, const struct scan_doc *d, const char *recipients)
@@ -135,8 +135,11 @@ static void flush(struct ledger *l)
 
 static struct ledger_secret secret(void)
 {
-	struct ledger_secret s = { .namespace = "foobar", .name = "app.one", .source = "a b/ä.yaml",
-				   .retain = true, .mark = { .ino = UINT64_MAX, .born = -5 } };
+	struct ledger_secret s = { .namespace = "foobar",
+				   .name = "app.one",
+				   .source = "a b/ä.yaml",
+				   .retain = true,
+				   .mark = { .ino = UINT64_MAX, .born = -5 } };
 
 	s.made[0] = 0xab;
 	s.made[31] = 0xcd;
@@ -151,16 +154,21 @@ static char ids[] = "0a,0b;0c";
 
 static struct scan_file file(struct scan_doc docs[static 2], struct scan_set *set)
 {
-	struct scan_file f = { .path = path,
-			       .stat = { 1, 2, 3, -4, 5 },
-			       .trusted = true,
-			       .docs = docs,
-			       .n = 2 };
+	struct scan_file f = {
+		.path = path, .stat = { 1, 2, 3, -4, 5 }, .trusted = true, .docs = docs, .n = 2
+	};
 
 	*set = (struct scan_set){ .users = 2, .recipients = ids };
-	docs[0] = (struct scan_doc){ .namespace = namespace, .name = name_one, .line = 1, .set = set,
-				     .chosen = true, .retain = true };
-	docs[1] = (struct scan_doc){ .namespace = namespace, .name = name_two, .line = 9, .set = set,
+	docs[0] = (struct scan_doc){ .namespace = namespace,
+				     .name = name_one,
+				     .line = 1,
+				     .set = set,
+				     .chosen = true,
+				     .retain = true };
+	docs[1] = (struct scan_doc){ .namespace = namespace,
+				     .name = name_two,
+				     .line = 9,
+				     .set = set,
 				     .not_after = 1800000000 };
 	docs[0].id[0] = 7;
 	return f;
@@ -192,20 +200,19 @@ static void test_all_lines_come_back(void **state)
 	flush(&l);
 	ledger_close(&l);
 	reopen(b, &l);
-	assert_string_equal(
-		buf_str(&b->seen),
-		"N foobar\n"
-		"S foobar/app.one r ab..cd 18446744073709551615 -5 "
-		"..2026_11_25_19_30_00.0000000001 12..34 <a b/ä.yaml>\n"
-		"S foobar/app.one ag ab..cd 18446744073709551615 -5 "
-		"..2026_11_25_19_30_00.0000000001 12..34 <>\n"
-		"s foobar/app.one\n"
-		"R foobar 1764100000\n"
-		"n foobar\n"
-		"F <x y.yaml> 1 2 3 -4 5\n"
-		"D foobar/one 07 cr 1 0 0a,0b;0c\n"
-		"D foobar/two 00  9 1800000000 0a,0b;0c\n"
-		"f <x y.yaml>\n");
+	assert_string_equal(buf_str(&b->seen),
+			    "N foobar\n"
+			    "S foobar/app.one r ab..cd 18446744073709551615 -5 "
+			    "..2026_11_25_19_30_00.0000000001 12..34 <a b/ä.yaml>\n"
+			    "S foobar/app.one ag ab..cd 18446744073709551615 -5 "
+			    "..2026_11_25_19_30_00.0000000001 12..34 <>\n"
+			    "s foobar/app.one\n"
+			    "R foobar 1764100000\n"
+			    "n foobar\n"
+			    "F <x y.yaml> 1 2 3 -4 5\n"
+			    "D foobar/one 07 cr 1 0 0a,0b;0c\n"
+			    "D foobar/two 00  9 1800000000 0a,0b;0c\n"
+			    "f <x y.yaml>\n");
 	assert_false(ledger_damaged(&l));
 	ledger_close(&l);
 }

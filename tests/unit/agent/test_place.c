@@ -152,8 +152,8 @@ static void test_many_at_once(void **state)
 	assert_int_equal(place_sync(&b->place, list, COUNT(news), &err), 0);
 	for (i = 0; i < COUNT(news); i++) {
 		snprintf(name, sizeof(name), "s%zu", i);
-		assert_int_equal(
-			place_publish(&b->place, "foobar", name, &news[i], false, &err), 0);
+		assert_int_equal(place_publish(&b->place, "foobar", name, &news[i], false, &err),
+				 0);
 		place_drop(&b->place, &news[i]);
 	}
 	for (i = 0; i < COUNT(news); i++) {
@@ -332,10 +332,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, bed_make, bed_clear)
-		TEST(test_make_and_look), TEST(test_many_at_once),
-		TEST(test_never_over_something), TEST(test_adopt),
-		TEST(test_leftovers), TEST(test_update),
-		TEST(test_remove), TEST(test_open),
+		TEST(test_make_and_look), TEST(test_many_at_once), TEST(test_never_over_something),
+		TEST(test_adopt),	  TEST(test_leftovers),	   TEST(test_update),
+		TEST(test_remove),	  TEST(test_open),
 	};
 
 	mem_init();

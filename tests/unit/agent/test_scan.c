@@ -186,11 +186,11 @@ static const struct {
 	{ "comments", "# gone\n---\n# too\n", SCAN_BROKEN, 0, "is empty, but held documents" },
 	{ "template", "{{ x }}\n: [", SCAN_BROKEN, 0, "f.yaml:" },
 	{ "other", "kind: ConfigMap\n", SCAN_FINE, 0, NULL },
-	{ "nameless",
-	  "apiVersion: bulla.dev/v1\nkind: SealedCredential\nmetadata: {name: [x]}\n", SCAN_FINE,
-	  1, "f.yaml:" },
-	{ "invalid", "apiVersion: bulla.dev/v1\nkind: SealedCredential\n"
-		     "metadata: {name: one, namespace: foobar}\n",
+	{ "nameless", "apiVersion: bulla.dev/v1\nkind: SealedCredential\nmetadata: {name: [x]}\n",
+	  SCAN_FINE, 1, "f.yaml:" },
+	{ "invalid",
+	  "apiVersion: bulla.dev/v1\nkind: SealedCredential\n"
+	  "metadata: {name: one, namespace: foobar}\n",
 	  SCAN_FINE, 1, NULL },
 	{ "in a List",
 	  "apiVersion: v1\nkind: List\nitems:\n"
@@ -500,8 +500,8 @@ static void test_soonest_expiry(void **state)
 static void test_names_that_are_taken(void **state)
 {
 	static const char *const yes[] = { "a.yaml", "a.yml", "a.b.yaml" };
-	static const char *const no[] = { ".yaml", ".a.yaml", "yaml", "a.yaml.bak", "a.YAML", "",
-					  "yml" };
+	static const char *const no[] = { ".yaml",  ".a.yaml", "yaml", "a.yaml.bak",
+					  "a.YAML", "",	       "yml" };
 	size_t i;
 
 	(void)state;

@@ -111,18 +111,18 @@ static void test_every_option_once(void **state)
 
 	(void)state;
 	for (row = options_table; row->name != NULL; row++) {
-		const char *value = row->arg == NULL			    ? "" :
-				    strcmp(row->name, "file-mode") == 0	    ? " 0400" :
-				    strcmp(row->arg, "SECONDS") == 0	    ? " 1" :
-									      " x";
+		const char *value = row->arg == NULL			  ? ""
+				    : strcmp(row->name, "file-mode") == 0 ? " 0400"
+				    : strcmp(row->arg, "SECONDS") == 0	  ? " 1"
+									  : " x";
 
 		snprintf(line, sizeof(line), "--help --%s%s", row->name, value);
 		if (strcmp(row->name, "help") == 0)
 			snprintf(line, sizeof(line), "--help");
 		if (parse(line, &o, &err) != 0)
 			fail_msg("%s: %s", line, err.text);
-		snprintf(line, sizeof(line), "--version --%s%s --%s%s", row->name, value,
-			 row->name, value);
+		snprintf(line, sizeof(line), "--version --%s%s --%s%s", row->name, value, row->name,
+			 value);
 		assert_int_equal(parse(line, &o, &err) == 0, row->many);
 		if (row->arg == NULL)
 			continue;
@@ -394,8 +394,11 @@ static void test_lost_events(void **state)
 
 static void test_entries(void **state)
 {
-	struct ledger_secret made = { .namespace = "a", .name = "b", .source = "x.yaml",
-				      .retain = true, .mark = { .ino = 7, .born = 9 } };
+	struct ledger_secret made = { .namespace = "a",
+				      .name = "b",
+				      .source = "x.yaml",
+				      .retain = true,
+				      .mark = { .ino = 7, .born = 9 } };
 	struct ledger_secret back;
 	struct entries e;
 	struct entry *x;
