@@ -228,8 +228,8 @@ int options_parse(int argc, char **argv, struct options *out, struct err *err)
 	int c;
 
 	*out = (struct options){ .file_mode = 0400,
-				 .settle_ms = OPTIONS_SETTLE * 1000,
-				 .look_ms = OPTIONS_LOOK * 1000 };
+				 .settle_ms = INT64_C(1000) * OPTIONS_SETTLE,
+				 .look_ms = INT64_C(1000) * OPTIONS_LOOK };
 	make_long(longs);
 	opterr = 0;
 	optind = 0; /* glibc: start anew, whatever was parsed before */

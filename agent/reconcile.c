@@ -270,7 +270,7 @@ static void guard_removals(struct pass *p, struct subject *const *subjects, size
 		} else {
 			hold_removals(p, subjects, n);
 			/* what was removed lately stops counting some time */
-			wake_at(p, env->now_ms + 1000 * (GUARD_WINDOW / 10));
+			wake_at(p, env->now_ms + INT64_C(1000) * (GUARD_WINDOW / 10));
 		}
 	}
 	mem_free(wanted);

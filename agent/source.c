@@ -20,7 +20,7 @@ static void sort_out(struct source *s)
 {
 	size_t i;
 
-	s->docs = mem_array(s->yaml.n, sizeof(*s->docs));
+	s->docs = mem_array(s->yaml.n, sizeof(struct yaml_doc *));
 	s->blank = true;
 	for (i = 0; i < s->yaml.n; i++) {
 		const struct yaml_doc *doc = &s->yaml.docs[i];
