@@ -190,7 +190,8 @@ static int check_key(const struct job *j, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "KEY: not one that a Secret takes: letters, digits, \"-\", \"_\" and "
 			       "\".\", at most 253");
-	if (d->n == 1 && strcmp(d->parts[0].name, KIND_PART) == 0 && strcmp(j->key, KIND_PART) != 0)
+	/* one value of the name "credential" could be meant too, but nobody can tell without a key */
+	if (d->n == 1 && strcmp(d->parts[0].name, KIND_PART) == 0)
 		return err_set(err, ERR_INVALID,
 			       "the values were sealed together and cannot be set one by one; seal "
 			       "them again with 'bulla seal opaque --together'");

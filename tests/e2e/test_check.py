@@ -214,6 +214,14 @@ def test_set_refuses(repo):
     repo.bulla("set", "-", "A", "--from-file", "x", status=7)
 
 
+def test_values_sealed_together_are_not_set_one_by_one(repo):
+    repo.bulla("seal", "opaque", "db", "-n", "web", "--together", "--from-env-file", "-", "-w", "apps/", input="A=1\nB=2\n")
+    before = (repo.top / "apps" / "db.yaml").read_bytes()
+    for key in ("A", "credential"):
+        assert "together" in repo.bulla("set", "apps/db.yaml", key, "--from-file", "-", input="x", status=INVALID).err
+    assert (repo.top / "apps" / "db.yaml").read_bytes() == before
+
+
 def test_set_a_kind_takes_the_rest_from_the_document(repo, tmp_path):
     token = subprocess.run([str(repo_script("test-token"))], capture_output=True, text=True, check=True).stdout
     repo.bulla("seal", "registry", "ghcr", "-n", "web", "--server", "ghcr.io", "--username", "bot", "--token-file", "-", "--namespaces", "team-*",
