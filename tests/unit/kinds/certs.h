@@ -21,7 +21,7 @@ struct test_cert {
 	const char *constraints; /* in place of ca's "critical,CA:TRUE" */
 	const char *name_constraints;
 	const EVP_MD *digest; /* NULL: SHA-256, nothing for Ed25519 */
-	bool negative_serial, double_san, bad_san;
+	bool negative_serial, double_san, bad_san, empty_san, bad_date;
 };
 
 static inline void test_add_extension(X509 *x, X509 *issuer, int nid, const char *value)
@@ -86,7 +86,12 @@ static inline X509 *test_make_cert(const struct test_cert *c)
 		test_add_extension(x, x, NID_subject_alt_name, c->san);
 	if (c->bad_san)
 		test_add_raw_san(x, "\x30\x07\x82\x05" "a,b.c", 9);
-	if (digest == NULL && EVP_PKEY_get_base_id(signer) != EVP_PKEY_ED25519)
+	if (c->empty_san)
+		test_add_raw_san(x, "\x30\x02\x82\x00", 4);
+	if (c->bad_date)
+		ASN1_STRING_set(X509_getm_notAfter(x), "not a date", -1);
+	if (digest == NULL && EVP_PKEY_get_base_id(signer) != EVP_PKEY_ED25519 &&
+	    EVP_PKEY_get_base_id(signer) != EVP_PKEY_ED448)
 		digest = EVP_sha256();
 	assert_true(X509_sign(x, signer, digest) > 0);
 	ERR_clear_error();

@@ -77,7 +77,7 @@ static inline EVP_PKEY *test_key(const char *name)
  * An RSA key of 2 * bits bits in no time, for tests of size: its "primes" are only odd, which
  * nothing but a primality test can tell.  The caller's: EVP_PKEY_free.
  */
-static inline EVP_PKEY *test_fast_rsa(int bits)
+static inline EVP_PKEY *test_fast_rsa(int bits, unsigned long e)
 {
 	static const char *const names[] = {
 		OSSL_PKEY_PARAM_RSA_N,	       OSSL_PKEY_PARAM_RSA_E,
@@ -94,7 +94,7 @@ static inline EVP_PKEY *test_fast_rsa(int bits)
 
 	for (size_t i = 0; i < COUNT(v); i++)
 		v[i] = BN_new();
-	BN_set_word(v[1], 65537);
+	BN_set_word(v[1], e);
 	do {
 		for (int i = 0; i < 2; i++) {
 			assert_int_equal(BN_rand(v[3 + i], bits, BN_RAND_TOP_TWO,
@@ -197,6 +197,7 @@ struct test_openssh {
 	unsigned claimed, keys; /* rounds as the file says, whatever they are */
 	bool options_without_kdf, tail, bad_check, bad_padding, long_padding, cut;
 	bool no_salt, wrong_inner_public, wrong_private, short_private, other_public;
+	bool wrong_curve, bad_point, bad_number;
 };
 
 static inline void test_put_bn(struct buf *out, EVP_PKEY *key, const char *param)
@@ -249,6 +250,8 @@ static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *
 			pair[0] ^= 1;
 		sshwire_put_string(out, pair, o->short_private ? 63 : 64);
 	} else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
+		if (o->bad_number)
+			sshwire_put_string(out, "\0\1", 2); /* a zero too many */
 		for (size_t i = 0; i < COUNT(rsa); i++)
 			test_put_bn(out, key,
 				    o->wrong_private && i == 2 ? OSSL_PKEY_PARAM_RSA_EXPONENT1 :
@@ -256,6 +259,10 @@ static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *
 	} else {
 		/* the curve and the point are the two last strings of the blob */
 		buf_put(out, blob->data + 4 + 19, blob->len - 4 - 19);
+		if (o->bad_point)
+			out->data[out->len - 1] ^= 1;
+		if (o->wrong_curve)
+			out->data[out->len - blob->len + 4 + 19 + 4 + 7] ^= 1;
 		test_put_bn(out, o->wrong_private ? test_key("other-p256") : key,
 			    OSSL_PKEY_PARAM_PRIV_KEY);
 	}

@@ -265,7 +265,7 @@ static void test_large_rsa(void **state)
 {
 	(void)state;
 	struct kind_secret s = KIND_SECRET_INIT;
-	EVP_PKEY *key = test_fast_rsa(3072);
+	EVP_PKEY *key = test_fast_rsa(3072, 65537);
 
 	accept((struct input){ .url = GITHUB, .key = test_pkcs8(key, NULL) }, &s);
 	assert_null(fact(&s, "public-key"));

@@ -361,6 +361,29 @@ static void test_blobs(void **state)
 	assert_int_equal(ERR_peek_error(), 0);
 }
 
+static void test_wire(void **state)
+{
+	(void)state;
+	struct buf out = BUF_INIT;
+	struct sshwire r, n;
+	uint32_t value;
+
+	sshwire_put_mpint(&out, (const unsigned char *)"\0\0\x81", 3);
+	assert_int_equal(out.len, 6);
+	assert_memory_equal(out.data, "\0\0\0\2\0\x81", 6);
+	r = (struct sshwire){ out.data, out.len };
+	assert_true(sshwire_mpint(&r, &n));
+	assert_int_equal(n.len, 1);
+	assert_int_equal(r.len, 0);
+	assert_false(sshwire_u32(&r, &value));
+	/* a length beyond the end takes nothing */
+	r = (struct sshwire){ out.data, 5 };
+	assert_false(sshwire_string(&r, &n));
+	assert_false(sshwire_mpint(&r, &n));
+	assert_int_equal(r.len, 5);
+	buf_clear(&out);
+}
+
 static void test_small_rsa(void **state)
 {
 	(void)state;
@@ -521,6 +544,13 @@ static void test_fact(void **state)
 					    "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM");
 	buf_reset(&fact);
 	buf_reset(&lines);
+	/* nor are they all, with another host's beside them */
+	github_hosts_format(&github, &lines);
+	buf_printf(&lines, "x %s\n", key_of("p384"));
+	assert_int_equal(check(buf_str(&lines), &github, NULL, &fact), 0);
+	assert_int_equal(fact.len, 4 * 51 - 1);
+	buf_reset(&fact);
+	buf_reset(&lines);
 	assert_int_equal(url_parse("url", "ssh://git@ssh.github.com:443/a/b", URL_SSH, &u, &err),
 			 0);
 	github_hosts_format(&u, &lines);
@@ -616,7 +646,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepts),	  cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_blobs),	  cmocka_unit_test(test_small_rsa),
+		cmocka_unit_test(test_blobs),	  cmocka_unit_test(test_wire),
+		cmocka_unit_test(test_small_rsa),
 		cmocka_unit_test(test_hashed),	  cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_github),	  cmocka_unit_test(test_fact),
 		cmocka_unit_test(test_many_keys), cmocka_unit_test(test_lines),

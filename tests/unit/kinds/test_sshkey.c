@@ -3,6 +3,7 @@
 #include "tests/unit/kinds/keys.h"
 
 #include <openssl/ec.h>
+#include <openssl/rsa.h>
 
 #include "base/err.h"
 #include "kinds/bcrypt.h"
@@ -167,13 +168,39 @@ static void test_dsa(void **state)
 static void test_rsa_sizes(void **state)
 {
 	(void)state;
-	EVP_PKEY *largest = test_fast_rsa(PKEY_RSA_MAX / 2), *larger = test_fast_rsa(8193);
+	EVP_PKEY *largest = test_fast_rsa(PKEY_RSA_MAX / 2, 65537);
+	EVP_PKEY *larger = test_fast_rsa(8193, 65537);
+	EVP_PKEY *odd = test_fast_rsa(1536, (1UL << 24) + 3), *odder = test_fast_rsa(1536, (1UL << 31) + 11);
 
 	accept(test_traditional(largest, NULL), NULL, largest, false);
 	refuse_with(test_traditional(larger, NULL), NULL,
 		    "key: an RSA key of 16386 bits: at most 16384 are taken");
+	/* x/crypto takes exponents of 24 bits, Go of 31 */
+	refuse_with(test_pkcs8(odd, NULL), NULL,
+		    "key: is an RSA key with an exponent that its reader refuses");
+	refuse_with(test_pkcs8(odder, NULL), NULL,
+		    "key: the numbers of the RSA key do not fit each other: it is damaged");
 	EVP_PKEY_free(largest);
 	EVP_PKEY_free(larger);
+	EVP_PKEY_free(odd);
+	EVP_PKEY_free(odder);
+}
+
+/* Go takes keys of three primes for deprecated, OpenSSH for damaged. */
+static void test_three_primes(void **state)
+{
+	(void)state;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	EVP_PKEY *key = NULL;
+
+	assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 3072), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_primes(ctx, 3), 1);
+	assert_int_equal(EVP_PKEY_generate(ctx, &key), 1);
+	refuse_with(test_pkcs8(key, NULL), NULL,
+		    "key: the numbers of the RSA key do not fit each other: it is damaged");
+	EVP_PKEY_free(key);
+	EVP_PKEY_CTX_free(ctx);
 }
 
 static void test_rsa_pss(void **state)
@@ -204,13 +231,27 @@ static void test_explicit_curve(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* Put the headers of an encrypted block into one that has none; text is freed. */
+static char *test_headers(char *text)
+{
+	char *body = strchr(text, '\n') + 1;
+	char *both = mem_printf("%.*sProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
+				"000102030405060708090A0B0C0D0E0F\n\n%s",
+				(int)(body - text), text, body);
+
+	mem_free(text);
+	return both;
+}
+
 static void test_encryption(void **state)
 {
 	(void)state;
 	EVP_PKEY *key = test_key("p256");
+	char *long_password = mem_alloc(PKEY_PASSWORD_MAX + 2);
 	static const struct test_openssh plain = { .magic = NULL },
 					 closed = { .password = "secret words" };
 
+	memset(long_password, 'x', PKEY_PASSWORD_MAX + 1);
 	refuse_with(test_traditional(key, EVP_aes_256_cbc()), NULL,
 		    "key: is encrypted and its password is not given: give it (password), or "
 		    "remove the encryption with 'openssl pkey -in FILE -out NEW' (sealing protects "
@@ -234,6 +275,13 @@ static void test_encryption(void **state)
 	refuse_with(test_openssh(key, &closed), "secret word",
 		    "key: the password does not open it");
 	refuse_with(test_openssh(key, &closed), "", "key: the password does not open it");
+	refuse_with(test_headers(test_pkcs8(key, NULL)), "secret words",
+		    "key: is not a private key of a known format");
+	refuse_with(test_headers(test_openssh(key, &plain)), "secret words",
+		    "key: an OpenSSH key cannot have PEM headers");
+	refuse_with(test_traditional(key, EVP_aes_256_cbc()), long_password,
+		    "key: the password does not open it");
+	mem_free(long_password);
 	refuse_with(test_traditional(key, EVP_aria_128_cbc()), "secret words",
 		    "key: is encrypted with a cipher that its reader does not take: remove the "
 		    "encryption with 'openssl pkey -in FILE -out NEW'");
@@ -294,6 +342,11 @@ static void test_damage(void **state)
 		  { .wrong_private = true } },
 		{ "rsa3072", "the numbers of the RSA key do not fit each other: it is damaged",
 		  { .wrong_private = true } },
+		{ "p256", "the OpenSSH key is damaged: its ECDSA numbers", { .wrong_curve = true } },
+		{ "p256", "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
+		  { .bad_point = true } },
+		{ "rsa3072", "the OpenSSH key is damaged: its RSA numbers",
+		  { .bad_number = true } },
 		{ "p256", "the OpenSSH key is damaged: the options of its encryption",
 		  { .password = "x", .no_salt = true } },
 		{ "p256", "is encrypted with more than 2048 bcrypt rounds, which Flux does not "
@@ -497,6 +550,7 @@ int main(void)
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_dsa),
 		cmocka_unit_test(test_rsa_sizes),
+		cmocka_unit_test(test_three_primes),
 		cmocka_unit_test(test_rsa_pss),
 		cmocka_unit_test(test_explicit_curve),
 		cmocka_unit_test(test_encryption),

@@ -256,6 +256,12 @@ static void test_fields(void **state)
 	       "private-key: holds no private key");
 	refuse(chain(t.leaf, NULL, NULL), test_join(key_pem("p256"), key_pem("p256")), NULL, NULL,
 	       "private-key: line 6: a second block after the private key: give one key");
+	refuse(chain(t.leaf, NULL, NULL), mem_str("-----BEGIN PRIVATE KEY-----\r\n"), NULL, NULL,
+	       "private-key: line 1 ends with a carriage return: save the file with Unix line ends "
+	       "(dos2unix)");
+	refuse(NULL, NULL, NULL, mem_str("-----BEGIN PRIVATE KEY-----\r\n"),
+	       "bundle: line 1 ends with a carriage return: save the file with Unix line ends "
+	       "(dos2unix)");
 	refuse(chain(t.leaf, NULL, NULL), test_join(mem_str("key:\n"), key_pem("p256")), NULL, NULL,
 	       "private-key: line 1 is text outside the PEM block: remove it");
 	mem_free(leaf);
@@ -382,6 +388,10 @@ static void test_certificates(void **state)
 		  "cert: certificate 1 has an extension that is damaged or stands twice" },
 		{ { .subject = "x", .key = "p256", .bad_san = true },
 		  "cert: certificate 1: alternative name 1 is not a DNS name" },
+		{ { .subject = "x", .key = "p256", .empty_san = true },
+		  "cert: certificate 1: alternative name 1 is not a DNS name" },
+		{ { .subject = "x", .key = "p256", .san = "DNS:x", .bad_date = true },
+		  "cert: certificate 1 has a damaged date" },
 		{ { .subject = "x", .key = "p256", .san = "DNS:x", .from = -100, .to = -1 },
 		  "cert: certificate 1 expired at 2026-11-22T08:00:00Z" },
 		{ { .subject = "x", .key = "p256", .san = "DNS:x", .from = 1, .to = 100 },
@@ -610,6 +620,70 @@ static void test_ca(void **state)
 	buf_clear(&out);
 	X509_free(old);
 	X509_free(older);
+}
+
+/* What is refused of a certificate that has no key beside it. */
+static void test_ca_keys(void **state)
+{
+	(void)state;
+	static const struct {
+		struct test_cert cert;
+		const char *error;
+	} cases[] = {
+		{ { .subject = "x", .key = "p224", .ca = true },
+		  "ca: certificate 1: an ECDSA key on a curve other than P-256, P-384 and P-521" },
+		{ { .subject = "x", .key = "ed448", .ca = true },
+		  "ca: certificate 1: a key of a type other than Ed25519, ECDSA and RSA" },
+		{ { .subject = "x", .key = "rsa1024", .ca = true },
+		  "ca: certificate 1: an RSA key of 1024 bits: must have 2048 to 8192" },
+		{ { .subject = "x", .key = "p256", .ca = true, .bad_date = true },
+		  "ca: certificate 1 has a damaged date" },
+	};
+	X509 *under;
+	char *text;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		X509 *x = test_make_cert(&cases[i].cert);
+
+		assert_int_equal(check_ca(chain(x, NULL, NULL), NULL, X509_DATES_REFUSE, NULL, NULL),
+				 -1);
+		assert_string_equal(err.text, cases[i].error);
+		X509_free(x);
+	}
+	/* signed by a key of a kind that readers do not know */
+	under = test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256", .issuer = t.ca,
+						    .issuer_key = "ed448", .ca = true });
+	assert_int_equal(check_ca(chain(under, NULL, NULL), NULL, X509_DATES_REFUSE, NULL, NULL),
+			 -1);
+	assert_string_equal(err.text, "ca: certificate 1 is signed with an algorithm that readers do "
+				      "not take");
+	X509_free(under);
+	text = chain(t.ca, NULL, NULL);
+	text[30] = '!';
+	assert_int_equal(check_ca(text, NULL, X509_DATES_REFUSE, NULL, NULL), -1);
+	assert_string_equal(err.text,
+			    "ca: line 2 has something other than base64 inside CERTIFICATE");
+}
+
+/* A certificate whose key OpenSSL does not know: the name of its algorithm changed. */
+static void test_unknown_key(void **state)
+{
+	(void)state;
+	static const unsigned char ec[] = { 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
+	struct pem_block b = PEM_BLOCK_INIT;
+	char *text = chain(t.ca, NULL, NULL);
+	size_t i = 0;
+
+	assert_int_equal(pem_only("x", text, strlen(text), &b, &err), 0);
+	while (memcmp(b.der.data + i, ec, sizeof(ec)) != 0)
+		i++;
+	b.der.data[i + 8] = 0x7f;
+	mem_free(text);
+	text = test_block("CERTIFICATE", b.der.data, b.der.len);
+	assert_int_equal(check_ca(text, NULL, X509_DATES_REFUSE, NULL, NULL), -1);
+	assert_string_equal(err.text,
+			    "ca: certificate 1 has a damaged key, or one of an unknown type");
+	pem_clear(&b);
 }
 
 static void test_foreign_ca(void **state)
@@ -860,6 +934,7 @@ int main(void)
 		cmocka_unit_test(test_signatures),   cmocka_unit_test(test_large_rsa),
 		cmocka_unit_test(test_dates),	     cmocka_unit_test(test_chain_dates),
 		cmocka_unit_test(test_ca),	     cmocka_unit_test(test_foreign_ca),
+		cmocka_unit_test(test_ca_keys),	     cmocka_unit_test(test_unknown_key),
 		cmocka_unit_test(test_no_names),     cmocka_unit_test(test_many_names),
 		cmocka_unit_test(test_issuers),	     cmocka_unit_test(test_verify),
 		cmocka_unit_test(test_aliases),	     cmocka_unit_test(test_restore),
