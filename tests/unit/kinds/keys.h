@@ -38,6 +38,7 @@ static struct {
 	{ "k1", "EC", "secp256k1", 0, NULL },	  { "p224", "EC", "P-224", 0, NULL },
 	{ "rsa1024", "RSA", NULL, 1024, NULL },	  { "rsa2048", "RSA", NULL, 2048, NULL },
 	{ "rsa3072", "RSA", NULL, 3072, NULL },	  { "rsa4096", "RSA", NULL, 4096, NULL },
+	{ "fast3072", NULL, NULL, 3072, NULL },
 	{ "x25519", "X25519", NULL, 0, NULL },	  { "ed448", "ED448", NULL, 0, NULL },
 };
 
@@ -45,32 +46,6 @@ static inline void test_keys_free(void)
 {
 	for (size_t i = 0; i < COUNT(test_keys); i++)
 		EVP_PKEY_free(test_keys[i].key);
-}
-
-/* One key of each algorithm a test asks for, made once a process: RSA takes a while. */
-static inline EVP_PKEY *test_key(const char *name)
-{
-	static bool registered;
-	size_t i = 0;
-
-	while (i < COUNT(test_keys) && strcmp(test_keys[i].name, name) != 0)
-		i++;
-	if (i == COUNT(test_keys))
-		fail_msg("no test key %s", name);
-	if (test_keys[i].key != NULL)
-		return test_keys[i].key;
-	if (test_keys[i].bits != 0)
-		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", test_keys[i].bits);
-	else if (test_keys[i].group != NULL)
-		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", test_keys[i].group);
-	else
-		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, test_keys[i].algorithm);
-	assert_non_null(test_keys[i].key);
-	/* after OpenSSL's own, so that it runs before it */
-	if (!registered)
-		atexit(test_keys_free);
-	registered = true;
-	return test_keys[i].key;
 }
 
 /*
@@ -125,6 +100,34 @@ static inline EVP_PKEY *test_fast_rsa(int bits, unsigned long e)
 	BN_CTX_free(ctx);
 	ERR_clear_error();
 	return key;
+}
+
+/* One key of each algorithm a test asks for, made once a process: RSA takes a while. */
+static inline EVP_PKEY *test_key(const char *name)
+{
+	static bool registered;
+	size_t i = 0;
+
+	while (i < COUNT(test_keys) && strcmp(test_keys[i].name, name) != 0)
+		i++;
+	if (i == COUNT(test_keys))
+		fail_msg("no test key %s", name);
+	if (test_keys[i].key != NULL)
+		return test_keys[i].key;
+	if (test_keys[i].algorithm == NULL)
+		test_keys[i].key = test_fast_rsa((int)test_keys[i].bits / 2, 65537);
+	else if (test_keys[i].bits != 0)
+		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", test_keys[i].bits);
+	else if (test_keys[i].group != NULL)
+		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", test_keys[i].group);
+	else
+		test_keys[i].key = EVP_PKEY_Q_keygen(NULL, NULL, test_keys[i].algorithm);
+	assert_non_null(test_keys[i].key);
+	/* after OpenSSL's own, so that it runs before it */
+	if (!registered)
+		atexit(test_keys_free);
+	registered = true;
+	return test_keys[i].key;
 }
 
 static inline char *test_bio_text(BIO *bio)

@@ -115,7 +115,7 @@ static void test_accepts(void **state)
 	struct notes notes = NOTES_INIT;
 
 	accept((struct input){ .url = URL, .id = "1", .installation = "7890123",
-			       .key = test_pkcs8(test_key("rsa4096"), NULL) },
+			       .key = test_pkcs8(test_key("fast3072"), NULL) },
 	       &s, &notes);
 	assert_string_equal(data(&s, "githubAppInstallationID"), "7890123");
 	assert_string_equal(fact(&s, "installation-id"), "7890123");
@@ -275,7 +275,7 @@ static void test_set_and_detect(void **state)
 	(void)state;
 	struct kind_secret s = KIND_SECRET_INIT, again = KIND_SECRET_INIT;
 	struct kind_input in = { .now = NOW };
-	char *key = test_pkcs8(test_key("rsa3072"), NULL);
+	char *key = test_pkcs8(test_key("fast3072"), NULL);
 
 	accept((struct input){ .url = ENTERPRISE, .id = "12", .installation = "34",
 			       .base = "https://git.example.org/api/v3", .key_name = "rsa2048" },

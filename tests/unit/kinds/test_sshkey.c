@@ -64,7 +64,7 @@ static void accept(char *text, const char *password, EVP_PKEY *key, bool encrypt
 static void test_formats(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "ed25519", "p256", "p384", "p521", "rsa3072" };
+	static const char *const names[] = { "ed25519", "p256", "p384", "p521", "fast3072" };
 	static const struct test_openssh plain = { .magic = NULL },
 					 ctr = { .password = "secret words" },
 					 cbc = { .password = "secret words",
@@ -340,12 +340,12 @@ static void test_damage(void **state)
 		  { .short_private = true } },
 		{ "p256", "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
 		  { .wrong_private = true } },
-		{ "rsa3072", "the numbers of the RSA key do not fit each other: it is damaged",
+		{ "fast3072", "the numbers of the RSA key do not fit each other: it is damaged",
 		  { .wrong_private = true } },
 		{ "p256", "the OpenSSH key is damaged: its ECDSA numbers", { .wrong_curve = true } },
 		{ "p256", "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
 		  { .bad_point = true } },
-		{ "rsa3072", "the OpenSSH key is damaged: its RSA numbers",
+		{ "fast3072", "the OpenSSH key is damaged: its RSA numbers",
 		  { .bad_number = true } },
 		{ "p256", "the OpenSSH key is damaged: the options of its encryption",
 		  { .password = "x", .no_salt = true } },
@@ -388,7 +388,7 @@ static void test_mixed_numbers(void **state)
 	OPENSSL_free(da);
 	OPENSSL_free(db);
 	da = NULL;
-	len = i2d_PrivateKey(test_key("rsa3072"), &da);
+	len = i2d_PrivateKey(test_key("fast3072"), &da);
 	da[len - 1] ^= 2; /* the last byte is qInv's */
 	refuse_with(test_block("RSA PRIVATE KEY", da, (size_t)len), NULL,
 		    "key: the numbers of the RSA key do not fit each other: it is damaged");
@@ -399,7 +399,7 @@ static void test_mixed_numbers(void **state)
 static void test_labels(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "p256", "rsa3072" };
+	static const char *const names[] = { "p256", "fast3072" };
 	static const char *const labels[] = { "EC PRIVATE KEY", "RSA PRIVATE KEY" };
 	struct pem_block b = PEM_BLOCK_INIT, t = PEM_BLOCK_INIT;
 
