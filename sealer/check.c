@@ -174,9 +174,12 @@ static void check_recipients(struct check *c, struct finding at, const struct do
 	struct kv wanted = KV_INIT;
 	struct err why = ERR_INIT;
 	char *real = file_absolute(at.file, &why);
-	size_t n = r->top == NULL ? 0 : strlen(r->top);
+	size_t n;
 
-	if (!r->configured || real == NULL || strncmp(real, r->top, n) != 0 || real[n] != '/')
+	if (!r->configured || r->top == NULL || real == NULL)
+		goto out;
+	n = strlen(r->top);
+	if (strncmp(real, r->top, n) != 0 || real[n] != '/')
 		goto out;
 	if (config_select(&r->config, real + n + 1, d->namespace, d->kind->name, &to, &why) != 0) {
 		at.rule = RULE_RECIPIENTS;

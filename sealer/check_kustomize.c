@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "document/kustomize.h"
 
-#define KUSTOMIZATION_MAX (1024 * 1024)
+#define KUSTOMIZATION_MAX ((size_t)1 << 20)
 
 static void judge(struct findings *findings, const struct kustomize_input *in)
 {
