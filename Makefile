@@ -138,9 +138,9 @@ FUZZ_SECONDS ?= 10
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 define fuzz_rule
-$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter wire,$(1)),agent) $(if $(filter manifest,$(1)),sealer) document keys kinds base)
+$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter wire ledger,$(1)),agent) $(if $(filter manifest,$(1)),sealer) document keys kinds base)
 	$$(say) FUZZ $$@
-	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter wire,$(1)),$(PKG_LIBS_agent))
+	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter wire ledger,$(1)),$(PKG_LIBS_agent))
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz_rule,$(f))))
 fuzzers: $(patsubst %,$(BUILD)/fuzz_%,$(FUZZ))

@@ -173,7 +173,8 @@ static int change_secret(struct apply *a, struct entry *x, const struct kv *data
 	}
 	if (moved != 0)
 		log_line(LOG_WARN, "moved what the agent did not make out of a Secret's folder",
-			 "namespace", namespace, "name", name, "to", PLACE_OWN "/found", (char *)NULL);
+			 "namespace", namespace, "name", name, "to", PLACE_OWN "/found",
+			 (char *)NULL);
 	made = made_now(x, &mark, x->adopted);
 	entry_record(x, &made);
 	ledger_put_secret(&a->ledger, &made);
@@ -324,8 +325,8 @@ static void record(struct apply *a, struct entry *x)
 	made.source = x->file->path;
 	made.retain = x->s.retain;
 	made.retained = false;
+	ledger_put_secret(&a->ledger, &made); /* before: made refers to strings of x */
 	entry_record(x, &made);
-	ledger_put_secret(&a->ledger, &made);
 }
 
 /* --- the document is gone --------------------------------------------------------------------- */
@@ -380,8 +381,8 @@ static void retain_secret(struct apply *a, struct entry *x)
 	struct ledger_secret made = entry_secret(x);
 
 	made.retained = true;
+	ledger_put_secret(&a->ledger, &made); /* before: made refers to strings of x */
 	entry_record(x, &made);
-	ledger_put_secret(&a->ledger, &made);
 }
 
 static void forget_secret(struct apply *a, struct entry *x)

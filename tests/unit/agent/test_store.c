@@ -732,7 +732,8 @@ static void test_new_work_goes_first(void **state)
 	b->opener.fail = ERR_IO;
 	work(b);
 	b->opener.fail = ERR_NONE;
-	usleep(1050000); /* all of them are due for another try */
+	/* all of them are due for another try, and so is a look */
+	usleep((unsigned)(1050 + 3 * b->store.look_took) * 1000);
 	put(b, "new", "1");
 	store_dir_look(&b->store);
 	before = b->opener.asked;
