@@ -134,6 +134,17 @@ static bool read_removed(struct ledger *l, char **f)
 	return true;
 }
 
+static bool read_file_mode(struct ledger *l, char **f)
+{
+	uint64_t mode;
+
+	if (!read_number(f[0], 07777, &mode))
+		return false;
+	if (l->reader->file_mode != NULL)
+		l->reader->file_mode(l->reader->ctx, (mode_t)mode);
+	return true;
+}
+
 static bool read_namespace(struct ledger *l, char **f)
 {
 	bool made = false;
@@ -195,9 +206,9 @@ static const struct line {
 	size_t fields;
 	read_line *read;
 } lines[] = {
-	{ 'V', 1, read_version }, { 'S', 9, read_secret },    { 's', 2, read_secret_gone },
-	{ 'R', 2, read_removed }, { 'N', 2, read_namespace }, { 'F', 7, read_file },
-	{ 'D', 7, read_doc },	  { 'f', 1, read_file_gone },
+	{ 'V', 1, read_version },   { 'S', 9, read_secret },	{ 's', 2, read_secret_gone },
+	{ 'R', 2, read_removed },   { 'N', 2, read_namespace }, { 'F', 7, read_file },
+	{ 'M', 1, read_file_mode }, { 'D', 7, read_doc },	{ 'f', 1, read_file_gone },
 };
 
 static int take_line(void *ctx, char type, char **fields, size_t n)
@@ -306,6 +317,11 @@ void ledger_put_secret_gone(struct ledger *l, const char *namespace, const char 
 void ledger_put_removed(struct ledger *l, const char *namespace, int64_t at)
 {
 	journal_put(&l->journal, 'R', "%s %" PRId64, namespace, at);
+}
+
+void ledger_put_file_mode(struct ledger *l, mode_t mode)
+{
+	journal_put(&l->journal, 'M', "%u", (unsigned)mode);
 }
 
 void ledger_put_namespace(struct ledger *l, const char *namespace, bool made)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "agent/folder.h"
 #include "agent/journal.h"
@@ -41,6 +42,7 @@ struct ledger_reader {
 	void (*secret)(void *ctx, const struct ledger_secret *s);
 	void (*secret_gone)(void *ctx, const char *namespace, const char *name);
 	void (*removed)(void *ctx, const char *namespace, int64_t at);
+	void (*file_mode)(void *ctx, mode_t mode);
 	void (*namespace_made)(void *ctx, const char *namespace);
 	void (*namespace_gone)(void *ctx, const char *namespace);
 	void (*file)(void *ctx, const char *path, const struct scan_stat *stat);
@@ -72,6 +74,7 @@ bool ledger_damaged(const struct ledger *l);
 void ledger_put_secret(struct ledger *l, const struct ledger_secret *s);
 void ledger_put_secret_gone(struct ledger *l, const char *namespace, const char *name);
 void ledger_put_removed(struct ledger *l, const char *namespace, int64_t at);
+void ledger_put_file_mode(struct ledger *l, mode_t mode); /* that all Secrets were made with */
 void ledger_put_namespace(struct ledger *l, const char *namespace, bool made);
 /* A file and its documents; only one that is fine, trusted and without an invalid document. */
 void ledger_put_file(struct ledger *l, const struct scan_file *f);

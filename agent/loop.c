@@ -36,12 +36,23 @@ static bool take_signals(struct loop *l)
 	bool end = false;
 
 	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			store_dir_look(l->store);
-		else
+		if (info.ssi_signo != SIGHUP) {
 			end = true;
+			continue;
+		}
+		/* a person has mended something: nothing waits for its next try */
+		store_dir_keys_changed(l->store);
+		store_dir_look(l->store);
 	}
 	return end;
+}
+
+static void take_opener_news(struct loop *l)
+{
+	if (opener_poll(l->opener))
+		store_dir_keys_changed(l->store);
+	else
+		store_dir_opener_news(l->store);
 }
 
 static int soonest(int64_t a, int64_t b)
@@ -68,8 +79,8 @@ static bool wait_for(struct loop *l, int64_t ms)
 		return true;
 	if (l->httpd != NULL && (fds[P_HTTPD].revents != 0 || http >= 0))
 		httpd_run(l->httpd);
-	if (fds[P_OPENER].revents != 0 && opener_poll(l->opener))
-		store_dir_keys_changed(l->store);
+	if (fds[P_OPENER].revents != 0)
+		take_opener_news(l);
 	if (fds[P_DOCUMENTS].revents != 0 || fds[P_SECRETS].revents != 0 ||
 	    fds[P_NAMESPACES].revents != 0)
 		store_dir_stirred(l->store);
@@ -79,10 +90,13 @@ static bool wait_for(struct loop *l, int64_t ms)
 /* What only a new start can mend. */
 static int check_alive(const struct loop *l, struct err *err)
 {
-	if (store_dir_out_of_reach(l->store))
+	const char *lost = store_dir_out_of_reach(l->store);
+
+	if (lost != NULL)
 		return err_set(err, ERR_IO,
-			       "DOCUMENTS is not the folder that it was when the agent started, "
-			       "and its jail bars this one; start the agent again");
+			       "%s is not the folder that it was when the agent started, and out "
+			       "of its reach; start the agent again",
+			       lost);
 	if (!opener_alive(l->opener))
 		return err_set(err, ERR_IO, "the opener is gone for good; start the agent again");
 	return 0;

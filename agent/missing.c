@@ -56,14 +56,13 @@ static bool unwell(const struct scan_doc *d)
 	return d->invalid || (x != NULL && !status_table[x->s.reason].fine);
 }
 
-/* A document that may be one that was moved here from elsewhere. */
+/* A document that nobody has seen the inside of may be one that was moved here from elsewhere. */
 static bool misplaced(const struct scan_doc *d)
 {
 	const struct entry *x = d->owner;
 
-	return x != NULL &&
-	       (d->invalid || x->s.reason == REASON_REFUSED || x->s.reason == REASON_INVALID ||
-		x->s.reason == REASON_PENDING || x->s.reason == REASON_QUARANTINED);
+	return x != NULL && unwell(d) && x->s.reason != REASON_WRITE_FAILED &&
+	       x->s.reason != REASON_CONTESTED;
 }
 
 static int by_name(const void *a, const void *b)
@@ -111,8 +110,9 @@ static void judge_by_files(const struct store_dir *st, struct entry **missing, s
 		if (f != NULL && f->suspect)
 			set_unknown(x, "%s, which held its document, is not in order", f->path);
 		if (bsearch(&name, names, misplaced_n, sizeof(*names), by_name) != NULL)
-			set_unknown(x, "a document named %s that is refused may be this one, moved",
-				    name);
+			set_unknown(
+			    x, "a document named %s that is not in order may be this one, moved",
+			    name);
 	}
 	mem_free(names);
 }

@@ -40,6 +40,11 @@ static void tell_removed(void *ctx, const char *namespace, int64_t at)
 	apply_note_removed(&((struct telling *)ctx)->st->apply, namespace, at);
 }
 
+static void tell_file_mode(void *ctx, mode_t mode)
+{
+	((struct telling *)ctx)->st->made_mode = mode;
+}
+
 static void tell_namespace_made(void *ctx, const char *namespace)
 {
 	kv_set_str(&((struct telling *)ctx)->st->apply.namespaces, namespace, "");
@@ -113,6 +118,7 @@ static void dump_ledger(void *ctx, struct ledger *l)
 	size_t n = entries_list(&st->entries);
 	size_t i;
 
+	ledger_put_file_mode(l, st->o->file_mode);
 	for (i = 0; i < n; i++) {
 		struct ledger_secret made = entry_secret(st->entries.list[i]);
 
@@ -129,6 +135,16 @@ static void dump_ledger(void *ctx, struct ledger *l)
 	mem_free(files);
 }
 
+/* Another mode is wanted than all that is there was made with: none of it is as it should be. */
+static void doubt_all(struct store_dir *st)
+{
+	size_t n = entries_list(&st->entries);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		memset(st->entries.list[i]->mark.print, 0, FOLDER_PRINT);
+}
+
 int remember_open(struct store_dir *st, struct err *err)
 {
 	struct telling t = { .st = st };
@@ -137,6 +153,7 @@ int remember_open(struct store_dir *st, struct err *err)
 		.secret = tell_secret,
 		.secret_gone = tell_secret_gone,
 		.removed = tell_removed,
+		.file_mode = tell_file_mode,
 		.namespace_made = tell_namespace_made,
 		.namespace_gone = tell_namespace_gone,
 		.file = tell_file,
@@ -147,10 +164,14 @@ int remember_open(struct store_dir *st, struct err *err)
 
 	if (ledger_open(&st->apply.ledger, st->apply.place.own, &reader, err) < 0)
 		return err_wrap(err, "%s/" PLACE_OWN, st->o->secrets);
-	if (st->apply.ledger.journal.bad == 0)
+	if (st->apply.ledger.journal.bad != 0)
+		log_line(LOG_ERROR,
+			 "the ledger is damaged; nothing is removed until its copy is looked at",
+			 "copy", LEDGER_DAMAGED, (char *)NULL);
+	else if (st->made_mode == st->o->file_mode)
 		return 0;
-	log_line(LOG_ERROR, "the ledger is damaged; nothing is removed until its copy is looked at",
-		 "copy", LEDGER_DAMAGED, (char *)NULL);
+	if (st->made_mode != st->o->file_mode)
+		doubt_all(st);
 	/* at once: the copy is the same file until there is a new one */
 	return ledger_rewrite(&st->apply.ledger, dump_ledger, st, err);
 }

@@ -20,6 +20,7 @@
 
 #define RELEASE_MAX 256
 #define GIT_POLL_MS 1000
+#define UNWATCHED_LOOK_MS 10000
 
 /* --- open and close --------------------------------------------------------------------------- */
 
@@ -85,6 +86,9 @@ void store_dir_look(struct store_dir *st)
 	st->all_stale = true;
 	st->decide_again = true;
 	st->next_look = clock_monotonic_ms() + st->o->look_ms;
+	st->documents.refused = 0;
+	st->secrets.refused = 0;
+	st->namespaces.refused = 0;
 	st->looks++;
 }
 
@@ -98,6 +102,17 @@ void store_dir_keys_changed(struct store_dir *st)
 	st->decide_again = true;
 }
 
+void store_dir_opener_news(struct store_dir *st)
+{
+	size_t n = entries_list(&st->entries);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (st->entries.list[i]->s.attempt.reason == REASON_UNAVAILABLE)
+			subject_unblock(&st->entries.list[i]->s);
+	st->decide_again = true;
+}
+
 void store_dir_jailed(struct store_dir *st)
 {
 	if (stat(st->o->documents, &st->jailed) < 0)
@@ -105,12 +120,24 @@ void store_dir_jailed(struct store_dir *st)
 	st->is_jailed = true;
 }
 
-bool store_dir_out_of_reach(const struct store_dir *st)
+static bool is_another(const char *path, const struct stat *before)
 {
 	struct stat now;
 
-	return st->is_jailed && st->scan.error == EACCES && stat(st->o->documents, &now) == 0 &&
-	       (now.st_ino != st->jailed.st_ino || now.st_dev != st->jailed.st_dev);
+	return stat(path, &now) == 0 &&
+	       (now.st_ino != before->st_ino || now.st_dev != before->st_dev);
+}
+
+const char *store_dir_out_of_reach(const struct store_dir *st)
+{
+	struct stat secrets;
+
+	if (st->is_jailed && st->scan.error == EACCES && is_another(st->o->documents, &st->jailed))
+		return "DOCUMENTS";
+	if (fstat(st->apply.place.fd, &secrets) == 0 &&
+	    (secrets.st_nlink == 0 || is_another(st->o->secrets, &secrets)))
+		return "SECRETS";
+	return NULL;
 }
 
 static bool is_settling(const struct store_dir *st)
@@ -205,6 +232,25 @@ static bool look_at_secret(struct store_dir *st, struct entry *x)
 				 x->s.recorded ? &x->mark : NULL, &why);
 	entry_say(&x->look_why, why.class == ERR_NONE ? NULL : why.text);
 	return x->s.target != before;
+}
+
+/* Where no event will tell, look more often. */
+static void check_watches(struct store_dir *st)
+{
+	size_t refused = st->documents.refused + st->secrets.refused + st->namespaces.refused;
+	int64_t soon = clock_monotonic_ms() + UNWATCHED_LOOK_MS;
+
+	if (refused == 0) {
+		st->told_unwatched = false;
+		return;
+	}
+	if (soon < st->next_look)
+		st->next_look = soon;
+	if (!st->told_unwatched)
+		log_line(LOG_WARN,
+			 "not all folders can be watched; looking at everything more often",
+			 "raise", "fs.inotify.max_user_watches", (char *)NULL);
+	st->told_unwatched = true;
 }
 
 static bool look_at_secrets(struct store_dir *st)
@@ -384,6 +430,7 @@ static void decide(struct store_dir *st, int64_t now_ms)
 	use_release(st);
 	report_changes(st);
 	make_plan(st, n);
+	drop_idle(st);
 }
 
 /* --- do --------------------------------------------------------------------------------------- */
@@ -455,10 +502,9 @@ int64_t store_dir_work(struct store_dir *st, int64_t budget_ms)
 		news = look_at_documents(st);
 	if (st->all_stale || st->secrets_stirred || news)
 		news = look_at_secrets(st) || news;
-	if (news || woken || st->decide_again || st->looks == 0) {
-		drop_idle(st);
+	check_watches(st);
+	if (news || woken || st->decide_again)
 		decide(st, clock_monotonic_ms());
-	}
 	do_slice(st, budget_ms);
 	if (st->done < st->planned)
 		return 0;

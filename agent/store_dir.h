@@ -39,13 +39,18 @@ int64_t store_dir_work(struct store_dir *st, int64_t budget_ms);
 void store_dir_stirred(struct store_dir *st);
 /* Other keys are at hand: whatever waited for one is tried again. */
 void store_dir_keys_changed(struct store_dir *st);
+/* There is another opener: whatever found none is tried again. */
+void store_dir_opener_news(struct store_dir *st);
 /* Look at everything at the next pass. */
 void store_dir_look(struct store_dir *st);
 
 /* The jail is closed: from now on only the DOCUMENTS of this moment can be read. */
 void store_dir_jailed(struct store_dir *st);
-/* DOCUMENTS is another folder by now, which the jail bars: this process will never see it. */
-bool store_dir_out_of_reach(const struct store_dir *st);
+/*
+ * The folder, DOCUMENTS or SECRETS, that is another one by now and that this process cannot reach:
+ * only a new start helps.  NULL: both are what they were.
+ */
+const char *store_dir_out_of_reach(const struct store_dir *st);
 
 /* Is anything still due that only waits for its time: a document just gone, a look put off? */
 bool store_dir_waiting(const struct store_dir *st);

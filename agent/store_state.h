@@ -61,7 +61,9 @@ struct store_dir {
 	int64_t look_took;    /* and how long it took */
 	bool ready;	      /* everything was looked at and tried once */
 	int64_t ledger_after; /* not before: writing the ledger anew, after it failed */
+	mode_t made_mode;     /* of the files, when the ledger was written; 0: it does not say */
 	char *told_blind;
+	bool told_unwatched;
 	char told_token[GUARD_TOKEN_TEXT];
 
 	struct reconcile_result result;

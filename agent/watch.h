@@ -17,7 +17,7 @@ struct err;
 struct watch {
 	int fd;
 	struct table by_wd;
-	size_t refused; /* folders that could not be watched: the kernel's limit */
+	size_t refused; /* folders that could not be watched (the kernel's limit), until reset */
 };
 
 int watch_open(struct watch *w, struct err *err);

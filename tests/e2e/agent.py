@@ -73,10 +73,11 @@ class Bed:
     def secret(self, name, namespace="foobar"):
         """What a reader sees: {key: value}, or None when there is no Secret."""
         folder = self.secrets / namespace / name
-        if not folder.exists():
-            return None
-        return {key.name: key.read_text() for key in folder.iterdir()
-                if not key.name.startswith("..") and key.exists()}
+        try:
+            return {key.name: key.read_text() for key in folder.iterdir()
+                    if not key.name.startswith("..") and key.exists()}
+        except (FileNotFoundError, NotADirectoryError):
+            return None  # also when it goes while we look
 
     def snapshot(self):
         """Everything in SECRETS but the agent's own, as it lies on disk."""

@@ -58,10 +58,10 @@ def test_file_mode(bed, given, file, folder):
 def test_changed_mode_is_taken_to_what_is_there(bed):
     bed.seal("app", {"TOKEN": "one"})
     bed.once()
-    (bed.documents / "foobar.app.yaml").touch()
-    os.chmod(bed.secrets / "foobar/app", 0o755)  # so that it is looked at
     bed.once("--file-mode", "0440")
     assert mode((bed.secrets / "foobar/app/TOKEN").resolve()) == 0o440
+    assert mode(bed.secrets / "foobar/app") == 0o750
+    assert bed.once("--file-mode", "0440").opened == []
 
 
 def test_unchanged_is_neither_opened_nor_written(bed):
@@ -684,6 +684,64 @@ def test_documents_replaced_by_another_folder(bed):
         agent.wait_log(msg="DOCUMENTS cannot be seen whole; no Secret is removed")
         (bed.path / "copy").rename(bed.documents)
         assert agent.process.wait(10) == IO
+    assert bed.secret("app") == {"TOKEN": "one"}
+
+
+def test_secrets_replaced_by_another_folder(bed):
+    bed.seal("app", {"TOKEN": "one"})
+    with bed.run() as agent:
+        bed.secrets.rename(bed.path / "away")
+        bed.secrets.mkdir()
+        assert agent.process.wait(10) == IO
+    assert any("SECRETS is not the folder" in line for line in agent.lines)
+    bed.once()
+    assert bed.secret("app") == {"TOKEN": "one"}
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.skipif("BULLA_SANITIZED" in os.environ, reason="ptrace and LeakSanitizer exclude each other")
+def test_without_watches_it_looks_more_often(bed):
+    bed.seal("app", {"TOKEN": "one"})
+    strace = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=inotify_add_watch", "-e",
+              "inject=inotify_add_watch:error=ENOSPC"]
+    with bed.run("--full-look", 1, "--listen", ":0", prefix=strace) as agent:
+        assert agent.wait_log(level="warn")["raise"] == "fs.inotify.max_user_watches"
+        bed.seal("app", {"TOKEN": "two"})
+        agent.wait(lambda: bed.secret("app") == {"TOKEN": "two"}, seconds=10)
+        (bed.secrets / "foobar/app/TOKEN").unlink()
+        agent.wait(lambda: is_secret(bed, {"TOKEN": "two"}), seconds=10)
+        assert agent.metrics()["bulla_folders_unwatched"] > 2
+        os.kill(processes_of(agent.process.pid)[1], signal.SIGTERM)
+        assert agent.process.wait(10) == 0
+
+
+def is_secret(bed, want):
+    try:
+        return bed.secret("app") == want
+    except OSError:
+        return False
+
+
+def test_a_removal_is_told(bed):
+    path = bed.seal("app", {"TOKEN": "one"})
+    bed.seal("other", {"TOKEN": "one"})
+    with bed.run("--settle", 1) as agent:
+        path.unlink()
+        agent.wait_log(reason="PendingRemoval", name="app")
+        agent.wait_log(reason="Removed", name="app")
+        assert bed.secret("app") is None
+        assert len(agent.matching(reason="Removed")) == 1
+
+
+def test_moved_while_no_key_is_at_hand(bed):
+    """Nobody can say whether it is the same one, so it is not gone."""
+    path = bed.seal("app", {"TOKEN": "one"})
+    bed.seal("other", {"TOKEN": "one"})
+    bed.once()
+    (bed.keys / "20260101T000000Z-one.key").unlink()
+    moved(path, "evil")
+    path.rename(bed.documents / "elsewhere.yaml")
+    bed.once("--settle", 0, status=IO)
     assert bed.secret("app") == {"TOKEN": "one"}
 
 

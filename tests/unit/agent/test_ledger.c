@@ -62,6 +62,11 @@ static void see_removed(void *ctx, const char *namespace, int64_t at)
 	buf_printf(ctx, "R %s %lld\n", namespace, (long long)at);
 }
 
+static void see_file_mode(void *ctx, mode_t mode)
+{
+	buf_printf(ctx, "M %o\n", (unsigned)mode);
+}
+
 static void see_namespace_made(void *ctx, const char *namespace)
 {
 	buf_printf(ctx, "N %s\n", namespace);
@@ -103,6 +108,7 @@ static int try_open(struct bed *b, struct ledger *l, struct err *err)
 		.secret = see_secret,
 		.secret_gone = see_secret_gone,
 		.removed = see_removed,
+		.file_mode = see_file_mode,
 		.namespace_made = see_namespace_made,
 		.namespace_gone = see_namespace_gone,
 		.file = see_file,
@@ -184,6 +190,7 @@ static void test_all_lines_come_back(void **state)
 	struct ledger l;
 
 	reopen(b, &l);
+	ledger_put_file_mode(&l, 0440);
 	ledger_put_namespace(&l, "foobar", true);
 	ledger_put_secret(&l, &s);
 	s.adopted = true;
@@ -201,6 +208,7 @@ static void test_all_lines_come_back(void **state)
 	ledger_close(&l);
 	reopen(b, &l);
 	assert_string_equal(buf_str(&b->seen),
+			    "M 440\n"
 			    "N foobar\n"
 			    "S foobar/app.one r ab..cd 18446744073709551615 -5 "
 			    "..2026_11_25_19_30_00.0000000001 12..34 <a b/ä.yaml>\n"
@@ -283,6 +291,8 @@ static const struct {
 	{ 'R', "foobar x" },
 	{ 'R', "../x 1" },
 	{ 'N', "foobar x" },
+	{ 'M', "4096" },
+	{ 'M', "-" },
 	{ 'F', "1 2 3 4 5 x a.yaml" },
 	{ 'F', "1 2 3 4 5 100001 a.yaml" },
 	{ 'F', "1 2 3 4 5 0" },
