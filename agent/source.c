@@ -10,10 +10,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/name.h"
+#include "document/edit.h"
 
-static bool mentions(const struct buf *text, const char *word)
+static bool names_kind(const struct buf *text)
 {
-	return text->len != 0 && memmem(text->data, text->len, word, strlen(word)) != NULL;
+	return text->len != 0 &&
+	       memmem(text->data, text->len, DOCUMENT_KIND, strlen(DOCUMENT_KIND)) != NULL;
 }
 
 static void sort_out(struct source *s)
@@ -44,14 +46,14 @@ int source_read(int root, const char *path, bool thorough, struct source *out, s
 	*out = (struct source){ 0 };
 	if (file_read_beneath(root, path, DOCUMENT_FILE_MAX, &text, st, err) < 0)
 		goto out;
-	if (!thorough && !mentions(&text, DOCUMENT_KIND)) {
-		r = 0;
-		goto out;
-	}
-	if (yaml_parse(path, text.data, text.len, &out->yaml, err) < 0)
-		goto out;
-	sort_out(out);
 	r = 0;
+	if (!thorough && !edit_mentions(text.data, text.len))
+		goto out;
+	r = yaml_parse(path, text.data, text.len, &out->yaml, err);
+	if (r == 0)
+		sort_out(out);
+	else if (!thorough && !names_kind(&text))
+		r = 0;
 out:
 	if (r == 0)
 		out->path = mem_str(path);

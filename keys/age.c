@@ -151,8 +151,8 @@ static int no_match(const struct age_header *h, size_t n, struct err *err)
 	if (n == 0)
 		return err_set(err, ERR_NOKEY, "there is no key at hand to open the age file with");
 	return err_set(err, ERR_NOKEY,
-		       "none of the %zu keys at hand opens the age file: it is for %zu others", n,
-		       x25519);
+		       "no key at hand (%zu tried) opens the age file: it is for %zu other%s", n,
+		       x25519, x25519 == 1 ? "" : "s");
 }
 
 struct search {

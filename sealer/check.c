@@ -127,8 +127,8 @@ static void enter_folder(struct check *c, const char *path)
 	mem_free(top);
 }
 
-/* Names of a that b lacks or has with another key id: "us-east1, recovery"; NULL when none. */
-static char *difference(const struct kv *a, const struct kv *b)
+/* Those of a that b does not name or, if rekeyed, names with another key; NULL when none. */
+static char *difference(const struct kv *a, const struct kv *b, bool rekeyed)
 {
 	struct buf names = BUF_INIT;
 	char *text = NULL;
@@ -136,7 +136,8 @@ static char *difference(const struct kv *a, const struct kv *b)
 	for (size_t i = 0; i < a->n; i++) {
 		const char *other = kv_get_str(b, a->items[i].name);
 
-		if (other == NULL || strcmp(other, (const char *)a->items[i].data) != 0)
+		if (rekeyed == (other != NULL) &&
+		    (other == NULL || strcmp(other, (const char *)a->items[i].data) != 0))
 			buf_printf(&names, "%s%s", names.len == 0 ? "" : ", ", a->items[i].name);
 	}
 	if (names.len > 0)
@@ -148,23 +149,27 @@ static char *difference(const struct kv *a, const struct kv *b)
 static void check_part_recipients(struct check *c, struct finding at,
 				  const struct document_part *part, const struct kv *wanted)
 {
-	char *missing = difference(wanted, &part->recipients);
-	char *extra = difference(&part->recipients, wanted);
+	const struct {
+		char *names;
+		const char *before, *after;
+	} found[] = {
+		{ difference(wanted, &part->recipients, false), "the rules also name ",
+		  "; seal it again (bulla set)" },
+		{ difference(wanted, &part->recipients, true), "sealed to another key of ",
+		  " than the rules have now; seal it again (bulla set)" },
+		{ difference(&part->recipients, wanted, false), "",
+		  " may open it, but the rules do not say so; seal it again (bulla set) and "
+		  "change the credential" },
+	};
 
 	at.line = part->line;
 	at.rule = RULE_RECIPIENTS;
-	if (missing != NULL)
-		findings_add(c->findings, &at,
-			     "spec.parts.%s.recipients: the rules also name %s; seal it again (bulla "
-			     "set)",
-			     part->name, missing);
-	if (extra != NULL)
-		findings_add(c->findings, &at,
-			     "spec.parts.%s.recipients: %s may open it, but the rules do not say so; "
-			     "seal it again (bulla set) and change the credential",
-			     part->name, extra);
-	mem_free(missing);
-	mem_free(extra);
+	for (size_t i = 0; i < sizeof(found) / sizeof(*found); i++) {
+		if (found[i].names != NULL)
+			findings_add(c->findings, &at, "spec.parts.%s.recipients: %s%s%s",
+				     part->name, found[i].before, found[i].names, found[i].after);
+		mem_free(found[i].names);
+	}
 }
 
 static void check_recipients(struct check *c, struct finding at, const struct document *d)
@@ -211,7 +216,8 @@ static void check_expiry(struct check *c, struct finding at, const struct docume
 		at.line = part->line;
 		at.warning = t >= c->now;
 		if (t < c->now)
-			findings_add(c->findings, &at, "spec.parts.%s: expired %s", part->name, text);
+			findings_add(c->findings, &at, "spec.parts.%s: expired %s", part->name,
+				     text);
 		else if (days < CHECK_EXPIRY_WARN)
 			findings_add(c->findings, &at, "spec.parts.%s: expires in %lld days, %s",
 				     part->name, (long long)days, text);
@@ -343,9 +349,10 @@ int check_file(void *ctx, const char *path, struct buf *text, const struct err *
 	at.line = (unsigned)conflict_line(text->data, text->len);
 	if (at.line > 0) {
 		at.rule = RULE_CONFLICT;
-		findings_add(c->findings, &at,
-			     "a conflict marker of git: take one side's whole part (recipients, "
-			     "facts and sealed belong together), or take one side and run bulla set");
+		findings_add(
+		    c->findings, &at,
+		    "a conflict marker of git: take one side's whole part (recipients, "
+		    "facts and sealed belong together), or take one side and run bulla set");
 		return 0;
 	}
 	check_text(c, at, text);

@@ -41,17 +41,35 @@ out:
 	return r;
 }
 
+/* Line ends as the file has them. */
+static void put_lines(struct buf *out, const struct buf *text, bool crlf)
+{
+	for (size_t i = 0; i < text->len; i++) {
+		if (crlf && text->data[i] == '\n')
+			buf_putc(out, '\r');
+		buf_putc(out, text->data[i]);
+	}
+}
+
+static bool ends_crlf(const struct buf *text)
+{
+	const unsigned char *lf = memchr(text->data, '\n', text->len);
+
+	return lf != NULL && lf > text->data && lf[-1] == '\r';
+}
+
 /* What the file had, the document behind it. */
 static void append(const struct write *w, const struct buf *document, struct buf *out)
 {
 	const struct buf *had = &w->file.text;
+	bool crlf = had->len > 0 && ends_crlf(had);
 
 	buf_put(out, had->data, had->len);
 	if (had->len > 0 && had->data[had->len - 1] != '\n')
-		buf_putc(out, '\n');
+		buf_puts(out, crlf ? "\r\n" : "\n");
 	if (had->len > 0)
-		buf_puts(out, "---\n");
-	buf_put(out, document->data, document->len);
+		buf_puts(out, crlf ? "---\r\n" : "---\n");
+	put_lines(out, document, crlf);
 }
 
 /* A file of several documents must read back as what it was and one more. */

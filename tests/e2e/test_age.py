@@ -205,7 +205,7 @@ def test_passphrases(ours, theirs, armored, passphrase):
 
 def test_not_for_us(ours, theirs, pairs):
     sealed = theirs.encrypt([pairs[0][1]], b"secret", False)
-    assert "none of the 1 keys at hand opens the age file: it is for 1 others" in \
+    assert "no key at hand (1 tried) opens the age file: it is for 1 other" in \
         ours.decrypt(pairs[1][0], sealed, status=ERR_NOKEY)
     assert "age payload: " in ours.decrypt(pairs[0][0], sealed[:-1], status=ERR_REFUSED)
     assert "not encrypted with a passphrase" in ours.decrypt_passphrase("x", sealed, status=ERR_NOKEY)

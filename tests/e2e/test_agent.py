@@ -130,6 +130,14 @@ def test_only_yaml_files_in_folders_that_are_not_hidden(bed):
 # --- what it skips and refuses ----------------------------------------------------------------------
 
 
+def test_a_kind_written_with_escapes_is_the_kind(bed):
+    path = bed.seal("app", {"TOKEN": "one"})
+    path.write_text(path.read_text().replace("kind: SealedCredential", 'kind: "Sealed\\x43redential"', 1))
+    (bed.documents / "template.yaml").write_text("{{ .Values.x }}: [bulla.dev\n")
+    bed.once()
+    assert (bed.secrets / "foobar/app/TOKEN").read_text() == "one"
+
+
 def test_not_for_us_is_skipped(bed):
     bed.seal("theirs", {"TOKEN": "one"}, to=[bed.new_key("other.key", bed.path)])
     bed.seal("ours", {"TOKEN": "one"})

@@ -98,6 +98,12 @@ def test_recipients_missing_and_too_many(repo):
     assert len(text) == 2 and all("B.recipients" in t for t in text)
 
 
+def test_another_key_of_a_recipient_is_one_finding(repo):
+    repo.bulla("keys", "generate", "eu")
+    text = [f["text"] for f in findings(repo)["findings"]]
+    assert len(text) == 2 and all("sealed to another key of eu than the rules have now" in t for t in text)
+
+
 def test_no_rule(repo):
     config = repo.top / ".bulla" / "config"
     replace(config, 'path: "**"', 'path: "elsewhere/**"')

@@ -722,3 +722,13 @@ def test_no_secret_in_errors(repo):
         for bad in (f"{canary}\n\n", f"{canary}\0", f"x={canary} {canary}\n", f'{{"a":"{canary}"', canary * 50000):
             done = repo.bulla("seal", *args, "-n", "b", "-r", "eu-west9", input=bad, status=None)
             assert canary not in done.err + done.out, args
+
+
+def test_a_document_added_has_the_line_ends_of_its_file(repo):
+    repo.bulla("seal", "opaque", "one", "-n", "web", "--stdin", "A", "-w", "both.yaml", input="1")
+    path = repo.top / "both.yaml"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    repo.bulla("seal", "opaque", "two", "-n", "web", "--stdin", "A", "-w", "both.yaml", input="2")
+    text = path.read_bytes()
+    assert text.count(b"\n") == text.count(b"\r\n") and text.count(b"SealedCredential") == 2
+    repo.bulla("check", "both.yaml")
