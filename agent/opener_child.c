@@ -109,8 +109,8 @@ static void tidy_error(struct err *e)
 static void open_one(const struct opener_state *s, const struct document *d, struct wire_answer *a)
 {
 	struct audit audit = { .document = d, .key_ids = &a->key_ids };
-	int r = open_document(d, &s->keys, clock_now(), &a->secret, &a->key_ids, &a->notes,
-			      &a->err);
+	int r =
+	    open_document(d, &s->keys, clock_now(), &a->secret, &a->key_ids, &a->notes, &a->err);
 
 	audit.result = r == 0 ? ERR_NONE : a->err.class;
 	if (audit_write(s->audit_fd, &audit, &a->err) < 0)

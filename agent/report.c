@@ -116,7 +116,8 @@ static void report_file(struct scan_file *f)
 			log_line(LOG_INFO, "file in order again", "file", f->path, (char *)NULL);
 		entry_say(&f->reported, NULL);
 	} else if (f->reported == NULL || strcmp(f->reported, f->why) != 0) {
-		log_line(LOG_WARN, "file not in order", "file", f->path, "error", f->why, (char *)NULL);
+		log_line(LOG_WARN, "file not in order", "file", f->path, "error", f->why,
+			 (char *)NULL);
 		entry_say(&f->reported, f->why);
 	}
 }

@@ -102,7 +102,8 @@ static int open_all(struct agent *a, struct err *err)
 		a->loop.httpd = httpd_open(a->o->listen, &a->metrics, err);
 		if (a->loop.httpd == NULL)
 			return -1;
-		log_line(LOG_INFO, "listening", "address", httpd_address(a->loop.httpd), (char *)NULL);
+		log_line(LOG_INFO, "listening", "address", httpd_address(a->loop.httpd),
+			 (char *)NULL);
 	}
 	a->store_options = (struct store_dir_options){ .documents = a->paths.documents,
 						       .secrets = a->paths.secrets,

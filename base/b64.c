@@ -19,7 +19,8 @@ static int encode(struct buf *out, const void *data, size_t len, int variant)
 	return 0;
 }
 
-/* libsodium 1.0.18 takes the bytes 0xab and 0xaf for "+" and "/": its comparison loses the top bit. */
+/* libsodium 1.0.18 takes the bytes 0xab and 0xaf for "+" and "/": its comparison loses the top bit.
+ */
 static bool is_ascii(const char *text, size_t len)
 {
 	unsigned char all = 0;

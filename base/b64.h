@@ -10,9 +10,10 @@
 
 #include "base/buf.h"
 
-int b64_encode(struct buf *out, const void *data, size_t len);	   /* padded; appends; -1: past max */
+int b64_encode(struct buf *out, const void *data, size_t len); /* padded; appends; -1: past max */
 int b64_encode_raw(struct buf *out, const void *data, size_t len); /* unpadded */
-int b64_decode(struct buf *out, const char *text, size_t len);	   /* padded; appends; -1: not canonical */
+int b64_decode(struct buf *out, const char *text,
+	       size_t len); /* padded; appends; -1: not canonical */
 int b64_decode_raw(struct buf *out, const char *text, size_t len); /* unpadded */
 
 #endif

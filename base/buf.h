@@ -19,7 +19,10 @@ struct buf {
 };
 
 #define BUF_MAX ((size_t)64 << 20)
-#define BUF_INIT { NULL, 0, 0, 0, false }
+#define BUF_INIT                                                                                   \
+	{                                                                                          \
+		NULL, 0, 0, 0, false                                                               \
+	}
 
 /*
  * The put functions append and return 0, or -1 when the result would pass max; then nothing is
@@ -33,7 +36,8 @@ int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf
 /* Room for len more bytes, appended and left zero; NULL when they would pass max. */
 unsigned char *buf_reserve(struct buf *b, size_t len);
 
-/* Replace bytes [at, at + cut) by len bytes of data.  The range must lie inside.  0 or -1 as put. */
+/* Replace bytes [at, at + cut) by len bytes of data.  The range must lie inside.  0 or -1 as put.
+ */
 int buf_splice(struct buf *b, size_t at, size_t cut, const void *data, size_t len);
 
 /* The contents as a string; "" while empty.  Valid until the next change. */

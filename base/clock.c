@@ -20,7 +20,8 @@ int64_t clock_monotonic_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back (eras of 400 years). */
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back (eras of 400
+ * years). */
 static int64_t days_of(int64_t y, int64_t m, int64_t d)
 {
 	int64_t era, yoe, doy;

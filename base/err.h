@@ -16,16 +16,16 @@
 /* The class of an error IS the exit status of a command that ends with it. */
 enum err_class {
 	ERR_NONE = 0,
-	ERR_FINDINGS = 1,   /* a check ran and found something */
-	ERR_USAGE = 2,	    /* the command line is wrong */
-	ERR_INVALID = 3,    /* a credential, document or configuration is refused */
-	ERR_RECIPIENT = 4,  /* unknown, missing, new or changed recipient */
-	ERR_NOKEY = 5,	    /* no key at hand opens it */
-	ERR_REFUSED = 6,    /* authentication failed, or outside and inside disagree */
-	ERR_IO = 7,	    /* a file, terminal or process could not be read or written */
-	ERR_CONFLICT = 8,   /* exists already, changed meanwhile, or cannot be merged */
-	ERR_INTERNAL = 70,  /* a bug */
-	ERR_MEMORY = 71,    /* out of memory */
+	ERR_FINDINGS = 1,  /* a check ran and found something */
+	ERR_USAGE = 2,	   /* the command line is wrong */
+	ERR_INVALID = 3,   /* a credential, document or configuration is refused */
+	ERR_RECIPIENT = 4, /* unknown, missing, new or changed recipient */
+	ERR_NOKEY = 5,	   /* no key at hand opens it */
+	ERR_REFUSED = 6,   /* authentication failed, or outside and inside disagree */
+	ERR_IO = 7,	   /* a file, terminal or process could not be read or written */
+	ERR_CONFLICT = 8,  /* exists already, changed meanwhile, or cannot be merged */
+	ERR_INTERNAL = 70, /* a bug */
+	ERR_MEMORY = 71,   /* out of memory */
 };
 
 #define ERR_TEXT_MAX 1000
@@ -35,13 +35,16 @@ struct err {
 	char text[ERR_TEXT_MAX];
 };
 
-#define ERR_INIT { ERR_NONE, "" }
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		ERR_NONE, ""                                                                       \
+	}
 
 /* Set class and text (replacing what was there).  err may be NULL.  Always returns -1. */
 int err_set(struct err *err, enum err_class class, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 int err_vset(struct err *err, enum err_class class, const char *fmt, va_list ap)
-	__attribute__((format(printf, 3, 0)));
+    __attribute__((format(printf, 3, 0)));
 
 /* As err_set with class ERR_IO; ": " and the text of errno are appended.  Returns -1. */
 int err_sys(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -27,7 +27,8 @@ int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct e
 		if (max - had < want)
 			want = max - had + 1;
 		if (buf_reserve(out, want) == NULL)
-			return err_set(err, ERR_INTERNAL, "%s: read limit above the buffer's", name);
+			return err_set(err, ERR_INTERNAL, "%s: read limit above the buffer's",
+				       name);
 		n = read(fd, out->data + had, want);
 		buf_truncate(out, had + (n > 0 ? (size_t)n : 0));
 		if (n < 0 && errno == EINTR)
@@ -64,8 +65,8 @@ static int read_regular(int fd, const char *path, size_t max, int flags, struct 
 		return err_set(err, ERR_IO, "%s: not a regular file", path);
 	if ((flags & FILE_PRIVATE) != 0 && S_ISREG(own.st_mode) && (own.st_mode & 077) != 0)
 		return err_set(err, ERR_INVALID,
-			       "%s: other users can read or write it (mode %04o); chmod 600 it", path,
-			       (unsigned)(own.st_mode & 07777));
+			       "%s: other users can read or write it (mode %04o); chmod 600 it",
+			       path, (unsigned)(own.st_mode & 07777));
 	if (S_ISREG(own.st_mode) && own.st_size > 0 && (unsigned long long)own.st_size > max)
 		return err_set(err, ERR_INVALID, "%s: larger than %zu bytes", path, max);
 	if (file_read_fd(fd, path, max, out, err) < 0)
@@ -93,7 +94,8 @@ int file_read(const char *path, size_t max, int flags, struct buf *out, struct s
 		how |= O_NOFOLLOW;
 	fd = open(path, how);
 	if (fd < 0 && errno == ELOOP)
-		return err_set(err, ERR_IO, "%s: a symbolic link, which is not followed here", path);
+		return err_set(err, ERR_IO, "%s: a symbolic link, which is not followed here",
+			       path);
 	if (fd < 0)
 		return err_sys(err, "%s: cannot open", path);
 	r = read_regular(fd, path, max, flags, out, st, err);
@@ -122,7 +124,7 @@ int file_read_beneath(int dirfd, const char *path, size_t max, struct buf *out, 
 		name[len] = '\0';
 		fd = openat(dir < 0 ? dirfd : dir, name,
 			    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-				    (slash != NULL ? O_DIRECTORY : 0));
+				(slash != NULL ? O_DIRECTORY : 0));
 		if (fd < 0) {
 			if (errno == ELOOP || (errno == ENOTDIR && slash != NULL))
 				err_set(err, ERR_IO, "%s: goes through a symbolic link", path);
@@ -262,8 +264,8 @@ static int check_target(const struct file_write *w, mode_t *mode, bool *exists, 
 static int open_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash == NULL ? mem_str(".") :
-				    mem_strn(path, slash == path ? 1 : (size_t)(slash - path));
+	char *dir = slash == NULL ? mem_str(".")
+				  : mem_strn(path, slash == path ? 1 : (size_t)(slash - path));
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	mem_free(dir);
@@ -365,9 +367,10 @@ char *file_absolute(const char *path, struct err *err)
 		char *slash, *longer;
 
 		if (real != NULL) {
-			result = *tail == '\0' ? mem_str(real) :
-						 mem_printf("%s/%s", strcmp(real, "/") == 0 ? "" : real,
-							    tail);
+			result =
+			    *tail == '\0'
+				? mem_str(real)
+				: mem_printf("%s/%s", strcmp(real, "/") == 0 ? "" : real, tail);
 			free(real);
 			break;
 		}

@@ -16,13 +16,15 @@ static int depth_of(const json_t *v, int budget)
 	if (budget == 0)
 		return 1;
 	if (json_is_object(v)) {
-		json_object_foreach((json_t *)(uintptr_t)v, key, child) {
+		json_object_foreach((json_t *)(uintptr_t)v, key, child)
+		{
 			int d = depth_of(child, budget - 1);
 
 			deepest = d > deepest ? d : deepest;
 		}
 	} else if (json_is_array(v)) {
-		json_array_foreach(v, i, child) {
+		json_array_foreach(v, i, child)
+		{
 			int d = depth_of(child, budget - 1);
 
 			deepest = d > deepest ? d : deepest;
@@ -59,7 +61,8 @@ int json_only(const json_t *v, const char *path, const char *const names[], stru
 
 	if (!json_is_object(v))
 		return err_set(err, ERR_INVALID, "%s: not an object", path);
-	json_object_foreach((json_t *)(uintptr_t)v, key, child) {
+	json_object_foreach((json_t *)(uintptr_t)v, key, child)
+	{
 		size_t i = 0;
 
 		while (names[i] != NULL && strcmp(names[i], key) != 0)
@@ -70,8 +73,7 @@ int json_only(const json_t *v, const char *path, const char *const names[], stru
 	return 0;
 }
 
-const json_t *json_need_object(const json_t *v, const char *path, const char *name,
-			       struct err *err)
+const json_t *json_need_object(const json_t *v, const char *path, const char *name, struct err *err)
 {
 	const json_t *m = json_object_get(v, name);
 

@@ -21,13 +21,16 @@ struct kv {
 	size_t cap;
 };
 
-#define KV_INIT { NULL, 0, 0 }
+#define KV_INIT                                                                                    \
+	{                                                                                          \
+		NULL, 0, 0                                                                         \
+	}
 
 /* Copy a value in, replacing an earlier one of that name. */
 void kv_set(struct kv *kv, const char *name, const void *data, size_t len);
 void kv_set_str(struct kv *kv, const char *name, const char *value);
 void kv_set_fmt(struct kv *kv, const char *name, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* The item or NULL; owned by kv, valid until the next change. */
 const struct kv_item *kv_get(const struct kv *kv, const char *name);

@@ -25,7 +25,8 @@ bool name_is_fact(const char *s);   /* a fact's value: printable ASCII, at most 
  */
 const char *name_metadata_refused(const char *key);
 
-/* "*" and "?" match within one string; no classes, no escapes.  Rules, fan-out, compose of globs. */
+/* "*" and "?" match within one string; no classes, no escapes.  Rules, fan-out, compose of globs.
+ */
 bool name_glob(const char *pattern, const char *s);
 /* The same for paths: "*" and "?" stop at "/", "**" spans folders ("a/" "**" "/b.yaml"). */
 bool name_glob_path(const char *pattern, const char *path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Binary search in sorted arrays that are kept sorted: bsearch(3) that also says where to insert. */
+/* Binary search in sorted arrays that are kept sorted: bsearch(3) that also says where to insert.
+ */
 #ifndef BULLA_BASE_SEARCH_H
 #define BULLA_BASE_SEARCH_H
 

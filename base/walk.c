@@ -135,9 +135,9 @@ static int visit_folder(struct walk *w, int fd, const char *path)
 	}
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		bool here = strcmp(path, ".") == 0;
-		char *below = mem_printf("%s%s%s", here ? "" : path,
-					 here || path[strlen(path) - 1] == '/' ? "" : "/",
-					 names.items[i]);
+		char *below =
+		    mem_printf("%s%s%s", here ? "" : path,
+			       here || path[strlen(path) - 1] == '/' ? "" : "/", names.items[i]);
 
 		r = visit_entry(w, dirfd(dir), names.items[i], below);
 		mem_free(below);

@@ -21,13 +21,13 @@ struct err;
 #define DOCUMENT_MAX 1048576 /* bytes of one document */
 #define DOCUMENT_PARTS_MAX 256
 #define DOCUMENT_STANZAS_MAX 32
-#define DOCUMENT_FILE_MAX 16777216 /* of a file that may hold many documents */
-#define DOCUMENT_METADATA_MAX 32	     /* labels of the Secret; as many annotations */
-#define DOCUMENT_ANNOTATION_MAX 4096	     /* bytes of an annotation's value */
+#define DOCUMENT_FILE_MAX 16777216   /* of a file that may hold many documents */
+#define DOCUMENT_METADATA_MAX 32     /* labels of the Secret; as many annotations */
+#define DOCUMENT_ANNOTATION_MAX 4096 /* bytes of an annotation's value */
 #define DOCUMENT_SIGNATURES_MAX 8
 #define DOCUMENT_SIGNATURE_MAX 4096 /* bytes */
-#define DOCUMENT_PLAIN_MAX 1048576 /* bytes of one part's padded plaintext */
-#define DOCUMENT_DIGEST_TEXT 65		 /* 64 hex digits and a NUL */
+#define DOCUMENT_PLAIN_MAX 1048576  /* bytes of one part's padded plaintext */
+#define DOCUMENT_DIGEST_TEXT 65	    /* 64 hex digits and a NUL */
 
 /* metadata.annotations of every document: Flux's postBuild would rewrite facts ("${...}"). */
 #define DOCUMENT_SUBSTITUTE "kustomize.toolkit.fluxcd.io/substitute"
@@ -47,18 +47,22 @@ struct document {
 	char *namespace;
 	const struct kind *kind;
 	enum document_policy policy;
-	const char *type;      /* of the Secret: one of the TYPE_ constants */
-	struct kv labels;      /* of the Secret */
-	struct kv annotations; /* of the Secret */
+	const char *type;	     /* of the Secret: one of the TYPE_ constants */
+	struct kv labels;	     /* of the Secret */
+	struct kv annotations;	     /* of the Secret */
 	struct document_part *parts; /* sorted by name */
 	size_t n;
 	char **signatures; /* reserved: kept, not read */
 	size_t n_signatures;
-	bool substitute_disabled; /* metadata carries DOCUMENT_SUBSTITUTE: disabled; else a finding */
+	bool substitute_disabled; /* metadata carries DOCUMENT_SUBSTITUTE: disabled; else a finding
+				   */
 	unsigned line;		  /* of the document in its file */
 };
 
-#define DOCUMENT_INIT { 0 }
+#define DOCUMENT_INIT                                                                              \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /*
  * Does this YAML document claim to be a sealed document?  Any version of the group bulla.dev

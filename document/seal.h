@@ -34,8 +34,8 @@ int open_part(const struct document *d, const struct document_part *part,
 	      char key_id[AGE_KEY_ID_TEXT], struct notes *notes, struct err *err);
 
 /*
- * All parts, merged into one Secret; the first that does not open ends it.  key_ids, when given, gets
- * id -> "" of each key that opened one.  Errors as open_part.
+ * All parts, merged into one Secret; the first that does not open ends it.  key_ids, when given,
+ * gets id -> "" of each key that opened one.  Errors as open_part.
  */
 int open_document(const struct document *d, const struct keyring *keys, int64_t now,
 		  struct kind_secret *out, struct kv *key_ids, struct notes *notes,

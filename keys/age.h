@@ -46,7 +46,8 @@ int age_decrypt(const struct age_identity *const *ids, size_t n, size_t first, c
 int age_decrypt_passphrase(const char *passphrase, size_t passphrase_len, const void *file,
 			   size_t len, struct buf *out, struct err *err);
 
-/* What can be said of a binary file without a key; its header's grammar and payload size are checked. */
+/* What can be said of a binary file without a key; its header's grammar and payload size are
+ * checked. */
 struct age_info {
 	size_t x25519, scrypt, hybrid, other; /* stanzas by type */
 	size_t stanzas;			      /* all of them */

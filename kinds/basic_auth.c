@@ -69,8 +69,8 @@ const struct kind kind_basic_auth = {
 		  .option = "password-file",
 		  .arg = "FILE|-",
 		  .help = "the password",
-		  .flags = FIELD_SECRET | FIELD_REQUIRED | FIELD_MAIN | FIELD_PROMPT |
-			   FIELD_TWICE },
+		  .flags =
+		      FIELD_SECRET | FIELD_REQUIRED | FIELD_MAIN | FIELD_PROMPT | FIELD_TWICE },
 		{ .name = NULL },
 	    },
 	.keys =

@@ -21,7 +21,7 @@
 struct err;
 
 #define KIND_DATA_MAX 524288 /* bytes of data values in one Secret (DESIGN 4.1) */
-#define KIND_KEYS_MAX 256	   /* data keys in one Secret */
+#define KIND_KEYS_MAX 256    /* data keys in one Secret */
 #define KIND_FACT_MAX 1024
 #define KIND_PART "credential" /* the one part of every kind but opaque */
 

@@ -92,8 +92,8 @@ const struct kind kind_webhook_token = {
 		  .option = "token-file",
 		  .arg = "FILE|-",
 		  .help = "the token, at least 16 characters",
-		  .flags = FIELD_SECRET | FIELD_REQUIRED | FIELD_MAIN | FIELD_PROMPT |
-			   FIELD_TWICE },
+		  .flags =
+		      FIELD_SECRET | FIELD_REQUIRED | FIELD_MAIN | FIELD_PROMPT | FIELD_TWICE },
 		{ .name = NULL },
 	    },
 	.keys = (const struct kind_key[]){ { "token", true }, { NULL, false } },

@@ -41,16 +41,17 @@ void check_kustomize(struct findings *findings, const char *path, const struct d
 		struct stat st;
 		bool there = lstat(name, &st) == 0;
 
-		if (there && file_read(name, KUSTOMIZATION_MAX, FILE_NOFOLLOW, &text, NULL, &why) != 0)
+		if (there &&
+		    file_read(name, KUSTOMIZATION_MAX, FILE_NOFOLLOW, &text, NULL, &why) != 0)
 			findings_add(findings, &at, "%s", why.text);
 		else if (there)
 			judge(findings, &(struct kustomize_input){
-						.name = name,
-						.text = text.data,
-						.len = text.len,
-						.file = path + folder,
-						.documents = documents,
-						.n = n,
+					    .name = name,
+					    .text = text.data,
+					    .len = text.len,
+					    .file = path + folder,
+					    .documents = documents,
+					    .n = n,
 					});
 		buf_clear(&text);
 		mem_free(name);

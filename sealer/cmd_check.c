@@ -72,11 +72,12 @@ const struct command cmd_check = {
 	.name = "check",
 	.summary = "verify sealed documents: without a key what can be, with keys everything",
 	.arguments = "[PATH...]",
-	.about = "Check the sealed documents of files and folders (default: this folder): shape, "
-		 "names, armor, stanzas, recipients as the rules of .bulla/config have them, expiry, "
-		 "conflict markers, duplicates, kustomizations. With keys (-i, --keys, or in "
-		 "~/.config/bulla/keys) each document that they open is opened and held against "
-		 "what it says. Exit status 1 on findings; warnings alone are none.",
+	.about =
+	    "Check the sealed documents of files and folders (default: this folder): shape, "
+	    "names, armor, stanzas, recipients as the rules of .bulla/config have them, expiry, "
+	    "conflict markers, duplicates, kustomizations. With keys (-i, --keys, or in "
+	    "~/.config/bulla/keys) each document that they open is opened and held against "
+	    "what it says. Exit status 1 on findings; warnings alone are none.",
 	.options = options,
 	.options_size = sizeof(struct check_options),
 	.run = run,

@@ -37,8 +37,8 @@ static bool sealed(const struct texts *t)
 static int merge_lines(const struct invocation *in, struct err *err)
 {
 	char *size = mem_printf("--marker-size=%s", in->args[TEXTS]);
-	const char *const args[] = { "merge-file", "-q",     size,	 "-L",
-				     "ours",	   "-L",     "base",	 "-L",
+	const char *const args[] = { "merge-file", "-q",	   size,	   "-L",
+				     "ours",	   "-L",	   "base",	   "-L",
 				     "theirs",	   in->args[OURS], in->args[BASE], in->args[THEIRS],
 				     NULL };
 	int r = git_run(".", args, err);

@@ -41,20 +41,20 @@ static reveal *find_output(const char *name)
 	return reveal_yaml;
 }
 
-static int put_value(const struct kind_secret *s, const char *key, struct buf *out,
-		     struct err *err)
+static int put_value(const struct kind_secret *s, const char *key, struct buf *out, struct err *err)
 {
 	const struct kv_item *item = kv_get(&s->data, key);
 
 	if (item == NULL)
-		return err_set(err, ERR_INVALID, "the Secret has no key of that name; 'bulla open "
-						 "FILE -o yaml' has them all");
+		return err_set(err, ERR_INVALID,
+			       "the Secret has no key of that name; 'bulla open "
+			       "FILE -o yaml' has them all");
 	buf_put(out, item->data, item->len);
 	return 0;
 }
 
-static int print(const struct open_options *o, const struct document *d,
-		 const struct keyring *keys, struct err *err)
+static int print(const struct open_options *o, const struct document *d, const struct keyring *keys,
+		 struct err *err)
 {
 	struct kind_secret secret = KIND_SECRET_INIT;
 	struct notes notes = NOTES_INIT;
@@ -89,8 +89,9 @@ static int run(const struct invocation *in, struct err *err)
 	if (o->key != NULL && o->output != NULL)
 		return err_set(err, ERR_USAGE, "--key gives one raw value and takes no --output");
 	if (isatty(STDOUT_FILENO) && !o->reveal)
-		return err_set(err, ERR_USAGE,
-			       "standard output is a terminal; give --reveal to show secrets there");
+		return err_set(
+		    err, ERR_USAGE,
+		    "standard output is a terminal; give --reveal to show secrets there");
 	if (pick_load(in->args[0], o->which, &f, &i, NULL, err) != 0)
 		return -1;
 	if (ring_load(&o->ring, &keys, err) == 0 && print(o, &f.documents[i], &keys, err) == 0)
@@ -105,10 +106,13 @@ static int run(const struct invocation *in, struct err *err)
 static const struct option_spec options[] = {
 	RING_OPTIONS(open_options),
 	{ 0, "key", "NAME", "print one value as it is", offsetof(struct open_options, key), 0 },
-	{ 'o', "output", "yaml|dotenv|tfvars", "a Secret manifest, or what shells, docker compose "
-	  "or Terraform read", offsetof(struct open_options, output), 0 },
+	{ 'o', "output", "yaml|dotenv|tfvars",
+	  "a Secret manifest, or what shells, docker compose "
+	  "or Terraform read",
+	  offsetof(struct open_options, output), 0 },
 	PICK_OPTION(open_options),
-	{ 0, "reveal", NULL, "show secrets on a terminal", offsetof(struct open_options, reveal), 0 },
+	{ 0, "reveal", NULL, "show secrets on a terminal", offsetof(struct open_options, reveal),
+	  0 },
 	{ 0, NULL, NULL, NULL, 0, 0 },
 };
 

@@ -30,8 +30,8 @@ struct set_options {
 
 static const struct option_spec common[] = {
 	{ 0, "from-file", "FILE|-", "the new secret", offsetof(struct set_options, from_file), 0 },
-	{ 0, "expires", "DATE|90d", "when the new value ends", offsetof(struct set_options, expires),
-	  0 },
+	{ 0, "expires", "DATE|90d", "when the new value ends",
+	  offsetof(struct set_options, expires), 0 },
 	{ 'r', "recipient", "NAME|age1...", "seal to it, not to what the rules say",
 	  offsetof(struct set_options, recipients), OPTION_MANY },
 	{ 'R', "recipients-file", "FILE", "seal to the recipients of a file",
@@ -99,7 +99,8 @@ static const struct kind_field *field_of(const struct kind *k, const char *optio
 	return NULL;
 }
 
-/* What was given for each field of k, in the order of its table; ERR_USAGE for another kind's option. */
+/* What was given for each field of k, in the order of its table; ERR_USAGE for another kind's
+ * option. */
 static int files_of(const struct set_options *o, const struct kind *k, const char **values,
 		    struct err *err)
 {
@@ -130,7 +131,8 @@ static int put_main(const struct set_options *o, const struct kind *k, const cha
 	while (f->name != NULL && (f->flags & FIELD_MAIN) == 0)
 		f++;
 	if (f->name == NULL)
-		return err_set(err, ERR_USAGE, "--from-file: kind %s has no single secret", k->name);
+		return err_set(err, ERR_USAGE, "--from-file: kind %s has no single secret",
+			       k->name);
 	if (values[f - k->fields] != NULL)
 		return err_set(err, ERR_USAGE, "--from-file and --%s mean the same; give one",
 			       f->option);
@@ -180,17 +182,19 @@ static int check_key(const struct job *j, struct err *err)
 	const struct document *d = j->document;
 
 	if (!is_free(j) && j->key != NULL)
-		return err_set(err, ERR_USAGE,
-			       "kind %s is replaced as a whole; leave KEY out", d->kind->name);
+		return err_set(err, ERR_USAGE, "kind %s is replaced as a whole; leave KEY out",
+			       d->kind->name);
 	if (!is_free(j))
 		return 0;
 	if (j->key == NULL)
 		return err_set(err, ERR_USAGE, "say which KEY to set");
 	if (!name_is_data_key(j->key))
-		return err_set(err, ERR_USAGE,
-			       "KEY: not one that a Secret takes: letters, digits, \"-\", \"_\" and "
-			       "\".\", at most 253");
-	/* one value of the name "credential" could be meant too, but nobody can tell without a key */
+		return err_set(
+		    err, ERR_USAGE,
+		    "KEY: not one that a Secret takes: letters, digits, \"-\", \"_\" and "
+		    "\".\", at most 253");
+	/* one value of the name "credential" could be meant too, but nobody can tell without a key
+	 */
 	if (d->n == 1 && strcmp(d->parts[0].name, KIND_PART) == 0)
 		return err_set(err, ERR_INVALID,
 			       "the values were sealed together and cannot be set one by one; seal "
@@ -211,7 +215,8 @@ static int read_free(struct job *j, struct err *err)
 	else if (input_terminal())
 		r = input_prompt(j->key, false, &value, err);
 	else
-		r = err_set(err, ERR_USAGE, "give the value with --from-file FILE or --from-file -");
+		r = err_set(err, ERR_USAGE,
+			    "give the value with --from-file FILE or --from-file -");
 	if (r == 0)
 		kv_set(&j->input.fields, j->key, buf_str(&value), value.len);
 	buf_clear(&value);
@@ -239,8 +244,9 @@ static int read_input(struct job *j, struct err *err)
 	j->input.type = j->document->type;
 	if (j->o->expires != NULL &&
 	    !clock_parse_expiry(j->o->expires, j->input.now, &j->input.expires))
-		return err_set(err, ERR_USAGE, "--expires: neither a date (2027-01-31), a time "
-					       "(2027-01-31T12:00:00Z) nor a span (90d, 12h, 2w)");
+		return err_set(err, ERR_USAGE,
+			       "--expires: neither a date (2027-01-31), a time "
+			       "(2027-01-31T12:00:00Z) nor a span (90d, 12h, 2w)");
 	if ((is_free(j) ? read_free(j, err) : read_kind(j, err)) != 0)
 		return -1;
 	if (kind_build(j->document->kind, &j->input, &j->secret, &j->notes, err) != 0)

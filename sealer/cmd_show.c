@@ -85,8 +85,8 @@ static void expiry_cell(struct out_table *table, const struct times *t, int64_t 
 /* The one fact that says best what a credential is for. */
 static const char *about(const struct document_part *part)
 {
-	static const char *const best[] = { "url",	"registry",   "dns-names", "project",
-					    "public-key", "user" };
+	static const char *const best[] = { "url",     "registry",   "dns-names",
+					    "project", "public-key", "user" };
 
 	for (size_t i = 0; i < sizeof(best) / sizeof(best[0]); i++) {
 		const char *value = kv_get_str(&part->facts, best[i]);
@@ -180,16 +180,17 @@ static json_t *strings(const struct kv *kv)
 	json_t *v = json_object();
 
 	for (size_t i = 0; i < kv->n; i++)
-		json_object_set_new(v, kv->items[i].name,
-				    json_stringn((const char *)kv->items[i].data, kv->items[i].len));
+		json_object_set_new(
+		    v, kv->items[i].name,
+		    json_stringn((const char *)kv->items[i].data, kv->items[i].len));
 	return v;
 }
 
 static json_t *part_json(const struct document_part *part, int64_t now)
 {
-	json_t *v = json_pack("{s:s, s:i, s:o, s:o}", "name", part->name, "line", (int)part->line,
-			      "recipients", strings(&part->recipients), "facts",
-			      strings(&part->facts));
+	json_t *v =
+	    json_pack("{s:s, s:i, s:o, s:o}", "name", part->name, "line", (int)part->line,
+		      "recipients", strings(&part->recipients), "facts", strings(&part->facts));
 	int64_t t;
 
 	if (fact_time(part, "sealed-at", &t))
@@ -210,7 +211,8 @@ static json_t *document_json(const char *path, const struct document *d, int64_t
 	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "file", path, "line",
 			 (int)d->line, "namespace", d->namespace, "name", d->name, "kind",
 			 d->kind->name, "type", d->type, "deletionPolicy",
-			 document_policy_name(document_policy(d)), "digest", digest, "parts", parts);
+			 document_policy_name(document_policy(d)), "digest", digest, "parts",
+			 parts);
 }
 
 /* --- the walk --------------------------------------------------------------------------------- */

@@ -15,8 +15,9 @@ struct unset_options {
 static int check(const struct document *d, const char *key, struct err *err)
 {
 	if (d->kind->keys != NULL)
-		return err_set(err, ERR_INVALID, "kind %s has one part, which cannot be taken out; "
-						 "remove the document instead",
+		return err_set(err, ERR_INVALID,
+			       "kind %s has one part, which cannot be taken out; "
+			       "remove the document instead",
 			       d->kind->name);
 	if (document_part(d, key) == NULL)
 		return err_set(err, ERR_INVALID, "the document has no part of that name");

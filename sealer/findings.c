@@ -111,9 +111,9 @@ int findings_print_json(struct findings *f, struct err *err)
 	sort(f);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct finding *item = &f->items[i];
-		json_t *v = json_pack("{s:s, s:s, s:s}", "severity",
-				      item->warning ? "warning" : "error", "rule",
-				      finding_rules[item->rule], "message", item->text);
+		json_t *v =
+		    json_pack("{s:s, s:s, s:s}", "severity", item->warning ? "warning" : "error",
+			      "rule", finding_rules[item->rule], "message", item->text);
 
 		if (item->file != NULL)
 			json_object_set_new(v, "file", json_string(item->file));

@@ -45,7 +45,7 @@ struct findings {
 
 /* Add one; text may begin with "file:line: ", which is taken off when it names the same file. */
 void findings_add(struct findings *f, const struct finding *where, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 /* By file and line, as a person or a program reads them.  ERR_IO. */
 int findings_print_text(struct findings *f, struct err *err);
 int findings_print_json(struct findings *f, struct err *err);

@@ -76,7 +76,6 @@ static int silence_begin(struct silence *s, int fd, struct err *err)
 	return -1;
 }
 
-
 /* --- asking ----------------------------------------------------------------------------------- */
 
 static int terminal_open(struct err *err)

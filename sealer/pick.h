@@ -12,8 +12,8 @@ struct err;
 
 /*
  * Read FILE (links followed: the user named it) into out, st from the read; which ("NAME" or
- * "NAMESPACE/NAME", or NULL) says which document when it holds several.  *index becomes its place in
- * out->documents.  ERR_INVALID when there is none, ERR_USAGE when it is not said which.
+ * "NAMESPACE/NAME", or NULL) says which document when it holds several.  *index becomes its place
+ * in out->documents.  ERR_INVALID when there is none, ERR_USAGE when it is not said which.
  */
 int pick_load(const char *path, const char *which, struct edit_file *out, size_t *index,
 	      struct stat *st, struct err *err);
@@ -21,7 +21,7 @@ int pick_load(const char *path, const char *which, struct edit_file *out, size_t
 #define PICK_OPTION(type)                                                                          \
 	{                                                                                          \
 		0, "document", "NAMESPACE/NAME", "which document, when FILE holds several",        \
-			offsetof(struct type, which), 0                                            \
+		    offsetof(struct type, which), 0                                                \
 	}
 
 #endif

@@ -59,7 +59,8 @@ static void put_object(struct buf *out, const json_t *v, int indent, bool in_lin
 	const char *key;
 	json_t *child;
 
-	json_object_foreach((json_t *)(uintptr_t)v, key, child) {
+	json_object_foreach((json_t *)(uintptr_t)v, key, child)
+	{
 		if (!in_line)
 			buf_printf(out, "%*s", indent, "");
 		in_line = false;
@@ -82,7 +83,8 @@ static void put_node(struct buf *out, const json_t *v, int indent, bool in_line)
 		put_object(out, v, indent, in_line);
 		return;
 	}
-	json_array_foreach(v, i, child) {
+	json_array_foreach(v, i, child)
+	{
 		if (!in_line || i > 0)
 			buf_printf(out, "%*s", indent, "");
 		buf_puts(out, "- ");

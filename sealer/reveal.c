@@ -67,10 +67,11 @@ static int holds(const struct kv_item *item, bool dash, const char *what, struct
 			       "%s: not the name of a variable in a %s file; take it with --key",
 			       item->name, what);
 	if (!quote_is_text(item->data, item->len))
-		return err_set(err, ERR_INVALID,
-			       "%s: its value is no text, which a %s file cannot hold; take it with "
-			       "--key",
-			       item->name, what);
+		return err_set(
+		    err, ERR_INVALID,
+		    "%s: its value is no text, which a %s file cannot hold; take it with "
+		    "--key",
+		    item->name, what);
 	return 0;
 }
 
@@ -111,10 +112,11 @@ int reveal_dotenv(const struct document *d, const struct kind_secret *s, struct 
 		if (holds(item, false, "dotenv", err) != 0)
 			return -1;
 		if (!plain && memchr(item->data, '`', item->len) != NULL)
-			return err_set(err, ERR_INVALID,
-				       "%s: its value has both ' and `, which shells and compose read "
-				       "in different ways; take it with --key",
-				       item->name);
+			return err_set(
+			    err, ERR_INVALID,
+			    "%s: its value has both ' and `, which shells and compose read "
+			    "in different ways; take it with --key",
+			    item->name);
 		buf_printf(out, "%s=%c", item->name, plain ? '\'' : '"');
 		if (plain)
 			buf_put(out, item->data, item->len);

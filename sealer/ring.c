@@ -49,7 +49,8 @@ int ring_load(const struct ring_options *o, struct keyring *out, struct err *err
 	if (!ring_given(o) && add_own(out, err) != 0)
 		return -1;
 	if (out->n == 0)
-		return err_set(err, ERR_NOKEY,
-			       "there is no private key at hand; give one with -i FILE or --keys DIR");
+		return err_set(
+		    err, ERR_NOKEY,
+		    "there is no private key at hand; give one with -i FILE or --keys DIR");
 	return 0;
 }

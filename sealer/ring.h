@@ -17,11 +17,15 @@ struct ring_options {
 
 /* The two rows of a command's option table, for the member `ring` of its struct `type`. */
 #define RING_OPTIONS(type)                                                                         \
-	{ 'i', "identity", "FILE", "open with the keys of an age identity file",                   \
-	  offsetof(struct type, ring.identities), OPTION_MANY },                                   \
+	{ 'i',                                                                                     \
+	  "identity",                                                                              \
+	  "FILE",                                                                                  \
+	  "open with the keys of an age identity file",                                            \
+	  offsetof(struct type, ring.identities),                                                  \
+	  OPTION_MANY },                                                                           \
 	{                                                                                          \
 		0, "keys", "DIR", "open with the keys of a folder (default ~/.config/bulla/keys)", \
-			offsetof(struct type, ring.keys), 0                                        \
+		    offsetof(struct type, ring.keys), 0                                            \
 	}
 
 /* Was a key asked for on the command line? */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bare limit of an agent that starts with nothing: read N files, make N Secrets in the kubelet's
- * layout with the fewest system calls that layout takes, and bring them to disk at once.
+ * The bare limit of an agent that starts with nothing: read N files, make N Secrets in the
+ * kubelet's layout with the fewest system calls that layout takes, and bring them to disk at once.
  *
  * usage: bench_place DOCUMENTS SECRETS       prints seconds of wall and CPU time
  */
@@ -79,9 +79,10 @@ int main(int argc, char **argv)
 	check(syncfs(secrets), "syncfs");
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	getrusage(RUSAGE_SELF, &usage);
-	printf("%.6f %.6f\n", (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9,
+	printf("%.6f %.6f\n",
+	       (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9,
 	       (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+		   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 	closedir(dir);
 	return 0;
 }

@@ -83,8 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(!full.encrypted);
 		must(sshpub_check(full.blob.data, full.blob.len, &info) == NULL);
 		must(full.pub.type != PKEY_RSA || full.pub.bits >= SSHKEY_RSA_MIN);
-		must(sshkey_parse(&src, NULL, SSHKEY_QUICK, &quick, &err) ==
-		     0);
+		must(sshkey_parse(&src, NULL, SSHKEY_QUICK, &quick, &err) == 0);
 		must(quick.blob.len == full.blob.len &&
 		     memcmp(quick.blob.data, full.blob.data, full.blob.len) == 0);
 		check_pem(&text);

@@ -94,9 +94,11 @@ static void check_dates(const struct x509_list *l)
 {
 	struct notes notes = NOTES_INIT;
 	struct err err = ERR_INIT;
-	bool valid = x509_check_dates("cert", l, &(struct x509_when){ NOW, X509_DATES_REFUSE }, NULL, &err) == 0;
+	bool valid = x509_check_dates("cert", l, &(struct x509_when){ NOW, X509_DATES_REFUSE },
+				      NULL, &err) == 0;
 
-	if (x509_check_dates("cert", l, &(struct x509_when){ NOW, X509_DATES_NOTE }, &notes, &err) == 0)
+	if (x509_check_dates("cert", l, &(struct x509_when){ NOW, X509_DATES_NOTE }, &notes,
+			     &err) == 0)
 		must(valid || notes.n > 0);
 	else
 		must(!valid);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Run a program and look through all of its writable memory (heap, stack, data, freed or not) at the
- * moment it exits, for marks that must not be there any more.
+ * Run a program and look through all of its writable memory (heap, stack, data, freed or not) at
+ * the moment it exits, for marks that must not be there any more.
  *
  * usage: exit_scan MARKS-FILE COMMAND [ARGUMENT...]
  *
- * MARKS-FILE holds one mark a line; a file, so that the marks stand in no argument.  Exit status: the
- * program's own, or 99 when a mark was found (told on descriptor 3 if open, else standard error),
- * 98 when memory could not be read.
+ * MARKS-FILE holds one mark a line; a file, so that the marks stand in no argument.  Exit status:
+ * the program's own, or 99 when a mark was found (told on descriptor 3 if open, else standard
+ * error), 98 when memory could not be read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,8 @@ static size_t scan_bytes(const char *bytes, size_t len, const char *region)
 	for (size_t i = 0; i < n_marks; i++) {
 		const char *at = bytes;
 
-		while ((at = memmem(at, len - (size_t)(at - bytes), marks[i], strlen(marks[i]))) != NULL) {
+		while ((at = memmem(at, len - (size_t)(at - bytes), marks[i], strlen(marks[i]))) !=
+		       NULL) {
 			dprintf(STDERR_FILENO, "exit_scan: mark %zu in %s at +%zu\n", i, region,
 				(size_t)(at - bytes));
 			found++;

@@ -93,8 +93,8 @@ static void test_read(void **state)
 
 static void test_read_beneath(void **state)
 {
-	static const char *const refused[] = { "",	 "/etc/passwd", "../x", "d/../a", "d//f", "./a",
-					       "out/passwd", "d/link",	"d",	"a/b" };
+	static const char *const refused[] = { "",    "/etc/passwd", "../x",   "d/../a", "d//f",
+					       "./a", "out/passwd",  "d/link", "d",	 "a/b" };
 	struct err err = ERR_INIT;
 	struct buf b = BUF_INIT;
 	int fd;

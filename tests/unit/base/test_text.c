@@ -66,15 +66,21 @@ static void test_metadata(void **state)
 {
 	(void)state;
 	static const char *const refused[] = {
-		"kubernetes.io/a", "kubectl.kubernetes.io/last-applied-configuration",
-		"x.k8s.io/a", "k8s.io/a", "bulla.dev/owner", "a.bulla.dev/b",
+		"kubernetes.io/a",
+		"kubectl.kubernetes.io/last-applied-configuration",
+		"x.k8s.io/a",
+		"k8s.io/a",
+		"bulla.dev/owner",
+		"a.bulla.dev/b",
 		"reflector.v1.k8s.emberstack.com/reflection-allowed",
-		"replicator.v1.mittwald.de/replicate-to", "argocd.argoproj.io/instance",
-		"meta.helm.sh/release-name", "app.kubernetes.io/managed-by",
+		"replicator.v1.mittwald.de/replicate-to",
+		"argocd.argoproj.io/instance",
+		"meta.helm.sh/release-name",
+		"app.kubernetes.io/managed-by",
 	};
 	static const char *const allowed[] = {
-		"app", "app.kubernetes.io/name", "app.kubernetes.io/part-of", "example.org/a",
-		"notkubernetes.io/a", "reconcile.fluxcd.io/watch",
+		"app",		 "app.kubernetes.io/name", "app.kubernetes.io/part-of",
+		"example.org/a", "notkubernetes.io/a",	   "reconcile.fluxcd.io/watch",
 	};
 
 	for (size_t i = 0; i < COUNT(refused); i++)
@@ -127,11 +133,11 @@ static void test_base64(void **state)
 		const char *text;
 		bool padded, raw;
 	} cases[] = {
-		{ "", true, true },	 { "QQ==", true, false }, { "QQ", false, true },
-		{ "QR==", false, false }, { "QR", false, false },   { "QUI=", true, false },
-		{ "QUI", false, true },	 { "QUJD", true, true },  { "Q", false, false },
-		{ "QQ=", false, false }, { "QQ===", false, false }, { "QUJD\n", false, false },
-		{ " QUJD", false, false }, { "QU-D", false, false }, { "QUJD=", false, false },
+		{ "", true, true },	   { "QQ==", true, false },   { "QQ", false, true },
+		{ "QR==", false, false },  { "QR", false, false },    { "QUI=", true, false },
+		{ "QUI", false, true },	   { "QUJD", true, true },    { "Q", false, false },
+		{ "QQ=", false, false },   { "QQ===", false, false }, { "QUJD\n", false, false },
+		{ " QUJD", false, false }, { "QU-D", false, false },  { "QUJD=", false, false },
 		{ "====", false, false },
 	};
 	struct buf out = BUF_INIT;
@@ -208,21 +214,42 @@ static void test_time(void **state)
 		{ "0000-01-01T00:00:00Z", -62167219200 },
 	};
 	static const char *const bad[] = {
-		"", "2026-11-23", "2026-11-23T08:00:00", "2026-11-23t08:00:00Z",
-		"2026-11-23T08:00:00z", "2026-11-23T08:00:00+00:00", "2026-11-31T00:00:00Z",
-		"2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
-		"2026-11-23T24:00:00Z", "2026-11-23T08:60:00Z", "2026-11-23T08:00:60Z",
-		"2026-11-23T08:00:00.0Z", " 2026-11-23T08:00:00Z", "2026-11-23T08:00:00Z ",
+		"",
+		"2026-11-23",
+		"2026-11-23T08:00:00",
+		"2026-11-23t08:00:00Z",
+		"2026-11-23T08:00:00z",
+		"2026-11-23T08:00:00+00:00",
+		"2026-11-31T00:00:00Z",
+		"2026-02-29T00:00:00Z",
+		"2026-13-01T00:00:00Z",
+		"2026-00-01T00:00:00Z",
+		"2026-11-23T24:00:00Z",
+		"2026-11-23T08:60:00Z",
+		"2026-11-23T08:00:60Z",
+		"2026-11-23T08:00:00.0Z",
+		" 2026-11-23T08:00:00Z",
+		"2026-11-23T08:00:00Z ",
 		"+026-11-23T08:00:00Z",
 	};
 	static const struct {
 		const char *text;
 		int64_t t;
 	} expiries[] = {
-		{ "90d", 1000 + 90 * 86400 }, { "12h", 1000 + 12 * 3600 }, { "2w", 1000 + 14 * 86400 },
-		{ "1970-01-02", 2 * 86400 - 1 }, { "1970-01-02T00:00:01Z", 86401 },
-		{ "0d", -1 }, { "d", -1 }, { "-1d", -1 }, { "90", -1 }, { "90m", -1 }, { "90dd", -1 },
-		{ "999999d", -1 }, { "tomorrow", -1 }, { "", -1 },
+		{ "90d", 1000 + 90 * 86400 },
+		{ "12h", 1000 + 12 * 3600 },
+		{ "2w", 1000 + 14 * 86400 },
+		{ "1970-01-02", 2 * 86400 - 1 },
+		{ "1970-01-02T00:00:01Z", 86401 },
+		{ "0d", -1 },
+		{ "d", -1 },
+		{ "-1d", -1 },
+		{ "90", -1 },
+		{ "90m", -1 },
+		{ "90dd", -1 },
+		{ "999999d", -1 },
+		{ "tomorrow", -1 },
+		{ "", -1 },
 	};
 	char text[CLOCK_TEXT_SIZE];
 	int64_t t;
@@ -236,7 +263,8 @@ static void test_time(void **state)
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_false(clock_parse(bad[i], &t));
 	for (size_t i = 0; i < COUNT(expiries); i++) {
-		assert_int_equal(clock_parse_expiry(expiries[i].text, 1000, &t), expiries[i].t >= 0);
+		assert_int_equal(clock_parse_expiry(expiries[i].text, 1000, &t),
+				 expiries[i].t >= 0);
 		if (expiries[i].t >= 0)
 			assert_int_equal(t, expiries[i].t);
 	}
@@ -255,15 +283,19 @@ static void test_escape(void **state)
 		{ "\x1b[31mred", "\\x1b[31mred" },
 		{ "a\nb\r\t", "a\\x0ab\\x0d\\x09" },
 		{ "caf\xc3\xa9", "caf\xc3\xa9" },
-		{ "\xe2\x80\xae" "evil", "\\u{202e}evil" },
-		{ "a\xe2\x80\x8b" "b", "a\\u{200b}b" },
+		{ "\xe2\x80\xae"
+		  "evil",
+		  "\\u{202e}evil" },
+		{ "a\xe2\x80\x8b"
+		  "b",
+		  "a\\u{200b}b" },
 		{ "\xef\xbb\xbf", "\\u{feff}" },
 		{ "\xff\xfe", "\\xff\\xfe" },
-		{ "\xc0\x80", "\\xc0\\x80" },		  /* overlong NUL */
-		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },	  /* surrogate */
+		{ "\xc0\x80", "\\xc0\\x80" },			/* overlong NUL */
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },		/* surrogate */
 		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond U+10FFFF */
-		{ "\xe2\x82", "\\xe2\\x82" },		  /* cut short */
-		{ "\xc2\x9b", "\\u{009b}" },		  /* C1 CSI */
+		{ "\xe2\x82", "\\xe2\\x82" },			/* cut short */
+		{ "\xc2\x9b", "\\u{009b}" },			/* C1 CSI */
 		{ "\x7f", "\\x7f" },
 		{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
 	};
@@ -282,8 +314,9 @@ static void test_shell(void **state)
 	static const struct {
 		const char *in, *out;
 	} cases[] = {
-		{ "plain", "plain" }, { "", "''" }, { "a b", "'a b'" }, { "it's", "'it'\\''s'" },
-		{ "$(x)", "'$(x)'" }, { "a/b-c.yaml", "a/b-c.yaml" }, { "~", "'~'" }, { "a\nb", "'a\nb'" },
+		{ "plain", "plain" },	  { "", "''" },		{ "a b", "'a b'" },
+		{ "it's", "'it'\\''s'" }, { "$(x)", "'$(x)'" }, { "a/b-c.yaml", "a/b-c.yaml" },
+		{ "~", "'~'" },		  { "a\nb", "'a\nb'" },
 	};
 	struct buf b = BUF_INIT;
 
@@ -299,8 +332,8 @@ static void test_json(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-		"", "{", "{}x", "{\"a\":1,\"a\":2}", "{\"a\":\"\\u0000\"}", "[1,]", "nul", "{'a':1}",
-		"{\"a\":\"\xff\"}",
+		"",	"{",   "{}x",	  "{\"a\":1,\"a\":2}", "{\"a\":\"\\u0000\"}",
+		"[1,]", "nul", "{'a':1}", "{\"a\":\"\xff\"}",
 	};
 	static const char *const names[] = { "a", "b", NULL };
 	struct err err = ERR_INIT;
@@ -335,10 +368,14 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_base64_alphabet),
-		cmocka_unit_test(test_names),  cmocka_unit_test(test_metadata),
-		cmocka_unit_test(test_globs),  cmocka_unit_test(test_base64),
-		cmocka_unit_test(test_time),   cmocka_unit_test(test_escape),
-		cmocka_unit_test(test_shell),  cmocka_unit_test(test_json),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_globs),
+		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_shell),
+		cmocka_unit_test(test_json),
 	};
 
 	mem_init();

@@ -72,8 +72,8 @@ static inline X509 *test_make_cert(const struct test_cert *c)
 	X509_time_adj_ex(X509_getm_notBefore(x), defaults ? -1 : c->from, 0, &(time_t){ NOW });
 	X509_time_adj_ex(X509_getm_notAfter(x), defaults ? 365 : c->to, 0, &(time_t){ NOW });
 	test_set_name(X509_get_subject_name(x), c->subject);
-	X509_set_issuer_name(x, c->issuer != NULL ? X509_get_subject_name(c->issuer) :
-						    X509_get_subject_name(x));
+	X509_set_issuer_name(x, c->issuer != NULL ? X509_get_subject_name(c->issuer)
+						  : X509_get_subject_name(x));
 	X509_set_pubkey(x, key);
 	if (c->constraints != NULL || c->ca)
 		test_add_extension(x, x, NID_basic_constraints,
@@ -85,7 +85,10 @@ static inline X509 *test_make_cert(const struct test_cert *c)
 	if (c->double_san)
 		test_add_extension(x, x, NID_subject_alt_name, c->san);
 	if (c->bad_san)
-		test_add_raw_san(x, "\x30\x07\x82\x05" "a,b.c", 9);
+		test_add_raw_san(x,
+				 "\x30\x07\x82\x05"
+				 "a,b.c",
+				 9);
 	if (c->empty_san)
 		test_add_raw_san(x, "\x30\x02\x82\x00", 4);
 	if (c->bad_date)
@@ -113,20 +116,27 @@ struct test_certs {
 
 static inline void test_certs_make(struct test_certs *t)
 {
-	t->ca = test_make_cert(&(struct test_cert){ .subject = "Test Root", .key = "ca-p256",
-						    .ca = true });
+	t->ca = test_make_cert(
+	    &(struct test_cert){ .subject = "Test Root", .key = "ca-p256", .ca = true });
 	t->mid = test_make_cert(&(struct test_cert){ .subject = "Test Intermediate",
-						     .key = "p384", .issuer = t->ca,
-						     .issuer_key = "ca-p256", .ca = true,
-						     .to = 200, .from = -3 });
+						     .key = "p384",
+						     .issuer = t->ca,
+						     .issuer_key = "ca-p256",
+						     .ca = true,
+						     .to = 200,
+						     .from = -3 });
 	t->leaf = test_make_cert(&(struct test_cert){
-		.subject = "foobar-api", .key = "p256", .issuer = t->mid, .issuer_key = "p384",
-		.san = "DNS:foobar-api.example.org,DNS:api.example.org,IP:10.0.0.1", .from = -2,
-		.to = 90 });
-	t->self = test_make_cert(&(struct test_cert){ .subject = "self", .key = "rsa2048",
-						      .san = "DNS:self.example.org" });
-	t->other = test_make_cert(&(struct test_cert){ .subject = "Test Root",
-						       .key = "other-p256", .ca = true });
+	    .subject = "foobar-api",
+	    .key = "p256",
+	    .issuer = t->mid,
+	    .issuer_key = "p384",
+	    .san = "DNS:foobar-api.example.org,DNS:api.example.org,IP:10.0.0.1",
+	    .from = -2,
+	    .to = 90 });
+	t->self = test_make_cert(&(struct test_cert){
+	    .subject = "self", .key = "rsa2048", .san = "DNS:self.example.org" });
+	t->other = test_make_cert(
+	    &(struct test_cert){ .subject = "Test Root", .key = "other-p256", .ca = true });
 }
 
 static inline void test_certs_free(struct test_certs *t)

@@ -38,8 +38,8 @@ static struct {
 	{ "k1", "EC", "secp256k1", 0, NULL },	  { "p224", "EC", "P-224", 0, NULL },
 	{ "rsa1024", "RSA", NULL, 1024, NULL },	  { "rsa2048", "RSA", NULL, 2048, NULL },
 	{ "rsa3072", "RSA", NULL, 3072, NULL },	  { "rsa4096", "RSA", NULL, 4096, NULL },
-	{ "fast3072", NULL, NULL, 3072, NULL },
-	{ "x25519", "X25519", NULL, 0, NULL },	  { "ed448", "ED448", NULL, 0, NULL },
+	{ "fast3072", NULL, NULL, 3072, NULL },	  { "x25519", "X25519", NULL, 0, NULL },
+	{ "ed448", "ED448", NULL, 0, NULL },
 };
 
 static inline void test_keys_free(void)
@@ -72,9 +72,8 @@ static inline EVP_PKEY *test_fast_rsa(int bits, unsigned long e)
 	BN_set_word(v[1], e);
 	do {
 		for (int i = 0; i < 2; i++) {
-			assert_int_equal(BN_rand(v[3 + i], bits, BN_RAND_TOP_TWO,
-						 BN_RAND_BOTTOM_ODD),
-					 1);
+			assert_int_equal(
+			    BN_rand(v[3 + i], bits, BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ODD), 1);
 			BN_copy(m[i], v[3 + i]);
 			BN_sub_word(m[i], 1);
 		}
@@ -159,9 +158,9 @@ static inline char *test_traditional(EVP_PKEY *key, const EVP_CIPHER *cipher)
 	static unsigned char password[] = "secret words";
 	BIO *bio = BIO_new(BIO_s_mem());
 
-	assert_int_equal(PEM_write_bio_PrivateKey_traditional(
-				 bio, key, cipher, cipher == NULL ? NULL : password,
-				 cipher == NULL ? 0 : 12, NULL, NULL),
+	assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, key, cipher,
+							      cipher == NULL ? NULL : password,
+							      cipher == NULL ? 0 : 12, NULL, NULL),
 			 1);
 	return test_bio_text(bio);
 }
@@ -196,7 +195,7 @@ static inline char *test_block(const char *label, const void *data, size_t len)
 /* What to get wrong; all zero: nothing, unencrypted. */
 struct test_openssh {
 	const char *magic, *cipher, *kdf, *label, *inner_name;
-	const char *password; /* bcrypt, 2 rounds, aes256-ctr unless cipher says otherwise */
+	const char *password;	/* bcrypt, 2 rounds, aes256-ctr unless cipher says otherwise */
 	unsigned claimed, keys; /* rounds as the file says, whatever they are */
 	bool options_without_kdf, tail, bad_check, bad_padding, long_padding, cut;
 	bool no_salt, wrong_inner_public, wrong_private, short_private, other_public;
@@ -235,11 +234,11 @@ static inline void test_public_blob(EVP_PKEY *key, struct buf *blob)
 static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *blob,
 				    const struct test_openssh *o)
 {
-	static const char *const rsa[] = { OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E,
-					   OSSL_PKEY_PARAM_RSA_D,
-					   OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
-					   OSSL_PKEY_PARAM_RSA_FACTOR1,
-					   OSSL_PKEY_PARAM_RSA_FACTOR2 };
+	static const char *const rsa[] = {
+		OSSL_PKEY_PARAM_RSA_N,	     OSSL_PKEY_PARAM_RSA_E,
+		OSSL_PKEY_PARAM_RSA_D,	     OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+		OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2
+	};
 	unsigned char pair[64];
 	size_t n = 32;
 
@@ -257,8 +256,8 @@ static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *
 			sshwire_put_string(out, "\0\1", 2); /* a zero too many */
 		for (size_t i = 0; i < COUNT(rsa); i++)
 			test_put_bn(out, key,
-				    o->wrong_private && i == 2 ? OSSL_PKEY_PARAM_RSA_EXPONENT1 :
-								 rsa[i]);
+				    o->wrong_private && i == 2 ? OSSL_PKEY_PARAM_RSA_EXPONENT1
+							       : rsa[i]);
 	} else {
 		/* the curve and the point are the two last strings of the blob */
 		buf_put(out, blob->data + 4 + 19, blob->len - 4 - 19);
@@ -271,8 +270,7 @@ static inline void test_put_private(struct buf *out, EVP_PKEY *key, struct buf *
 	}
 }
 
-static inline void test_encrypt(struct buf *section, const struct test_openssh *o,
-				const char *salt)
+static inline void test_encrypt(struct buf *section, const struct test_openssh *o, const char *salt)
 {
 	const struct bcrypt_cost cost = { salt, 16, 2 };
 	struct buf password = BUF_INIT, key = BUF_INIT;
@@ -281,17 +279,16 @@ static inline void test_encrypt(struct buf *section, const struct test_openssh *
 
 	buf_puts(&password, o->password);
 	assert_int_equal(bcrypt_pbkdf(&password, &cost, 48, &key), 0);
-	assert_int_equal(EVP_EncryptInit_ex(
-				 ctx,
-				 o->cipher != NULL && strcmp(o->cipher, "aes256-cbc") == 0 ?
-					 EVP_aes_256_cbc() :
-					 EVP_aes_256_ctr(),
-				 NULL, key.data, key.data + 32),
-			 1);
+	assert_int_equal(
+	    EVP_EncryptInit_ex(ctx,
+			       o->cipher != NULL && strcmp(o->cipher, "aes256-cbc") == 0
+				   ? EVP_aes_256_cbc()
+				   : EVP_aes_256_ctr(),
+			       NULL, key.data, key.data + 32),
+	    1);
 	EVP_CIPHER_CTX_set_padding(ctx, 0);
-	assert_int_equal(EVP_EncryptUpdate(ctx, section->data, &n, section->data,
-					   (int)section->len),
-			 1);
+	assert_int_equal(
+	    EVP_EncryptUpdate(ctx, section->data, &n, section->data, (int)section->len), 1);
 	assert_int_equal((size_t)n, section->len);
 	EVP_CIPHER_CTX_free(ctx);
 	buf_clear(&password);

@@ -21,12 +21,9 @@ struct input {
 static int build(const struct input *i, struct kind_secret *out, struct notes *notes)
 {
 	struct kind_input in = { .now = NOW, .type = i->secret_type };
-	const char *const values[][2] = { { "url", i->url },
-					  { "type", i->type },
-					  { "password", i->password },
-					  { "known-hosts", i->hosts },
-					  { "public-key", i->public },
-					  { "private-key", i->key } };
+	const char *const values[][2] = { { "url", i->url },	       { "type", i->type },
+					  { "password", i->password }, { "known-hosts", i->hosts },
+					  { "public-key", i->public }, { "private-key", i->key } };
 	int rc;
 
 	for (size_t k = 0; k < COUNT(values); k++)
@@ -119,8 +116,7 @@ static void test_new_keys(void **state)
 		assert_string_equal(s.type, TYPE_OPAQUE);
 		assert_int_equal(s.data.n, 3);
 		assert_non_null(strstr(data(&s, "identity"), " PRIVATE KEY-----\n"));
-		assert_memory_equal(data(&s, "identity.pub"), cases[i].name,
-				    strlen(cases[i].name));
+		assert_memory_equal(data(&s, "identity.pub"), cases[i].name, strlen(cases[i].name));
 		line = mem_printf("%s\n", fact(&s, "public-key"));
 		assert_string_equal(data(&s, "identity.pub"), line);
 		mem_free(line);
@@ -184,7 +180,8 @@ static void test_encrypted(void **state)
 	struct kind_secret s = KIND_SECRET_INIT;
 	char *line = public_line("p256");
 
-	accept((struct input){ .url = GITHUB, .key = test_openssh(test_key("p256"), &closed),
+	accept((struct input){ .url = GITHUB,
+			       .key = test_openssh(test_key("p256"), &closed),
 			       .password = "secret words\n" },
 	       &s);
 	assert_int_equal(s.data.n, 4);
@@ -199,10 +196,10 @@ static void test_encrypted(void **state)
 	/* whoever opens it without the password is told */
 	kv_del(&s.data, "password");
 	assert_int_equal(kind_verify(&kind_deploy_key, KIND_PART, &s, NOW, NULL, &err), -1);
-	assert_string_equal(err.text,
-			    "deploy-key: identity: is encrypted and its password is not given: give "
-			    "it (password), or remove the encryption with 'openssl pkey -in FILE "
-			    "-out NEW' (sealing protects the key)");
+	assert_string_equal(
+	    err.text, "deploy-key: identity: is encrypted and its password is not given: give "
+		      "it (password), or remove the encryption with 'openssl pkey -in FILE "
+		      "-out NEW' (sealing protects the key)");
 	kind_secret_clear(&s);
 	mem_free(line);
 }
@@ -233,7 +230,8 @@ static void test_other_hosts(void **state)
 {
 	(void)state;
 	struct kind_secret s = KIND_SECRET_INIT;
-	char *hosts = hosts_line("[git.example.org]:2222", "p384"), *other = hosts_line("x", "p256");
+	char *hosts = hosts_line("[git.example.org]:2222", "p384"),
+	     *other = hosts_line("x", "p256");
 	char *both = mem_printf("%s%s", hosts, other);
 	struct notes notes = NOTES_INIT;
 
@@ -245,10 +243,10 @@ static void test_other_hosts(void **state)
 	assert_int_equal(build(&(struct input){ .url = EXAMPLE, .hosts = both }, &s, &notes), 0);
 	assert_int_equal(notes.n, 1);
 	assert_string_equal(
-		notes.text[0],
-		"known-hosts: line 2: ecdsa-sha2-nistp256 is listed for another host only; Flux "
-		"offers it to git.example.org too, and fails if that is what git.example.org "
-		"answers with: keep only the lines of git.example.org");
+	    notes.text[0],
+	    "known-hosts: line 2: ecdsa-sha2-nistp256 is listed for another host only; Flux "
+	    "offers it to git.example.org too, and fails if that is what git.example.org "
+	    "answers with: keep only the lines of git.example.org");
 	notes_clear(&notes);
 	kind_secret_clear(&s);
 	accept((struct input){ .url = "ssh://git@ssh.github.com:443/a/b" }, &s);
@@ -299,29 +297,35 @@ static void test_refuses(void **state)
 	       "url: a repository at GitHub is /OWNER/NAME");
 	refuse((struct input){ .url = "ssh://git@github.com/barolab/foobar-infra/tree" },
 	       "url: a repository at GitHub is /OWNER/NAME");
-	refuse((struct input){ .url = EXAMPLE },
-	       "known-hosts: missing; give --known-hosts FILE with the host keys of git.example.org "
-	       "(those of github.com are built in)");
-	refuse((struct input){ .url = EXAMPLE, .hosts = host },
-	       "known-hosts: holds no key for [git.example.org]:2222, the host of the URL: "
-	       "'ssh-keyscan -p 2222 git.example.org' shows them (compare the fingerprints with its "
-	       "owner's)");
+	refuse(
+	    (struct input){ .url = EXAMPLE },
+	    "known-hosts: missing; give --known-hosts FILE with the host keys of git.example.org "
+	    "(those of github.com are built in)");
+	refuse(
+	    (struct input){ .url = EXAMPLE, .hosts = host },
+	    "known-hosts: holds no key for [git.example.org]:2222, the host of the URL: "
+	    "'ssh-keyscan -p 2222 git.example.org' shows them (compare the fingerprints with its "
+	    "owner's)");
 	refuse((struct input){ .url = EXAMPLE, .hosts = "" }, "known-hosts: is empty");
 	refuse((struct input){ .url = GITHUB, .type = "rsa-2048" },
 	       "type: must be ed25519, ecdsa-p256, ecdsa-p384, ecdsa-p521 or rsa-4096");
-	refuse((struct input){ .url = GITHUB, .type = "ed25519",
+	refuse((struct input){ .url = GITHUB,
+			       .type = "ed25519",
 			       .key = test_pkcs8(test_key("p256"), NULL) },
 	       "type: is for a key made here; the one that is given has its own");
-	refuse((struct input){ .url = GITHUB, .password = "secret words" },
-	       "password: belongs to a key that is not given: give --private-key FILE, or leave both "
-	       "out for a new key");
+	refuse(
+	    (struct input){ .url = GITHUB, .password = "secret words" },
+	    "password: belongs to a key that is not given: give --private-key FILE, or leave both "
+	    "out for a new key");
 	refuse((struct input){ .url = GITHUB, .public = other },
 	       "public-key: belongs to a key that is not given: give --private-key FILE, or leave "
 	       "both out for a new key");
-	refuse((struct input){ .url = GITHUB, .public = other,
+	refuse((struct input){ .url = GITHUB,
+			       .public = other,
 			       .key = test_pkcs8(test_key("p256"), NULL) },
 	       "public-key: is not the public half of the private key");
-	refuse((struct input){ .url = GITHUB, .public = "ssh-ed25519",
+	refuse((struct input){ .url = GITHUB,
+			       .public = "ssh-ed25519",
 			       .key = test_pkcs8(test_key("p256"), NULL) },
 	       "public-key: is not a line 'TYPE BASE64 [COMMENT]'");
 	refuse((struct input){ .url = GITHUB, .key = mem_str(other) },
@@ -330,7 +334,8 @@ static void test_refuses(void **state)
 	       "private-key: is encrypted and its password is not given: give it (password), or "
 	       "remove the encryption with 'ssh-keygen -p -N \"\" -f FILE' (sealing protects the "
 	       "key)");
-	refuse((struct input){ .url = GITHUB, .password = "words",
+	refuse((struct input){ .url = GITHUB,
+			       .password = "words",
 			       .key = test_openssh(test_key("p256"), &closed) },
 	       "private-key: the password does not open it");
 	refuse((struct input){ .url = GITHUB, .key = test_pkcs8(test_key("rsa2048"), NULL) },
@@ -356,19 +361,19 @@ static void test_verify(void **state)
 	kv_set_str(&s.facts, "host-keys", "github.com");
 	kv_set_str(&s.facts, "url", "ssh://git@github.com.example.org/a/b");
 	assert_int_equal(kind_verify(&kind_deploy_key, KIND_PART, &s, NOW, NULL, &err), -1);
-	assert_string_equal(err.text,
-			    "deploy-key: known_hosts: holds no key for github.com.example.org, the "
-			    "host of the URL: 'ssh-keyscan -p 22 github.com.example.org' shows them "
-			    "(compare the fingerprints with its owner's)");
+	assert_string_equal(
+	    err.text, "deploy-key: known_hosts: holds no key for github.com.example.org, the "
+		      "host of the URL: 'ssh-keyscan -p 22 github.com.example.org' shows them "
+		      "(compare the fingerprints with its owner's)");
 	kv_del(&s.facts, "url");
 	assert_int_equal(kind_verify(&kind_deploy_key, KIND_PART, &s, NOW, NULL, &err), -1);
 	assert_string_equal(err.text, "deploy-key: url: missing");
 	kv_set_str(&s.facts, "url", GITHUB);
 	kv_set_str(&s.data, "known_hosts", host);
 	assert_int_equal(kind_verify(&kind_deploy_key, KIND_PART, &s, NOW, NULL, &err), -1);
-	assert_string_equal(err.text,
-			    "deploy-key: known_hosts: line 1: is not one of GitHub's host keys: leave "
-			    "--known-hosts out, the real ones are built in");
+	assert_string_equal(
+	    err.text, "deploy-key: known_hosts: line 1: is not one of GitHub's host keys: leave "
+		      "--known-hosts out, the real ones are built in");
 	kind_secret_clear(&s);
 	accept((struct input){ .url = GITHUB }, &s);
 	kv_set_str(&s.data, "identity.pub", other);
@@ -399,13 +404,13 @@ static void test_cheap_verify(void **state)
 	struct kind_secret s = KIND_SECRET_INIT;
 	char *text;
 
-	accept((struct input){ .url = GITHUB, .key = test_openssh(test_key("p256"),
-								  &(struct test_openssh){
-									  .password = "x" }),
+	accept((struct input){ .url = GITHUB,
+			       .key = test_openssh(test_key("p256"),
+						   &(struct test_openssh){ .password = "x" }),
 			       .password = "x" },
 	       &s);
-	text = test_openssh(test_key("p256"), &(struct test_openssh){ .password = "x",
-								       .claimed = 2048 });
+	text = test_openssh(test_key("p256"),
+			    &(struct test_openssh){ .password = "x", .claimed = 2048 });
 	kv_set_str(&s.data, "identity", text);
 	mem_free(text);
 	/* 6 ms for each of 2,048 rounds, were it opened, a hundred times: twenty minutes */
@@ -485,12 +490,12 @@ static void test_detect(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new_keys),     cmocka_unit_test(test_fresh),
-		cmocka_unit_test(test_given_keys),   cmocka_unit_test(test_encrypted),
-		cmocka_unit_test(test_ssh_auth),     cmocka_unit_test(test_other_hosts),
-		cmocka_unit_test(test_large_rsa),    cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_verify),	     cmocka_unit_test(test_cheap_verify),
-		cmocka_unit_test(test_restore),	     cmocka_unit_test(test_detect),
+		cmocka_unit_test(test_new_keys),   cmocka_unit_test(test_fresh),
+		cmocka_unit_test(test_given_keys), cmocka_unit_test(test_encrypted),
+		cmocka_unit_test(test_ssh_auth),   cmocka_unit_test(test_other_hosts),
+		cmocka_unit_test(test_large_rsa),  cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_verify),	   cmocka_unit_test(test_cheap_verify),
+		cmocka_unit_test(test_restore),	   cmocka_unit_test(test_detect),
 	};
 
 	mem_init();

@@ -10,11 +10,11 @@
 #include "kinds/known_hosts.h"
 
 static const char old_rsa[] =
-	"ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAq2A7hRGmdnm9tUDbO9IDSwBK6TbQa+PXYPCPy6rbTrTtw7PHkccKrpp0"
-	"yVhp5HdEIcKr6pLlVDBfOLX9QUsyCOV0wzfjIJNlGEYsdlLJizHhbn2mUjvSAHQqZETYP81eFzLQNnPHt4EVVUh7VfDE"
-	"SU84KezmD5QlWpXLmvU31/yMf+Se8xhHTvKSCZIFImWwoG6mbUoWf9nzpIoaSjB+weqqUUmpaaasXVal72J+UX2B+2RP"
-	"W3RcT0eOzQgqlJL3RKrTJvdsjE3JEAvGq3lGHSZXy28G3skua2SmVi/w4yCE6gbODqnTWlg7+wC604ydGXA8VJiS5ap4"
-	"3JXiUFFAaQ==";
+    "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAq2A7hRGmdnm9tUDbO9IDSwBK6TbQa+PXYPCPy6rbTrTtw7PHkccKrpp0"
+    "yVhp5HdEIcKr6pLlVDBfOLX9QUsyCOV0wzfjIJNlGEYsdlLJizHhbn2mUjvSAHQqZETYP81eFzLQNnPHt4EVVUh7VfDE"
+    "SU84KezmD5QlWpXLmvU31/yMf+Se8xhHTvKSCZIFImWwoG6mbUoWf9nzpIoaSjB+weqqUUmpaaasXVal72J+UX2B+2RP"
+    "W3RcT0eOzQgqlJL3RKrTJvdsjE3JEAvGq3lGHSZXy28G3skua2SmVi/w4yCE6gbODqnTWlg7+wC604ydGXA8VJiS5ap4"
+    "3JXiUFFAaQ==";
 
 static struct err err;
 static struct url github, example, other_port;
@@ -60,12 +60,12 @@ static char *fill(const char *pattern)
 		if (strcmp(name, "old") == 0)
 			buf_puts(&out, old_rsa);
 		else
-			buf_puts(&out, key_of(strcmp(name, "p256") == 0	   ? "p256" :
-					      strcmp(name, "other") == 0   ? "other-p256" :
-					      strcmp(name, "ed25519") == 0 ? "ed25519" :
-					      strcmp(name, "p384") == 0	   ? "p384" :
-					      strcmp(name, "p521") == 0	   ? "p521" :
-									     "rsa2048"));
+			buf_puts(&out, key_of(strcmp(name, "p256") == 0	     ? "p256"
+					      : strcmp(name, "other") == 0   ? "other-p256"
+					      : strcmp(name, "ed25519") == 0 ? "ed25519"
+					      : strcmp(name, "p384") == 0    ? "p384"
+					      : strcmp(name, "p521") == 0    ? "p521"
+									     : "rsa2048"));
 		pattern = end + 1;
 	}
 	text = mem_strn(buf_str(&out), out.len);
@@ -79,9 +79,8 @@ static int setup(void **state)
 	assert_int_equal(url_parse("url", "ssh://git@github.com/a/b", URL_SSH, &github, &err), 0);
 	assert_int_equal(url_parse("url", "ssh://git@git.example.org/r", URL_SSH, &example, &err),
 			 0);
-	assert_int_equal(url_parse("url", "ssh://git@git.example.org:2222/r", URL_SSH, &other_port,
-				   &err),
-			 0);
+	assert_int_equal(
+	    url_parse("url", "ssh://git@git.example.org:2222/r", URL_SSH, &other_port, &err), 0);
 	return 0;
 }
 
@@ -137,8 +136,10 @@ static void test_accepts(void **state)
 		{ "git.example.org {p256}\n10.0.0.1,git.example.org {p256}\n", &example, 0 },
 		{ "git.example.org {p256}\n@revoked * {other}\n", &example, 0 },
 		{ "git.example.org {p256}\n@revoked * {old}\n", &example, 0 },
-		{ "git.example.org {p256}\n@cert-authority *.example.com {ed25519}\n", &example, 1 },
-		{ "@cert-authority *.example.org {ed25519}\ngit.example.org {p256}\n", &example, 0 },
+		{ "git.example.org {p256}\n@cert-authority *.example.com {ed25519}\n", &example,
+		  1 },
+		{ "@cert-authority *.example.org {ed25519}\ngit.example.org {p256}\n", &example,
+		  0 },
 		{ "git.example.org {p256}\nx {other}\n", &example, 0 },
 	};
 
@@ -158,15 +159,15 @@ static void test_refuses(void **state)
 	static const char form[] = "kh: line 1: is not of the form HOSTS TYPE KEY";
 	static const char hashed[] = "kh: line 1: a hashed host is not of the form |1|SALT|HASH";
 	static const char brackets[] =
-		"kh: line 1: a host in brackets needs its port: \"[host]:port\"";
+	    "kh: line 1: a host in brackets needs its port: \"[host]:port\"";
 	static const char two_keys[] = "kh: line 1: has two keys: Flux reads only the first; put "
 				       "each on a line of its own";
 	static const char missing[] =
-		"kh: holds no key for git.example.org, the host of the URL: 'ssh-keyscan -p 22 "
-		"git.example.org' shows them (compare the fingerprints with its owner's)";
+	    "kh: holds no key for git.example.org, the host of the URL: 'ssh-keyscan -p 22 "
+	    "git.example.org' shows them (compare the fingerprints with its owner's)";
 	static const char missing_port[] =
-		"kh: holds no key for [git.example.org]:2222, the host of the URL: 'ssh-keyscan -p "
-		"2222 git.example.org' shows them (compare the fingerprints with its owner's)";
+	    "kh: holds no key for [git.example.org]:2222, the host of the URL: 'ssh-keyscan -p "
+	    "2222 git.example.org' shows them (compare the fingerprints with its owner's)";
 	const struct {
 		const char *text, *error;
 		const struct url *url;
@@ -191,14 +192,16 @@ static void test_refuses(void **state)
 		  "kh: line 1: names another type than its key has", &example },
 		{ "git.example.org ssh-dss AAAAB3NzaC1kc3MAAAAA\n",
 		  "kh: line 1: is a DSA key, which its readers no longer take", &example },
-		{ "git.example.org sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t"
+		{ "git.example.org sk-ssh-ed25519@openssh.com "
+		  "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t"
 		  "\n",
 		  "kh: line 1: is a key of a security key (sk-), which cannot be used here",
 		  &example },
 		{ "git.example.org x AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29t\n",
 		  "kh: line 1: is a certificate, not a key", &example },
 		{ "git.example.org x AAAAA2Zvbw==\n",
-		  "kh: line 1: is of a type other than ssh-ed25519, ecdsa-sha2-nistp256/384/521 and "
+		  "kh: line 1: is of a type other than ssh-ed25519, ecdsa-sha2-nistp256/384/521 "
+		  "and "
 		  "ssh-rsa",
 		  &example },
 		{ "git.example.org {p256} git.example.org {ed25519}\n", two_keys, &example },
@@ -207,7 +210,8 @@ static void test_refuses(void **state)
 		{ "git.example.org {p256}\r\n",
 		  "kh: line 1: ends with a carriage return: save the file with Unix line ends",
 		  &example },
-		{ "git.example.org {p256}\x07\n", "kh: line 1: holds a control character", &example },
+		{ "git.example.org {p256}\x07\n", "kh: line 1: holds a control character",
+		  &example },
 		{ "x {p256}\n# a\x7f\n", "kh: line 2: holds a control character", &example },
 		{ ",git.example.org {p256}\n", "kh: line 1: a host name is empty", &example },
 		{ "git.example.org, {p256}\n", "kh: line 1: a host name is empty", &example },
@@ -256,7 +260,8 @@ static void test_refuses(void **state)
 		  "kh: line 2: is GitHub's old RSA key, revoked in March 2023: remove it",
 		  &example },
 		{ "github.com {old}\n",
-		  "kh: line 1: is GitHub's old RSA key, revoked in March 2023: remove it", &github },
+		  "kh: line 1: is GitHub's old RSA key, revoked in March 2023: remove it",
+		  &github },
 		{ "github.com {p256}\n",
 		  "kh: line 1: is not one of GitHub's host keys: leave --known-hosts out, the real "
 		  "ones are built in",
@@ -398,8 +403,9 @@ static void test_small_rsa(void **state)
 	buf_puts(&line, "h ");
 	sshpub_format("ssh-rsa", blob.data, blob.len, &line);
 	assert_int_equal(known_hosts_parse("kh", buf_str(&line), line.len, &kh, &err), -1);
-	assert_string_equal(err.text, "kh: line 1: is an RSA key of less than 1024 bits, which Flux "
-				      "refuses");
+	assert_string_equal(err.text,
+			    "kh: line 1: is an RSA key of less than 1024 bits, which Flux "
+			    "refuses");
 	buf_clear(&line);
 	buf_clear(&blob);
 }
@@ -445,17 +451,17 @@ static void test_patterns(void **state)
 		const char *pattern, *host;
 		bool matches;
 	} cases[] = {
-		{ "a", "a", true },	     { "a", "b", false },      { "a", "aa", false },
-		{ "?", "a", true },	     { "??", "a", false },     { "*", "a", true },
-		{ "**", "a", true },	     { "a*", "a", false },     { "a*", "ab", true },
-		{ "a**", "ab", true },	     { "a**", "a", false },    { "*a", "a", true },
-		{ "*a", "ba", true },	     { "*a", "ab", false },    { "*a*", "a", false },
-		{ "*a*", "bab", true },	     { "*b*", "bab", true },   { "a*c", "ac", true },
-		{ "a*c", "abc", true },	     { "a*b*c", "abxc", true }, { "a*b*c", "acb", false },
-		{ "*.a", "b.a", true },	     { "*.a", ".a", true },    { "*.a", "a", false },
-		{ "b,a", "a", true },	     { "!a", "a", false },     { "*,!a", "a", false },
-		{ "!a,*", "a", false },	     { "*,!b", "a", true },    { "a.b", "a-b", false },
-		{ "::1", "::1", true },	     { "[::1]:22", "::1", true },
+		{ "a", "a", true },	{ "a", "b", false },	     { "a", "aa", false },
+		{ "?", "a", true },	{ "??", "a", false },	     { "*", "a", true },
+		{ "**", "a", true },	{ "a*", "a", false },	     { "a*", "ab", true },
+		{ "a**", "ab", true },	{ "a**", "a", false },	     { "*a", "a", true },
+		{ "*a", "ba", true },	{ "*a", "ab", false },	     { "*a*", "a", false },
+		{ "*a*", "bab", true }, { "*b*", "bab", true },	     { "a*c", "ac", true },
+		{ "a*c", "abc", true }, { "a*b*c", "abxc", true },   { "a*b*c", "acb", false },
+		{ "*.a", "b.a", true }, { "*.a", ".a", true },	     { "*.a", "a", false },
+		{ "b,a", "a", true },	{ "!a", "a", false },	     { "*,!a", "a", false },
+		{ "!a,*", "a", false }, { "*,!b", "a", true },	     { "a.b", "a-b", false },
+		{ "::1", "::1", true }, { "[::1]:22", "::1", true },
 	};
 	char *stars = mem_alloc(300), *as = mem_alloc(300);
 
@@ -537,8 +543,8 @@ static void test_fact(void **state)
 	assert_string_equal(buf_str(&fact), "github.com");
 	buf_reset(&fact);
 	/* two of the three are not all of them */
-	buf_truncate(&lines, (size_t)(strstr(buf_str(&lines), "github.com ssh-rsa") -
-				      buf_str(&lines)));
+	buf_truncate(&lines,
+		     (size_t)(strstr(buf_str(&lines), "github.com ssh-rsa") - buf_str(&lines)));
 	assert_int_equal(check(buf_str(&lines), &github, NULL, &fact), 0);
 	assert_string_equal(buf_str(&fact), "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU "
 					    "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM");
@@ -568,8 +574,8 @@ static void test_fact(void **state)
 		test_public_blob(test_key(i == 0 ? "p256" : "ed25519"), &lines);
 		sshpub_fingerprint(lines.data, lines.len, prints[i]);
 	}
-	want = strcmp(prints[0], prints[1]) < 0 ? mem_printf("%s %s", prints[0], prints[1]) :
-						  mem_printf("%s %s", prints[1], prints[0]);
+	want = strcmp(prints[0], prints[1]) < 0 ? mem_printf("%s %s", prints[0], prints[1])
+						: mem_printf("%s %s", prints[1], prints[0]);
 	assert_string_equal(buf_str(&fact), want);
 	mem_free(want);
 	buf_clear(&fact);
@@ -647,10 +653,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepts),	  cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_blobs),	  cmocka_unit_test(test_wire),
-		cmocka_unit_test(test_small_rsa),
-		cmocka_unit_test(test_hashed),	  cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_github),	  cmocka_unit_test(test_fact),
-		cmocka_unit_test(test_many_keys), cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_small_rsa), cmocka_unit_test(test_hashed),
+		cmocka_unit_test(test_patterns),  cmocka_unit_test(test_github),
+		cmocka_unit_test(test_fact),	  cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_lines),
 	};
 
 	mem_init();

@@ -44,9 +44,9 @@ static void test_reads(void **state)
 	struct err err;
 
 	for (size_t i = 0; i < COUNT(cases); i++)
-		assert_int_equal(read_all(cases[i].text, strlen(cases[i].text), cases[i].flags,
-					  &err),
-				 cases[i].blocks);
+		assert_int_equal(
+		    read_all(cases[i].text, strlen(cases[i].text), cases[i].flags, &err),
+		    cases[i].blocks);
 }
 
 static void test_refuses(void **state)
@@ -66,7 +66,8 @@ static void test_refuses(void **state)
 		{ "-----BEGIN A-----\r\nAAEC\r\n-----END A-----\r\n",
 		  "key: line 1 ends with a carriage return: save the file with Unix line ends "
 		  "(dos2unix)" },
-		{ "-----BEGIN A-----\nAA\x01" "EC\n-----END A-----\n",
+		{ "-----BEGIN A-----\nAA\x01"
+		  "EC\n-----END A-----\n",
 		  "key: line 2 holds a control character: it must be a PEM file (text)" },
 		{ "text\n" A, "key: line 1 is text outside the PEM block: remove it" },
 		{ A "text\n", "key: line 4 is text outside the PEM block: remove it" },
@@ -74,11 +75,14 @@ static void test_refuses(void **state)
 		  "key: line 1 is a damaged BEGIN line" },
 		{ " -----BEGIN A-----\nAAEC\n-----END A-----\n",
 		  "key: line 1 is a damaged BEGIN line" },
-		{ "-----BEGIN A----\nAAEC\n-----END A-----\n", "key: line 1 is a damaged BEGIN line" },
+		{ "-----BEGIN A----\nAAEC\n-----END A-----\n",
+		  "key: line 1 is a damaged BEGIN line" },
 		{ "-----BEGIN A----- \nAAEC\n-----END A-----\n",
 		  "key: line 1 is a damaged BEGIN line" },
-		{ "-----BEGIN -----\nAAEC\n-----END -----\n", "key: line 1 is a damaged BEGIN line" },
-		{ "-----BEGIN a-----\nAAEC\n-----END a-----\n", "key: line 1 is a damaged BEGIN line" },
+		{ "-----BEGIN -----\nAAEC\n-----END -----\n",
+		  "key: line 1 is a damaged BEGIN line" },
+		{ "-----BEGIN a-----\nAAEC\n-----END a-----\n",
+		  "key: line 1 is a damaged BEGIN line" },
 		{ "-----BEGIN 01234567890123456789012345678901234567890-----\nAAEC\n",
 		  "key: line 1 names an unknown kind of block" },
 		{ "-----BEGIN A-----\nAAEC\n-----END B-----\n",
@@ -132,8 +136,8 @@ static void test_blocks(void **state)
 	struct pem_reader r;
 	struct err err;
 
-	assert_int_equal(pem_open(&r, &(struct pem_source){ "key", text, strlen(text) }, 4096, 0,
-				  &err), 0);
+	assert_int_equal(
+	    pem_open(&r, &(struct pem_source){ "key", text, strlen(text) }, 4096, 0, &err), 0);
 	assert_int_equal(pem_next(&r, &b, &err), 1);
 	assert_string_equal(b.label, "A KEY");
 	assert_int_equal(b.headers.len, 0);
@@ -188,7 +192,7 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reads), cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_reads),  cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_blocks), cmocka_unit_test(test_only),
 		cmocka_unit_test(test_bounds),
 	};

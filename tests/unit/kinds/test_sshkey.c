@@ -105,8 +105,7 @@ static void test_kinds_of_file(void **state)
 		    "private-openssh -o NEW'");
 	refuse_with(mem_str("---- BEGIN SSH2 PUBLIC KEY ----\n"), NULL,
 		    "key: is in the format of ssh.com: convert it with 'ssh-keygen -i'");
-	refuse_with(test_public_pem(key), NULL,
-		    "key: is a public key: the private key is needed");
+	refuse_with(test_public_pem(key), NULL, "key: is a public key: the private key is needed");
 	refuse_with(test_block("RSA PUBLIC KEY", "x", 1), NULL,
 		    "key: is a public key: the private key is needed");
 	refuse_with(test_block("CERTIFICATE", "x", 1), NULL,
@@ -130,7 +129,7 @@ static void test_types(void **state)
 	(void)state;
 	static const char *const other = "key: a key of a type other than Ed25519, ECDSA and RSA";
 	static const char *const curve =
-		"key: an ECDSA key on a curve other than P-256, P-384 and P-521";
+	    "key: an ECDSA key on a curve other than P-256, P-384 and P-521";
 
 	refuse_with(test_pkcs8(test_key("x25519"), NULL), NULL, other);
 	refuse_with(test_pkcs8(test_key("ed448"), NULL), NULL, other);
@@ -170,7 +169,8 @@ static void test_rsa_sizes(void **state)
 	(void)state;
 	EVP_PKEY *largest = test_fast_rsa(PKEY_RSA_MAX / 2, 65537);
 	EVP_PKEY *larger = test_fast_rsa(8193, 65537);
-	EVP_PKEY *odd = test_fast_rsa(1536, (1UL << 24) + 3), *odder = test_fast_rsa(1536, (1UL << 31) + 11);
+	EVP_PKEY *odd = test_fast_rsa(1536, (1UL << 24) + 3),
+		 *odder = test_fast_rsa(1536, (1UL << 31) + 11);
 
 	accept(test_traditional(largest, NULL), NULL, largest, false);
 	refuse_with(test_traditional(larger, NULL), NULL,
@@ -225,9 +225,10 @@ static void test_explicit_curve(void **state)
 	assert_int_equal(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING,
 							OSSL_PKEY_EC_ENCODING_EXPLICIT),
 			 1);
-	refuse_with(test_pkcs8(key, NULL), NULL,
-		    "key: the curve is given by its numbers, not by its name, which readers refuse: "
-		    "make a new key");
+	refuse_with(
+	    test_pkcs8(key, NULL), NULL,
+	    "key: the curve is given by its numbers, not by its name, which readers refuse: "
+	    "make a new key");
 	EVP_PKEY_free(key);
 }
 
@@ -310,56 +311,77 @@ static void test_damage(void **state)
 		const char *key, *error;
 		struct test_openssh how;
 	} cases[] = {
-		{ "p256", "the OpenSSH key is damaged: it does not begin with openssh-key-v1",
+		{ "p256",
+		  "the OpenSSH key is damaged: it does not begin with openssh-key-v1",
 		  { .magic = "openssh-key-v2" } },
 		{ "p256", "holds several keys in one OpenSSH file: give one", { .keys = 2 } },
-		{ "p256", "the OpenSSH key is damaged: something stands behind the key",
+		{ "p256",
+		  "the OpenSSH key is damaged: something stands behind the key",
 		  { .tail = true } },
 		{ "p256", "the OpenSSH key is damaged: it is cut off", { .cut = true } },
-		{ "p256", "the OpenSSH key is damaged: it has options of an encryption that it "
-			  "has not",
+		{ "p256",
+		  "the OpenSSH key is damaged: it has options of an encryption that it "
+		  "has not",
 		  { .options_without_kdf = true } },
-		{ "p256", "the OpenSSH key is damaged: its check numbers differ",
+		{ "p256",
+		  "the OpenSSH key is damaged: its check numbers differ",
 		  { .bad_check = true } },
 		{ "ed25519", "the OpenSSH key is damaged: its padding", { .bad_padding = true } },
 		{ "ed25519", "the OpenSSH key is damaged: its padding", { .long_padding = true } },
-		{ "p256", "the OpenSSH key is damaged: its halves are of two types",
+		{ "p256",
+		  "the OpenSSH key is damaged: its halves are of two types",
 		  { .inner_name = "ssh-ed25519" } },
-		{ "p384", "the OpenSSH key is damaged: its halves are of two types",
+		{ "p384",
+		  "the OpenSSH key is damaged: its halves are of two types",
 		  { .other_public = true } },
-		{ "p256", "the OpenSSH key is damaged: its public half is not that of the private "
-			  "one",
+		{ "p256",
+		  "the OpenSSH key is damaged: its public half is not that of the private "
+		  "one",
 		  { .other_public = true } },
-		{ "ed25519", "the OpenSSH key is damaged: its public half is not that of the "
-			     "private one",
+		{ "ed25519",
+		  "the OpenSSH key is damaged: its public half is not that of the "
+		  "private one",
 		  { .wrong_private = true } },
-		{ "ed25519", "the OpenSSH key is damaged: its public half is not that of the "
-			     "private one",
+		{ "ed25519",
+		  "the OpenSSH key is damaged: its public half is not that of the "
+		  "private one",
 		  { .wrong_inner_public = true } },
-		{ "ed25519", "the OpenSSH key is damaged: its Ed25519 numbers",
+		{ "ed25519",
+		  "the OpenSSH key is damaged: its Ed25519 numbers",
 		  { .short_private = true } },
-		{ "p256", "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
+		{ "p256",
+		  "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
 		  { .wrong_private = true } },
-		{ "fast3072", "the numbers of the RSA key do not fit each other: it is damaged",
+		{ "fast3072",
+		  "the numbers of the RSA key do not fit each other: it is damaged",
 		  { .wrong_private = true } },
-		{ "p256", "the OpenSSH key is damaged: its ECDSA numbers", { .wrong_curve = true } },
-		{ "p256", "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
+		{ "p256",
+		  "the OpenSSH key is damaged: its ECDSA numbers",
+		  { .wrong_curve = true } },
+		{ "p256",
+		  "the numbers of the ECDSA P-256 key do not fit each other: it is damaged",
 		  { .bad_point = true } },
-		{ "fast3072", "the OpenSSH key is damaged: its RSA numbers",
+		{ "fast3072",
+		  "the OpenSSH key is damaged: its RSA numbers",
 		  { .bad_number = true } },
-		{ "p256", "the OpenSSH key is damaged: the options of its encryption",
+		{ "p256",
+		  "the OpenSSH key is damaged: the options of its encryption",
 		  { .password = "x", .no_salt = true } },
-		{ "p256", "is encrypted with more than 2048 bcrypt rounds, which Flux does not "
-			  "read: convert a copy with 'ssh-keygen -p -a 16 -f FILE'",
+		{ "p256",
+		  "is encrypted with more than 2048 bcrypt rounds, which Flux does not "
+		  "read: convert a copy with 'ssh-keygen -p -a 16 -f FILE'",
 		  { .password = "x", .claimed = 2049 } },
-		{ "p256", "is encrypted in a way that Flux does not read: convert a copy with "
-			  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
+		{ "p256",
+		  "is encrypted in a way that Flux does not read: convert a copy with "
+		  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
 		  { .password = "x", .cipher = "aes128-ctr" } },
-		{ "p256", "is encrypted in a way that Flux does not read: convert a copy with "
-			  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
+		{ "p256",
+		  "is encrypted in a way that Flux does not read: convert a copy with "
+		  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
 		  { .password = "x", .kdf = "none" } },
-		{ "p256", "is encrypted in a way that Flux does not read: convert a copy with "
-			  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
+		{ "p256",
+		  "is encrypted in a way that Flux does not read: convert a copy with "
+		  "'ssh-keygen -p -Z aes256-ctr -f FILE'",
 		  { .cipher = "aes256-ctr" } },
 	};
 
@@ -413,8 +435,8 @@ static void test_labels(void **state)
 		refuse_with(test_block("PRIVATE KEY", t.der.data, t.der.len), NULL,
 			    "key: the PRIVATE KEY is damaged, or of an unknown type");
 		for (size_t k = 0; k < COUNT(labels); k++) {
-			error = mem_printf("key: the %s is damaged, or of an unknown type",
-					   labels[k]);
+			error =
+			    mem_printf("key: the %s is damaged, or of an unknown type", labels[k]);
 			refuse_with(test_block(labels[k], b.der.data, b.der.len), NULL, error);
 			if (k != i)
 				refuse_with(test_block(labels[k], t.der.data, t.der.len), NULL,
@@ -492,9 +514,9 @@ static void test_generate(void **state)
 		assert_string_equal(made.pub.name, cases[i].name);
 		assert_int_equal(made.pub.bits, cases[i].bits);
 		/* OpenSSH before 9.6 reads no PKCS#8 Ed25519 key */
-		assert_non_null(strstr(buf_str(&pem), type == PKEY_ED25519 ?
-							   "-----BEGIN OPENSSH PRIVATE KEY-----\n" :
-							   "-----BEGIN PRIVATE KEY-----\n"));
+		assert_non_null(strstr(buf_str(&pem), type == PKEY_ED25519
+							  ? "-----BEGIN OPENSSH PRIVATE KEY-----\n"
+							  : "-----BEGIN PRIVATE KEY-----\n"));
 		assert_int_equal(parse(buf_str(&pem), NULL, SSHKEY_FULL, &read), 0);
 		assert_int_equal(made.blob.len, read.blob.len);
 		assert_memory_equal(made.blob.data, read.blob.data, read.blob.len);
@@ -545,22 +567,14 @@ static void test_bcrypt(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_kinds_of_file),
-		cmocka_unit_test(test_types),
-		cmocka_unit_test(test_dsa),
-		cmocka_unit_test(test_rsa_sizes),
-		cmocka_unit_test(test_three_primes),
-		cmocka_unit_test(test_rsa_pss),
-		cmocka_unit_test(test_explicit_curve),
-		cmocka_unit_test(test_encryption),
-		cmocka_unit_test(test_wrong_passwords),
-		cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_mixed_numbers),
-		cmocka_unit_test(test_labels),
-		cmocka_unit_test(test_flips),
-		cmocka_unit_test(test_generate),
-		cmocka_unit_test(test_bcrypt),
+		cmocka_unit_test(test_formats),	   cmocka_unit_test(test_kinds_of_file),
+		cmocka_unit_test(test_types),	   cmocka_unit_test(test_dsa),
+		cmocka_unit_test(test_rsa_sizes),  cmocka_unit_test(test_three_primes),
+		cmocka_unit_test(test_rsa_pss),	   cmocka_unit_test(test_explicit_curve),
+		cmocka_unit_test(test_encryption), cmocka_unit_test(test_wrong_passwords),
+		cmocka_unit_test(test_damage),	   cmocka_unit_test(test_mixed_numbers),
+		cmocka_unit_test(test_labels),	   cmocka_unit_test(test_flips),
+		cmocka_unit_test(test_generate),   cmocka_unit_test(test_bcrypt),
 	};
 
 	mem_init();

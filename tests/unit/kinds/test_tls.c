@@ -150,32 +150,32 @@ static void test_secret(void **state)
 static void test_accepts(void **state)
 {
 	(void)state;
-	static const char *const leaf_keys[] = { "p256", "p384", "p521", "ed25519", "rsa2048",
-						 "rsa3072" };
+	static const char *const leaf_keys[] = { "p256",    "p384",    "p521",
+						 "ed25519", "rsa2048", "rsa3072" };
 	struct kind_secret s = KIND_SECRET_INIT;
 
 	for (size_t i = 0; i < COUNT(leaf_keys); i++) {
-		X509 *x = test_make_cert(&(struct test_cert){ .subject = "x",
-							      .key = leaf_keys[i],
-							      .san = "DNS:x.example.org" });
+		X509 *x = test_make_cert(&(struct test_cert){
+		    .subject = "x", .key = leaf_keys[i], .san = "DNS:x.example.org" });
 
 		accept(chain(x, NULL, NULL), key_pem(leaf_keys[i]), NULL, NULL, &s, NULL);
 		kind_secret_clear(&s);
 		if (strcmp(leaf_keys[i], "ed25519") != 0) {
-			accept(chain(x, NULL, NULL),
-			       test_traditional(test_key(leaf_keys[i]), NULL), NULL, NULL, &s,
-			       NULL);
+			accept(chain(x, NULL, NULL), test_traditional(test_key(leaf_keys[i]), NULL),
+			       NULL, NULL, &s, NULL);
 			kind_secret_clear(&s);
 		}
 		X509_free(x);
 	}
 	accept(chain(t.leaf, t.mid, t.ca), key_pem("p256"), NULL, NULL, &s, NULL);
 	kind_secret_clear(&s);
-	/* text between certificates, and openssl ecparam's block before the key, are what tools write */
-	accept(test_join(mem_str("subject=CN = foobar-api\n\n"), chain(t.leaf, t.mid, NULL)),
-	       test_join(test_block("EC PARAMETERS", "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10),
-			 test_traditional(test_key("p256"), NULL)),
-	       test_join(mem_str("# Test Root\n"), chain(t.ca, t.other, NULL)), NULL, &s, NULL);
+	/* text between certificates, and openssl ecparam's block before the key, are what tools
+	 * write */
+	accept(
+	    test_join(mem_str("subject=CN = foobar-api\n\n"), chain(t.leaf, t.mid, NULL)),
+	    test_join(test_block("EC PARAMETERS", "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10),
+		      test_traditional(test_key("p256"), NULL)),
+	    test_join(mem_str("# Test Root\n"), chain(t.ca, t.other, NULL)), NULL, &s, NULL);
 	kind_secret_clear(&s);
 	/* a self-signed certificate that is its own CA, as cert-manager makes them */
 	accept(chain(t.self, NULL, NULL), key_pem("rsa2048"), chain(t.self, NULL, NULL), NULL, &s,
@@ -240,10 +240,10 @@ static void test_fields(void **state)
 	       "cert: line 1: a private key stands where certificates are expected, which are read "
 	       "by many: take it out");
 	refuse_line(
-	       test_join(mem_str(leaf), test_traditional(test_key("p256"), NULL)),
-	       key_pem("p256"), NULL, leaf,
-	       "cert: line #: a private key stands where certificates are expected, which are read "
-	       "by many: take it out");
+	    test_join(mem_str(leaf), test_traditional(test_key("p256"), NULL)), key_pem("p256"),
+	    NULL, leaf,
+	    "cert: line #: a private key stands where certificates are expected, which are read "
+	    "by many: take it out");
 	refuse(test_block("TRUSTED CERTIFICATE", "x", 1), key_pem("p256"), NULL, NULL,
 	       "cert: line 1: a TRUSTED CERTIFICATE stands where only CERTIFICATE blocks are read");
 	refuse(test_block("CERTIFICATE", "\x30\x00", 2), key_pem("p256"), NULL, NULL,
@@ -299,8 +299,8 @@ static void test_pairs(void **state)
 	(void)state;
 	static const char *const others[] = { "other-p256", "p384", "rsa2048", "ed25519" };
 	static const char not_encrypted[] =
-		"private-key: is encrypted: remove the encryption with 'openssl pkey -in FILE -out "
-		"NEW' (sealing protects it)";
+	    "private-key: is encrypted: remove the encryption with 'openssl pkey -in FILE -out "
+	    "NEW' (sealing protects it)";
 
 	for (size_t i = 0; i < COUNT(others); i++) {
 		/* p384 is the intermediate's key */
@@ -308,18 +308,21 @@ static void test_pairs(void **state)
 		       "private-key: does not belong to the certificate (cert): the two are not a "
 		       "pair");
 	}
-	refuse(chain(t.mid, t.leaf, NULL), key_pem("p256"), NULL, NULL,
-	       "cert: certificate 2 belongs to the key: it must come first, then each one's issuer");
-	refuse(chain(t.ca, t.mid, t.leaf), key_pem("p256"), NULL, NULL,
-	       "cert: certificate 3 belongs to the key: it must come first, then each one's issuer");
+	refuse(
+	    chain(t.mid, t.leaf, NULL), key_pem("p256"), NULL, NULL,
+	    "cert: certificate 2 belongs to the key: it must come first, then each one's issuer");
+	refuse(
+	    chain(t.ca, t.mid, t.leaf), key_pem("p256"), NULL, NULL,
+	    "cert: certificate 3 belongs to the key: it must come first, then each one's issuer");
 	refuse(chain(t.leaf, NULL, NULL), test_pkcs8(test_key("p256"), EVP_aes_256_cbc()), NULL,
 	       NULL, not_encrypted);
 	refuse(chain(t.leaf, NULL, NULL), test_traditional(test_key("p256"), EVP_aes_256_cbc()),
 	       NULL, NULL, not_encrypted);
-	refuse(chain(t.leaf, NULL, NULL),
-	       test_openssh(test_key("p256"), &(struct test_openssh){ .magic = NULL }), NULL, NULL,
-	       "private-key: is in OpenSSH's own format, which this reader does not take: convert a "
-	       "copy with 'ssh-keygen -p -m PKCS8 -f FILE'");
+	refuse(
+	    chain(t.leaf, NULL, NULL),
+	    test_openssh(test_key("p256"), &(struct test_openssh){ .magic = NULL }), NULL, NULL,
+	    "private-key: is in OpenSSH's own format, which this reader does not take: convert a "
+	    "copy with 'ssh-keygen -p -m PKCS8 -f FILE'");
 	refuse(chain(t.leaf, NULL, NULL), key_pem("k1"), NULL, NULL,
 	       "private-key: an ECDSA key on a curve other than P-256, P-384 and P-521");
 	refuse(chain(t.leaf, NULL, NULL), key_pem("ed448"), NULL, NULL,
@@ -332,18 +335,26 @@ static void test_chains(void **state)
 	static const char between[] = "is not issued by the one after it: one is missing between "
 				      "them, or does not belong here";
 	X509 *late_mid = test_make_cert(&(struct test_cert){ .subject = "Test Intermediate",
-							     .key = "p384", .issuer = t.ca,
+							     .key = "p384",
+							     .issuer = t.ca,
 							     .issuer_key = "ca-p256" });
-	X509 *short_ca = test_make_cert(&(struct test_cert){
-		.subject = "Short", .key = "ca-p256", .ca = true,
-		.constraints = "critical,CA:TRUE,pathlen:0" });
+	X509 *short_ca =
+	    test_make_cert(&(struct test_cert){ .subject = "Short",
+						.key = "ca-p256",
+						.ca = true,
+						.constraints = "critical,CA:TRUE,pathlen:0" });
 	X509 *under = test_make_cert(&(struct test_cert){ .subject = "Test Intermediate",
-							  .key = "p384", .issuer = short_ca,
-							  .issuer_key = "ca-p256", .ca = true });
-	X509 *narrow = test_make_cert(&(struct test_cert){
-		.subject = "Test Intermediate", .key = "p384", .issuer = t.ca,
-		.issuer_key = "ca-p256", .ca = true,
-		.name_constraints = "critical,permitted;DNS:example.com" });
+							  .key = "p384",
+							  .issuer = short_ca,
+							  .issuer_key = "ca-p256",
+							  .ca = true });
+	X509 *narrow = test_make_cert(
+	    &(struct test_cert){ .subject = "Test Intermediate",
+				 .key = "p384",
+				 .issuer = t.ca,
+				 .issuer_key = "ca-p256",
+				 .ca = true,
+				 .name_constraints = "critical,permitted;DNS:example.com" });
 	char *error = mem_printf("cert: certificate 1 %s", between);
 
 	refuse(chain(t.leaf, t.ca, NULL), key_pem("p256"), NULL, NULL, error);
@@ -410,23 +421,23 @@ static void test_certificates(void **state)
 static void test_signatures(void **state)
 {
 	(void)state;
-	static const char weak[] = "is signed over a SHA-1 or MD5 digest, which readers refuse: have "
-				   "it issued anew";
+	static const char weak[] =
+	    "is signed over a SHA-1 or MD5 digest, which readers refuse: have "
+	    "it issued anew";
 	static const char other[] = "is signed with an algorithm that readers do not take";
 	const struct {
 		const EVP_MD *digest;
 		const char *reason;
 	} cases[] = {
-		{ EVP_sha1(), weak }, { EVP_md5(), weak },	  { EVP_sha224(), other },
+		{ EVP_sha1(), weak },	{ EVP_md5(), weak },	{ EVP_sha224(), other },
 		{ EVP_sha384(), NULL }, { EVP_sha512(), NULL },
 	};
 	X509 *root, *mid, *leaf;
 	struct kind_secret s = KIND_SECRET_INIT;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		X509 *x = test_make_cert(&(struct test_cert){ .subject = "x", .key = "rsa2048",
-							      .san = "DNS:x",
-							      .digest = cases[i].digest });
+		X509 *x = test_make_cert(&(struct test_cert){
+		    .subject = "x", .key = "rsa2048", .san = "DNS:x", .digest = cases[i].digest });
 
 		if (cases[i].reason != NULL) {
 			char *error = mem_printf("cert: certificate 1 %s", cases[i].reason);
@@ -439,23 +450,30 @@ static void test_signatures(void **state)
 		}
 		X509_free(x);
 	}
-	/* an old root's signature of itself is nothing that anyone looks at; an intermediate's is */
-	root = test_make_cert(&(struct test_cert){ .subject = "Old Root", .key = "rsa3072",
-						   .ca = true, .digest = EVP_sha1() });
-	mid = test_make_cert(&(struct test_cert){ .subject = "Old", .key = "p384",
-						  .issuer = root, .issuer_key = "rsa3072",
-						  .ca = true, .digest = EVP_sha1() });
-	leaf = test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256",
-						   .issuer = root, .issuer_key = "rsa3072",
+	/* an old root's signature of itself is nothing that anyone looks at; an intermediate's is
+	 */
+	root = test_make_cert(&(struct test_cert){
+	    .subject = "Old Root", .key = "rsa3072", .ca = true, .digest = EVP_sha1() });
+	mid = test_make_cert(&(struct test_cert){ .subject = "Old",
+						  .key = "p384",
+						  .issuer = root,
+						  .issuer_key = "rsa3072",
+						  .ca = true,
+						  .digest = EVP_sha1() });
+	leaf = test_make_cert(&(struct test_cert){ .subject = "x",
+						   .key = "p256",
+						   .issuer = root,
+						   .issuer_key = "rsa3072",
 						   .san = "DNS:x" });
 	accept(chain(leaf, root, NULL), key_pem("p256"), chain(root, NULL, NULL), NULL, &s, NULL);
 	kind_secret_clear(&s);
 	X509_free(leaf);
-	leaf = test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256", .issuer = mid,
-						   .issuer_key = "p384", .san = "DNS:x" });
-	refuse(chain(leaf, mid, root), key_pem("p256"), NULL, NULL,
-	       "cert: certificate 2 is signed over a SHA-1 or MD5 digest, which readers refuse: have "
-	       "it issued anew");
+	leaf = test_make_cert(&(struct test_cert){
+	    .subject = "x", .key = "p256", .issuer = mid, .issuer_key = "p384", .san = "DNS:x" });
+	refuse(
+	    chain(leaf, mid, root), key_pem("p256"), NULL, NULL,
+	    "cert: certificate 2 is signed over a SHA-1 or MD5 digest, which readers refuse: have "
+	    "it issued anew");
 	X509_free(root);
 	X509_free(mid);
 	X509_free(leaf);
@@ -465,8 +483,8 @@ static void test_large_rsa(void **state)
 {
 	(void)state;
 	/* 8,200 bits of nonsense are as large as a real key; nobody signs with them here */
-	X509 *x = test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256",
-						      .san = "DNS:x" });
+	X509 *x =
+	    test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256", .san = "DNS:x" });
 	struct x509_list l = { &x, 1 };
 	EVP_PKEY *evp = NULL;
 	OSSL_PARAM params[3] = { OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END };
@@ -481,8 +499,9 @@ static void test_large_rsa(void **state)
 	assert_int_equal(EVP_PKEY_fromdata(ctx, &evp, EVP_PKEY_PUBLIC_KEY, params), 1);
 	X509_set_pubkey(x, evp);
 	assert_int_equal(x509_check_chain("cert", &l, &err), -1);
-	assert_string_equal(err.text, "cert: certificate 1: an RSA key of 8200 bits: must have 2048 "
-				      "to 8192");
+	assert_string_equal(err.text,
+			    "cert: certificate 1: an RSA key of 8200 bits: must have 2048 "
+			    "to 8192");
 	EVP_PKEY_free(evp);
 	EVP_PKEY_CTX_free(ctx);
 	X509_free(x);
@@ -514,14 +533,19 @@ static void test_dates(void **state)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct notes notes = NOTES_INIT;
-		int rc = x509_check_dates("cert", &l, &(struct x509_when){ cases[i].now, X509_DATES_REFUSE }, &notes, &err);
+		int rc = x509_check_dates("cert", &l,
+					  &(struct x509_when){ cases[i].now, X509_DATES_REFUSE },
+					  &notes, &err);
 
 		assert_int_equal(rc, cases[i].refused != NULL ? -1 : 0);
 		if (rc != 0)
 			assert_string_equal(err.text, cases[i].refused);
 		notes_clear(&notes);
-		assert_int_equal(x509_check_dates("cert", &l, &(struct x509_when){ cases[i].now, X509_DATES_NOTE }, &notes, &err),
-				 0);
+		assert_int_equal(
+		    x509_check_dates("cert", &l,
+				     &(struct x509_when){ cases[i].now, X509_DATES_NOTE }, &notes,
+				     &err),
+		    0);
 		assert_int_equal(notes.n, cases[i].note != NULL);
 		if (notes.n != 0)
 			assert_string_equal(notes.text[0], cases[i].note);
@@ -534,13 +558,19 @@ static void test_chain_dates(void **state)
 {
 	(void)state;
 	X509 *mid = test_make_cert(&(struct test_cert){ .subject = "Test Intermediate",
-							.key = "p384", .issuer = t.ca,
-							.issuer_key = "ca-p256", .ca = true,
-							.from = -100, .to = 10 });
+							.key = "p384",
+							.issuer = t.ca,
+							.issuer_key = "ca-p256",
+							.ca = true,
+							.from = -100,
+							.to = 10 });
 	X509 *old = test_make_cert(&(struct test_cert){ .subject = "Test Intermediate",
-							.key = "p384", .issuer = t.ca,
-							.issuer_key = "ca-p256", .ca = true,
-							.from = -100, .to = -10 });
+							.key = "p384",
+							.issuer = t.ca,
+							.issuer_key = "ca-p256",
+							.ca = true,
+							.from = -100,
+							.to = -10 });
 	struct kind_secret s = KIND_SECRET_INIT;
 	struct notes notes = NOTES_INIT;
 
@@ -552,7 +582,8 @@ static void test_chain_dates(void **state)
 	/* later, whoever opens it is told, and gets it all the same */
 	assert_int_equal(kind_verify(&kind_tls, KIND_PART, &s, NOW + 20 * 86400, &notes, &err), 0);
 	assert_int_equal(notes.n, 1);
-	assert_string_equal(notes.text[0], "tls.crt: certificate 2 expired at 2026-12-03T08:00:00Z");
+	assert_string_equal(notes.text[0],
+			    "tls.crt: certificate 2 expired at 2026-12-03T08:00:00Z");
 	notes_clear(&notes);
 	kind_secret_clear(&s);
 	refuse(chain(t.leaf, old, NULL), key_pem("p256"), NULL, NULL,
@@ -567,8 +598,12 @@ static int check_ca(char *text, X509 *leaf, enum x509_dates dates, struct buf *o
 		    struct notes *notes)
 {
 	struct x509_list own = { &leaf, 1 };
-	struct x509_ca ca = { .what = "ca", .text = text, .len = strlen(text), .now = NOW,
-			      .chain = leaf != NULL ? &own : NULL, .dates = dates };
+	struct x509_ca ca = { .what = "ca",
+			      .text = text,
+			      .len = strlen(text),
+			      .now = NOW,
+			      .chain = leaf != NULL ? &own : NULL,
+			      .dates = dates };
 	int rc = x509_ca_check(&ca, out, notes, &err);
 
 	mem_free(text);
@@ -579,11 +614,10 @@ static int check_ca(char *text, X509 *leaf, enum x509_dates dates, struct buf *o
 static void test_ca(void **state)
 {
 	(void)state;
-	X509 *old = test_make_cert(&(struct test_cert){ .subject = "Old Root", .key = "rsa2048",
-							.ca = true, .from = -100, .to = -10 });
-	X509 *older = test_make_cert(&(struct test_cert){ .subject = "Older Root",
-							  .key = "rsa3072", .ca = true,
-							  .from = -100, .to = -20 });
+	X509 *old = test_make_cert(&(struct test_cert){
+	    .subject = "Old Root", .key = "rsa2048", .ca = true, .from = -100, .to = -10 });
+	X509 *older = test_make_cert(&(struct test_cert){
+	    .subject = "Older Root", .key = "rsa3072", .ca = true, .from = -100, .to = -20 });
 	struct buf out = BUF_INIT;
 	struct notes notes = NOTES_INIT;
 
@@ -645,18 +679,19 @@ static void test_ca_keys(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		X509 *x = test_make_cert(&cases[i].cert);
 
-		assert_int_equal(check_ca(chain(x, NULL, NULL), NULL, X509_DATES_REFUSE, NULL, NULL),
-				 -1);
+		assert_int_equal(
+		    check_ca(chain(x, NULL, NULL), NULL, X509_DATES_REFUSE, NULL, NULL), -1);
 		assert_string_equal(err.text, cases[i].error);
 		X509_free(x);
 	}
 	/* signed by a key of a kind that readers do not know */
-	under = test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256", .issuer = t.ca,
-						    .issuer_key = "ed448", .ca = true });
+	under = test_make_cert(&(struct test_cert){
+	    .subject = "x", .key = "p256", .issuer = t.ca, .issuer_key = "ed448", .ca = true });
 	assert_int_equal(check_ca(chain(under, NULL, NULL), NULL, X509_DATES_REFUSE, NULL, NULL),
 			 -1);
-	assert_string_equal(err.text, "ca: certificate 1 is signed with an algorithm that readers do "
-				      "not take");
+	assert_string_equal(err.text,
+			    "ca: certificate 1 is signed with an algorithm that readers do "
+			    "not take");
 	X509_free(under);
 	text = chain(t.ca, NULL, NULL);
 	text[30] = '!';
@@ -721,9 +756,10 @@ static void test_foreign_ca(void **state)
 static void test_no_names(void **state)
 {
 	(void)state;
-	X509 *x = test_make_cert(&(struct test_cert){ .subject = "www.example.org", .key = "p256" });
-	X509 *ip = test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256",
-						       .san = "IP:10.0.0.1" });
+	X509 *x =
+	    test_make_cert(&(struct test_cert){ .subject = "www.example.org", .key = "p256" });
+	X509 *ip = test_make_cert(
+	    &(struct test_cert){ .subject = "x", .key = "p256", .san = "IP:10.0.0.1" });
 	struct kind_secret s = KIND_SECRET_INIT;
 	struct notes notes = NOTES_INIT;
 
@@ -759,8 +795,8 @@ static void test_many_names(void **state)
 			buf_printf(&san, "%sDNS:host-%03zu.example.org", i == 0 ? "" : ",",
 				   total - i);
 		buf_puts(&san, ",DNS:host-001.example.org");
-		x = test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256",
-							.san = buf_str(&san) });
+		x = test_make_cert(
+		    &(struct test_cert){ .subject = "x", .key = "p256", .san = buf_str(&san) });
 		accept(chain(x, NULL, NULL), key_pem("p256"), NULL, NULL, &s, NULL);
 		names = fact(&s, "dns-names");
 		assert_true(strlen(names) <= KIND_FACT_MAX);
@@ -789,11 +825,10 @@ static void test_issuers(void **state)
 	bool has_names;
 	X509 *x, *issuer;
 
-	x = test_make_cert(&(struct test_cert){ .subject = "Caf\xc3\xa9, \"x\"\n\x1b[31m",
-						.key = "p256", .san = "DNS:x" });
+	x = test_make_cert(&(struct test_cert){
+	    .subject = "Caf\xc3\xa9, \"x\"\n\x1b[31m", .key = "p256", .san = "DNS:x" });
 	accept(chain(x, NULL, NULL), key_pem("p256"), NULL, NULL, &s, NULL);
-	assert_string_equal(fact(&s, "issuer"),
-			    "CN=Caf\\C3\\A9\\, \\\"x\\\"\\0A\\1B[31m");
+	assert_string_equal(fact(&s, "issuer"), "CN=Caf\\C3\\A9\\, \\\"x\\\"\\0A\\1B[31m");
 	kind_secret_clear(&s);
 	X509_free(x);
 	x = test_make_cert(&(struct test_cert){ .subject = NULL, .key = "p256", .san = "DNS:x" });
@@ -806,8 +841,11 @@ static void test_issuers(void **state)
 	issuer = X509_new();
 	for (int i = 0; i < 16; i++)
 		test_set_name(X509_get_subject_name(issuer), longest);
-	x = test_make_cert(&(struct test_cert){ .subject = "x", .key = "p256", .issuer = issuer,
-						.issuer_key = "p384", .san = "DNS:x" });
+	x = test_make_cert(&(struct test_cert){ .subject = "x",
+						.key = "p256",
+						.issuer = issuer,
+						.issuer_key = "p384",
+						.san = "DNS:x" });
 	assert_int_equal(x509_facts("cert", &(struct x509_list){ &x, 1 }, &facts, &has_names, &err),
 			 -1);
 	assert_string_equal(err.text, "cert: certificate 1: the issuer's name has 1087 characters, "
@@ -837,8 +875,9 @@ static void test_verify(void **state)
 	kv_set_str(&s.data, "tls.key", text);
 	mem_free(text);
 	assert_int_equal(kind_verify(&kind_tls, KIND_PART, &s, NOW, NULL, &err), -1);
-	assert_string_equal(err.text, "tls: tls.crt: certificate 2 belongs to the key: it must come "
-				      "first, then each one's issuer");
+	assert_string_equal(err.text,
+			    "tls: tls.crt: certificate 2 belongs to the key: it must come "
+			    "first, then each one's issuer");
 	text = key_pem("p256");
 	kv_set_str(&s.data, "tls.key", text);
 	mem_free(text);
@@ -927,17 +966,28 @@ static void test_detect(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_secret),	     cmocka_unit_test(test_accepts),
-		cmocka_unit_test(test_bundle),	     cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_block_details), cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_chains),	     cmocka_unit_test(test_certificates),
-		cmocka_unit_test(test_signatures),   cmocka_unit_test(test_large_rsa),
-		cmocka_unit_test(test_dates),	     cmocka_unit_test(test_chain_dates),
-		cmocka_unit_test(test_ca),	     cmocka_unit_test(test_foreign_ca),
-		cmocka_unit_test(test_ca_keys),	     cmocka_unit_test(test_unknown_key),
-		cmocka_unit_test(test_no_names),     cmocka_unit_test(test_many_names),
-		cmocka_unit_test(test_issuers),	     cmocka_unit_test(test_verify),
-		cmocka_unit_test(test_aliases),	     cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_accepts),
+		cmocka_unit_test(test_bundle),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_block_details),
+		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_large_rsa),
+		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_chain_dates),
+		cmocka_unit_test(test_ca),
+		cmocka_unit_test(test_foreign_ca),
+		cmocka_unit_test(test_ca_keys),
+		cmocka_unit_test(test_unknown_key),
+		cmocka_unit_test(test_no_names),
+		cmocka_unit_test(test_many_names),
+		cmocka_unit_test(test_issuers),
+		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_detect),
 	};
 

@@ -30,10 +30,10 @@ static void test_accepts(void **state)
 		{ "ssh://git@[2001:db8::1]/r", "git", "2001:db8::1", "/r", "2001:db8::1", URL_SSH,
 		  22 },
 		{ "ssh://git@[::1]:65535/r", "git", "::1", "/r", "[::1]:65535", URL_SSH, 65535 },
-		{ "https://github.com/org/repo", "", "github.com", "/org/repo",
-		  "[github.com]:443", URL_HTTPS, 443 },
-		{ "https://git.example.org:8443/a/b%20c/d@e", "", "git.example.org",
-		  "/a/b%20c/d@e", "[git.example.org]:8443", URL_HTTPS, 8443 },
+		{ "https://github.com/org/repo", "", "github.com", "/org/repo", "[github.com]:443",
+		  URL_HTTPS, 443 },
+		{ "https://git.example.org:8443/a/b%20c/d@e", "", "git.example.org", "/a/b%20c/d@e",
+		  "[git.example.org]:8443", URL_HTTPS, 8443 },
 		{ "ssh://git@h/a:b", "git", "h", "/a:b", "h", URL_SSH, 22 },
 	};
 	struct url u;
@@ -61,10 +61,10 @@ static void test_refuses(void **state)
 	static const char ssh_only[] = "url: must be of the form ssh://git@HOST/PATH";
 	static const char https_only[] = "url: must be of the form https://HOST/PATH";
 	static const char both[] =
-		"url: must be of the form ssh://git@HOST/PATH or https://HOST/PATH";
+	    "url: must be of the form ssh://git@HOST/PATH or https://HOST/PATH";
 	static const char credentials[] =
-		"url: has credentials before the host, where everyone can read them: remove them "
-		"(and replace them, if they are real)";
+	    "url: has credentials before the host, where everyone can read them: remove them "
+	    "(and replace them, if they are real)";
 	static const char no_host[] = "url: the host is not a name or an address";
 	static const char bad_port[] = "url: the port must be a number from 1 to 65535";
 	static const char dots[] = "url: the path has \"//\", \"/./\" or \"/../\" in it";
@@ -132,12 +132,15 @@ static void test_refuses(void **state)
 		{ "ssh://git@h/a/../b", dots, BOTH },
 		{ "ssh://git@h/..", dots, BOTH },
 		{ "ssh://git@h/./b", dots, BOTH },
-		{ "ssh://git@h/a\\b", "url: character 3 of the path is not allowed in a URL", BOTH },
-		{ "ssh://git@h/a\"b", "url: character 3 of the path is not allowed in a URL", BOTH },
+		{ "ssh://git@h/a\\b", "url: character 3 of the path is not allowed in a URL",
+		  BOTH },
+		{ "ssh://git@h/a\"b", "url: character 3 of the path is not allowed in a URL",
+		  BOTH },
 		{ "ssh://git@h/a b", "url: byte 14 is not printable ASCII, or a blank", BOTH },
 		{ "ssh://git@h/a\nb", "url: byte 14 is not printable ASCII, or a blank", BOTH },
 		{ "ssh://git@h/\x1b[31m", "url: byte 13 is not printable ASCII, or a blank", BOTH },
-		{ "ssh://git@h\xc3\xa9/a", "url: byte 12 is not printable ASCII, or a blank", BOTH },
+		{ "ssh://git@h\xc3\xa9/a", "url: byte 12 is not printable ASCII, or a blank",
+		  BOTH },
 	};
 	struct url u;
 	struct err err;
