@@ -47,7 +47,7 @@ int source_read(int root, const char *path, bool thorough, struct source *out, s
 	if (file_read_beneath(root, path, DOCUMENT_FILE_MAX, &text, st, err) < 0)
 		goto out;
 	r = 0;
-	if (!thorough && !edit_mentions(text.data, text.len))
+	if (!thorough && !names_kind(&text) && !edit_mentions(text.data, text.len))
 		goto out;
 	r = yaml_parse(path, text.data, text.len, &out->yaml, err);
 	if (r == 0)

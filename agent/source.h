@@ -30,11 +30,11 @@ struct source {
 };
 
 /*
- * Read and parse root/path (no links on the way).  Unless thorough, a file without the word
- * bulla.dev is not parsed, and one that is no YAML and has not the word SealedCredential counts as
- * empty: other tools' templates are none of our business.  ERR_IO not readable, ERR_INVALID no YAML
- * or too large.  out is empty on failure; st, when given, gets what the file was (also on
- * ERR_INVALID).
+ * Read and parse root/path (no links on the way).  Unless thorough, a file that has neither
+ * the word bulla.dev nor SealedCredential is not parsed, and one without the latter that is no YAML
+ * counts as empty: other tools' templates are none of our business.  ERR_IO not readable,
+ * ERR_INVALID no YAML or too large.  out is empty on failure; st, when given, gets what the file
+ * was (also on ERR_INVALID).
  */
 int source_read(int root, const char *path, bool thorough, struct source *out, struct stat *st,
 		struct err *err);

@@ -176,7 +176,8 @@ void mem_init(void)
 {
 	/* OpenSSL must come first: it refuses once it has allocated anything. */
 	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1 ||
-	    sodium_init() < 0) {
+	    /* no file that the environment names may load code or choose algorithms */
+	    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 || sodium_init() < 0) {
 		fputs("bulla: cannot set up the cryptographic libraries\n", stderr);
 		exit(ERR_INTERNAL);
 	}
