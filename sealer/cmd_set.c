@@ -76,6 +76,34 @@ static void add_files(const struct kind *k, struct option_spec *specs, size_t *n
 	}
 }
 
+static const struct kind_field *field_of(const struct kind *k, const char *option)
+{
+	for (const struct kind_field *f = k->fields; f != NULL && f->name != NULL; f++)
+		if (is_file(f) && strcmp(f->option, option) == 0)
+			return f;
+	return NULL;
+}
+
+/* An option that is another thing with each kind says whose it is, not what the first one calls it.
+ */
+static void explain_shared(struct option_spec *spec)
+{
+	struct buf kinds = BUF_INIT;
+	bool same = true;
+
+	for (size_t i = 0; kind_table[i] != NULL; i++) {
+		const struct kind_field *f = field_of(kind_table[i], spec->name);
+
+		if (f == NULL)
+			continue;
+		same = same && strcmp(f->help, spec->help) == 0;
+		buf_printf(&kinds, "%s%s", kinds.len > 0 ? ", " : "", kind_table[i]->name);
+	}
+	if (!same)
+		spec->help = mem_printf("as with 'bulla seal', for %s", buf_str(&kinds));
+	buf_clear(&kinds);
+}
+
 /* Made once and kept until exit. */
 static const struct option_spec *make_options(void)
 {
@@ -88,15 +116,9 @@ static const struct option_spec *make_options(void)
 	memcpy(specs, common, sizeof(common));
 	for (size_t i = 0; kind_table[i] != NULL; i++)
 		add_files(kind_table[i], specs, &n);
+	for (size_t i = COMMON; i < n; i++)
+		explain_shared(&specs[i]);
 	return specs;
-}
-
-static const struct kind_field *field_of(const struct kind *k, const char *option)
-{
-	for (const struct kind_field *f = k->fields; f != NULL && f->name != NULL; f++)
-		if (is_file(f) && strcmp(f->option, option) == 0)
-			return f;
-	return NULL;
 }
 
 /* What was given for each field of k, in the order of its table; ERR_USAGE for another kind's
