@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests to one API server, many at a time, in one thread: libcurl's multi interface, HTTP/2
+ * where the server has it.  Nothing here waits but kube_wait.
+ *
+ * Requests go out in two lanes with connections of their own, so that writes that hang do not take
+ * the watches along.  At most KUBE_IN_FLIGHT requests of the write lane are under way; the rest
+ * wait, those marked urgent first.
+ *
+ * A request is sent again by itself only where that is safe and the server asked for it or never
+ * saw it: 429 and 5xx with Retry-After, and connections that broke, for requests that say
+ * `idempotent`.  All else is the caller's to judge from the answer.
+ */
+#ifndef BULLA_KUBE_CLIENT_H
+#define BULLA_KUBE_CLIENT_H
+
+#include <jansson.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "kube/config.h"
+
+struct err;
+struct kube_client;
+
+#define KUBE_IN_FLIGHT 32
+#define KUBE_ANSWER_MAX (4 * 1024 * 1024) /* bytes of one answer that is taken as a whole */
+
+enum kube_body { KUBE_NO_BODY, KUBE_JSON, KUBE_JSON_PATCH, KUBE_MERGE_PATCH, KUBE_APPLY };
+
+struct kube_request {
+	const char *method; /* "GET", "POST", "PUT", "PATCH", "DELETE" */
+	const char *path;   /* "/api/v1/namespaces/a/secrets/b?fieldManager=c"; copied */
+	enum kube_body type;
+	const struct buf *body; /* copied, and wiped after use; NULL: none */
+	bool metadata_only;	/* ask for PartialObjectMetadata in answer */
+	bool idempotent;
+	bool urgent;
+	int timeout_ms; /* 0: 30 s */
+};
+
+/* What the server said, or that it did not. */
+struct kube_answer {
+	long status;	      /* HTTP status; 0: none came */
+	const char *reason;   /* of a Status object ("AlreadyExists"), or "" */
+	const char *cause;    /* the first of its details.causes[].reason, or "" */
+	const char *name;     /* its details.name, or "" */
+	const char *message;  /* of the Status or of the transport; may quote what was sent */
+	int64_t retry_ms;     /* what the server asked to wait; 0: nothing */
+	bool unsent;	      /* the server cannot have acted on it */
+	const json_t *object; /* the body when it is a JSON object; borrowed */
+};
+
+/* Called from kube_work, once for each request; never from kube_send. */
+typedef void kube_done_fn(void *ctx, const struct kube_answer *a);
+
+/*
+ * c must outlive the client, which refreshes it.  name becomes the User-Agent and with it the
+ * default field manager ("bulla-agent").  ERR_IO when libcurl cannot be loaded.
+ */
+struct kube_client *kube_client_new(struct kube_config *c, const char *name, struct err *err);
+/* Requests under way end without their done being called. */
+void kube_client_free(struct kube_client *k);
+
+void kube_send(struct kube_client *k, const struct kube_request *r, kube_done_fn *done, void *ctx);
+/* Drop all requests with this ctx; their done is not called. */
+void kube_cancel(struct kube_client *k, const void *ctx);
+/* Requests not answered yet, watches left out. */
+size_t kube_pending(const struct kube_client *k);
+
+/*
+ * Wait until something is to be done, one of the extra descriptors is ready (revents are set) or
+ * timeout_ms is over (-1: for ever).  As poll(2); EINTR counts as 0.
+ */
+int kube_wait(struct kube_client *k, struct pollfd *extra, size_t n, int timeout_ms);
+/* Do what is to be done, without waiting: move data, call done and the watches' functions. */
+void kube_work(struct kube_client *k);
+
+/* Send and wait for the answer; for commands.  0 for a 2xx; else -1 and err with status and text.
+ * out (may be NULL) gets the object, owned by the caller. */
+int kube_call(struct kube_client *k, const struct kube_request *r, json_t **out, struct err *err);
+
+/* An answer as an error: what was tried ("create Secret a/b"), what came, what may help. */
+int kube_error(const struct kube_answer *a, const char *what, struct err *err);
+
+/* Figures for rest_client_requests_total: answers by status class are counted per code and method.
+ */
+struct kube_count {
+	char method[8];
+	long code; /* 0: none came */
+	uint64_t n;
+	double seconds; /* all of them together */
+};
+size_t kube_counts(const struct kube_client *k, const struct kube_count **out);
+
+/* Append s to a path as one percent-encoded segment. */
+void kube_path_put(struct buf *path, const char *segment);
+
+#endif
