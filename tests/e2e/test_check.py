@@ -100,7 +100,7 @@ def test_recipients_missing_and_too_many(repo):
 
 def test_another_key_of_a_recipient_is_one_finding(repo):
     repo.bulla("keys", "generate", "eu")
-    text = [f["text"] for f in findings(repo)["findings"]]
+    text = [f["message"] for f in findings(repo)["findings"]]
     assert len(text) == 2 and all("sealed to another key of eu than the rules have now" in t for t in text)
 
 
