@@ -444,7 +444,8 @@ static void test_stanzas_moved(void **state)
 	buf_splice(&two, version, stanza, NULL, 0);
 	check_err(open_one(f->ids[1], two.data, two.len, &out, &err), &err, ERR_REFUSED,
 		  "its MAC is wrong");
-	check_err(open_one(f->ids[0], two.data, two.len, &out, &err), &err, ERR_NOKEY, "for 1 other");
+	check_err(open_one(f->ids[0], two.data, two.len, &out, &err), &err, ERR_NOKEY,
+		  "for 1 other");
 	/* the header of one before the payload of another */
 	seal(f, 1, "two", 3, &two);
 	memcpy(two.data, one.data, age_header_x25519_len(1));
