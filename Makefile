@@ -115,7 +115,7 @@ unit: $(UNIT) ## build and run the unit tests (ONLY=keys/test_age for one)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c)) \
 	$(patsubst tests/bench/%.c,$(BUILD)/tools/%,$(wildcard tests/bench/*.c)) \
 	$(patsubst tests/ctgrind/%.c,$(BUILD)/tools/%,$(wildcard tests/ctgrind/*.c))
-TOOL_ARCHIVES := $(call archives,document keys kinds base)
+TOOL_ARCHIVES := $(call archives,document keys kinds kube base)
 
 define tool_rule
 $(BUILD)/tools/%: tests/$(1)/%.c $(TOOL_ARCHIVES) $(BUILD)/flags.mk
@@ -141,7 +141,7 @@ FUZZ_SECONDS ?= 10
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 define fuzz_rule
-$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter wire ledger,$(1)),agent) $(if $(filter manifest,$(1)),sealer) document keys kinds base)
+$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter wire ledger,$(1)),agent) $(if $(filter manifest,$(1)),sealer) document keys kinds kube base)
 	$$(say) FUZZ $$@
 	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter wire ledger,$(1)),$(PKG_LIBS_agent))
 endef

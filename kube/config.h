@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/kv.h"
 
 struct err;
+struct notes;
 struct kube_source; /* where the parts came from, for kube_config_refresh */
 
 /* Secret: token, password, key; all are wiped by kube_config_clear. */
@@ -32,8 +32,9 @@ struct kube_config {
 	struct buf cert, key;  /* PEM; empty: no client certificate */
 	char *token;	       /* or NULL */
 	char *username, *password;
-	struct kv impersonate; /* headers: Impersonate-User, ...; a name may stand more than once */
-	unsigned generation;   /* grows whenever ca, cert or key changed: connections must be new */
+	char *
+	    *impersonate; /* whole header lines, "Impersonate-Group: ops", ended by NULL; or NULL */
+	unsigned generation; /* grows whenever ca, cert or key changed: connections must be new */
 	struct kube_source *source;
 };
 
@@ -41,6 +42,7 @@ struct kube_config_options {
 	const char *kubeconfig; /* --kubeconfig; NULL: $KUBECONFIG, ~/.kube/config, then the pod */
 	const char *context;	/* --context; NULL: current-context */
 	bool interactive;	/* an exec plugin may use the terminal */
+	struct notes *notes;	/* gets warnings: a kubeconfig that others can read; or NULL */
 };
 
 /*
