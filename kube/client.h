@@ -8,51 +8,29 @@
  * wait, those marked urgent first.
  *
  * A request is sent again by itself only where that is safe and the server asked for it or never
- * saw it: 429 and 5xx with Retry-After, and connections that broke, for requests that say
- * `idempotent`.  All else is the caller's to judge from the answer.
+ * saw it: 401 once with fresh credentials, 429 with Retry-After, and for requests that say
+ * `idempotent` also 5xx with Retry-After and connections that broke.  All else is the caller's to
+ * judge from the answer.
  */
 #ifndef BULLA_KUBE_CLIENT_H
 #define BULLA_KUBE_CLIENT_H
 
 #include <jansson.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "kube/config.h"
+#include "kube/request.h"
 
 struct err;
 struct kube_client;
+struct kube_lane;
+struct kube_timers;
 
 #define KUBE_IN_FLIGHT 32
-#define KUBE_ANSWER_MAX (4 * 1024 * 1024) /* bytes of one answer that is taken as a whole */
-
-enum kube_body { KUBE_NO_BODY, KUBE_JSON, KUBE_JSON_PATCH, KUBE_MERGE_PATCH, KUBE_APPLY };
-
-struct kube_request {
-	const char *method; /* "GET", "POST", "PUT", "PATCH", "DELETE" */
-	const char *path;   /* "/api/v1/namespaces/a/secrets/b?fieldManager=c"; copied */
-	enum kube_body type;
-	const struct buf *body; /* copied, and wiped after use; NULL: none */
-	bool metadata_only;	/* ask for PartialObjectMetadata in answer */
-	bool idempotent;
-	bool urgent;
-	int timeout_ms; /* 0: 30 s */
-};
-
-/* What the server said, or that it did not. */
-struct kube_answer {
-	long status;	      /* HTTP status; 0: none came */
-	const char *reason;   /* of a Status object ("AlreadyExists"), or "" */
-	const char *cause;    /* the first of its details.causes[].reason, or "" */
-	const char *name;     /* its details.name, or "" */
-	const char *message;  /* of the Status or of the transport; may quote what was sent */
-	int64_t retry_ms;     /* what the server asked to wait; 0: nothing */
-	bool unsent;	      /* the server cannot have acted on it */
-	const json_t *object; /* the body when it is a JSON object; borrowed */
-};
+#define KUBE_URGENT 2 /* more places, for urgent requests alone: a lease must not wait */
 
 /* Called from kube_work, once for each request; never from kube_send. */
 typedef void kube_done_fn(void *ctx, const struct kube_answer *a);
@@ -95,6 +73,10 @@ struct kube_count {
 	double seconds; /* all of them together */
 };
 size_t kube_counts(const struct kube_client *k, const struct kube_count **out);
+
+/* For the rest of kube/: what is due later (kube/timer.h), and the lane of the watches. */
+struct kube_timers *kube_client_timers(struct kube_client *k);
+struct kube_lane *kube_client_watches(struct kube_client *k);
 
 /* Append s to a path as one percent-encoded segment. */
 void kube_path_put(struct buf *path, const char *segment);

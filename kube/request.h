@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request to an API server and its answer: the words that all of kube/ shares. */
+#ifndef BULLA_KUBE_REQUEST_H
+#define BULLA_KUBE_REQUEST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define KUBE_ANSWER_MAX (4 * 1024 * 1024) /* bytes of one answer that is taken as a whole */
+
+enum kube_body { KUBE_NO_BODY, KUBE_JSON, KUBE_JSON_PATCH, KUBE_MERGE_PATCH, KUBE_APPLY };
+
+struct kube_request {
+	const char *method; /* "GET", "POST", "PUT", "PATCH", "DELETE" */
+	const char *path;   /* "/api/v1/namespaces/a/secrets/b?fieldManager=c"; copied */
+	enum kube_body type;
+	const struct buf *body; /* copied, and wiped after use; NULL: none */
+	bool metadata_only;	/* ask for PartialObjectMetadata in answer */
+	bool idempotent;
+	bool urgent;
+	int timeout_ms; /* from when it goes out, with all that is sent again; 0: 30 s */
+};
+
+/* What the server said, or that it did not. */
+struct kube_answer {
+	long status;	      /* HTTP status; 0: none came, or what came is not whole */
+	const char *reason;   /* of a Status object ("AlreadyExists"), or "" */
+	const char *cause;    /* the first of its details.causes[].reason, or "" */
+	const char *name;     /* its details.name, or "" */
+	const char *message;  /* of the Status or of the transport; may quote what was sent */
+	int64_t retry_ms;     /* what the server asked to wait; 0: nothing */
+	bool unsent;	      /* the server cannot have acted on it */
+	const json_t *object; /* the body when it is a JSON object; borrowed */
+};
+
+#endif

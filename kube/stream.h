@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A GET whose answer is read as it comes: watches, and lists too large to hold.  It goes out on the
+ * watch lane, as many at a time as the owner likes.
+ *
+ * Nothing here tries again, but for a 401: then the credentials are refreshed and it is sent once
+ * more before the owner hears of it.  Backoff is the owner's (kube/timer.h).
+ */
+#ifndef BULLA_KUBE_STREAM_H
+#define BULLA_KUBE_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kube/client.h"
+
+struct kube_stream;
+
+#define KUBE_STREAM_SILENCE_S 150 /* so long without a byte, and it is ended (bookmarks: 60 s) */
+
+/* How it ended. */
+enum kube_end {
+	KUBE_END_CLEAN,	   /* the server said all it had to say; a->status is 200 */
+	KUBE_END_REFUSED,  /* a->status is not 200, the rest of a is from its Status */
+	KUBE_END_BROKEN,   /* connection or framing broke after the 200; a->message says how */
+	KUBE_END_SILENT,   /* silence, or the deadline, after the 200 */
+	KUBE_END_UNREACHED /* no status came: no connection, TLS, reset, silence; a->status is 0 */
+};
+
+/*
+ * All are called from kube_work.  Each may call anything of kube/ but kube_work, kube_wait,
+ * kube_call and kube_client_free; also kube_stream_free of this very stream, after which nothing
+ * more is called.
+ */
+struct kube_stream_handler {
+	/* The server said 200; may be NULL. */
+	void (*opened)(void *ctx);
+	/* Bytes of a 200's body, split anywhere. */
+	void (*data)(void *ctx, const char *bytes, size_t n);
+	/* Called once, last; kube_stream_free is still the owner's to call, here or later. */
+	void (*end)(void *ctx, enum kube_end how, const struct kube_answer *a);
+};
+
+struct kube_stream_options {
+	const char *path;    /* with its query; copied */
+	const char *accept;  /* the Accept header; NULL: application/json.  Copied */
+	bool gzip;	     /* may be compressed where the configuration allows it: lists alone */
+	int64_t deadline_ms; /* hard end, from now: timeoutSeconds + 30 s; 0: ten minutes */
+};
+
+/* Ask for PartialObjectMetadata of each event of a watch, and of a list. */
+#define KUBE_ACCEPT_METADATA                                                                       \
+	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+#define KUBE_ACCEPT_METADATA_LIST                                                                  \
+	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+/* Goes out at the next kube_work; nothing is called before.  h is copied. */
+struct kube_stream *kube_stream_open(struct kube_client *k, const struct kube_stream_options *o,
+				     const struct kube_stream_handler *h, void *ctx);
+/* Ends it, without `end`, if it has not ended; NULL is fine. */
+void kube_stream_free(struct kube_stream *s);
+
+#endif
