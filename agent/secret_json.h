@@ -25,8 +25,9 @@ struct err;
 #define SECRET_JSON_OWNER "bulla.dev/owner"
 #define SECRET_JSON_ADOPT                                                                          \
 	"bulla.dev/adopt" /* set by a person: may be taken over by that document */
-#define SECRET_JSON_ADOPTED "bulla.dev/adopted" /* "true": was taken over; default policy Retain   \
-						 */
+#define SECRET_JSON_ADOPTED                                                                        \
+	"bulla.dev/adopted" /* "true": was taken over; default policy Retain                       \
+			     */
 #define SECRET_JSON_DOCUMENT_UID "bulla.dev/document-uid"
 #define SECRET_JSON_POLICY "bulla.dev/deletion-policy" /* "Delete", "Retain" */
 #define SECRET_JSON_CRD_UID "bulla.dev/crd-uid"
@@ -46,7 +47,7 @@ struct secret_json {
 	const char *namespace;		  /* of the Secret; NULL: the document's */
 	const char *document_uid;	  /* NULL: not said on it */
 	const char *crd_uid;		  /* NULL: not said on it */
-	bool adopted;			  /* it was taken over, now or before */
+	bool adopted; /* it was taken over before; needs saying only where metadata is not known */
 };
 
 /* What is known of the Secret as it is.  All may be NULL. */
