@@ -55,7 +55,8 @@ static json_t *feed(struct told *t, enum kube_shape shape, const uint8_t *data, 
 		n = n < size ? n : size;
 		cut = cut == 0 ? 0 : cut * 1664525 + 1013904223;
 		r = kube_decode_feed(&d, data, n);
-		must(d.frame.len <= t->max && d.rest.len <= KUBE_DECODE_REST_MAX);
+		must(d.frame.len <= t->max + KUBE_DECODE_HEAD &&
+		     d.rest.len <= KUBE_DECODE_REST_MAX);
 		data += n;
 		size -= n;
 	}
