@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kube/curl.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#ifdef __APPLE__
+#define LIBRARY "libcurl.4.dylib"
+#else
+#define LIBRARY "libcurl.so.4"
+#endif
+
+#define SYMBOL(name)                                                                               \
+	{                                                                                          \
+		"curl_" #name, offsetof(struct kube_curl, name)                                    \
+	}
+
+static const struct {
+	const char *name;
+	size_t at;
+} symbols[] = {
+	SYMBOL(global_init_mem),     SYMBOL(version_info),  SYMBOL(slist_append),
+	SYMBOL(slist_free_all),	     SYMBOL(easy_init),	    SYMBOL(easy_cleanup),
+	SYMBOL(easy_setopt),	     SYMBOL(easy_getinfo),  SYMBOL(easy_strerror),
+	SYMBOL(multi_init),	     SYMBOL(multi_cleanup), SYMBOL(multi_setopt),
+	SYMBOL(multi_add_handle),    SYMBOL(multi_perform), SYMBOL(multi_fdset),
+	SYMBOL(multi_remove_handle), SYMBOL(multi_timeout), SYMBOL(multi_info_read),
+};
+
+#define COUNT (sizeof(symbols) / sizeof(symbols[0]))
+
+_Static_assert(sizeof(struct kube_curl) == COUNT * sizeof(void (*)(void)), "a symbol is missing");
+
+static void *grow(void *p, size_t size)
+{
+	return mem_grow(p, size, 1);
+}
+
+static int find(void *library, struct kube_curl *table, struct err *err)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		void *p = dlsym(library, symbols[i].name);
+
+		if (p == NULL)
+			return err_set(err, ERR_IO, "%s has no function %s", LIBRARY,
+				       symbols[i].name);
+		/* a function behind a pointer to an object: POSIX promises it, C does not */
+		memcpy((char *)table + symbols[i].at, &p, sizeof(p));
+	}
+	return 0;
+}
+
+static int check(const struct kube_curl *table, struct err *err)
+{
+	const curl_version_info_data *v = table->version_info(CURLVERSION_NOW);
+	const int needed = CURL_VERSION_SSL | CURL_VERSION_ASYNCHDNS;
+
+	if (v->version_num < KUBE_CURL_VERSION)
+		return err_set(err, ERR_IO, "%s is version %s; 7.85.0 or newer is needed", LIBRARY,
+			       v->version);
+	/* the other TLS libraries take no certificates from memory, or look for more elsewhere */
+	if ((v->features & needed) != needed || v->ssl_version == NULL ||
+	    strncmp(v->ssl_version, "OpenSSL/", 8) != 0)
+		return err_set(err, ERR_IO,
+			       "%s is not built with OpenSSL and a threaded resolver (TLS: %s)",
+			       LIBRARY, v->ssl_version == NULL ? "none" : v->ssl_version);
+	return 0;
+}
+
+const struct kube_curl *kube_curl_load(struct err *err)
+{
+	static struct kube_curl table;
+	static bool loaded;
+	void *library;
+
+	if (loaded)
+		return &table;
+	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL) {
+		err_set(err, ERR_IO, "cannot load libcurl (install libcurl4): %s", dlerror());
+		return NULL;
+	}
+	if (find(library, &table, err) != 0 || check(&table, err) != 0) {
+		dlclose(library);
+		return NULL;
+	}
+	if (table.global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, grow, mem_str,
+				  mem_array) != CURLE_OK) {
+		err_set(err, ERR_IO, "libcurl cannot be set up");
+		return NULL;
+	}
+	loaded = true;
+	return &table;
+}
