@@ -26,14 +26,12 @@
 
 struct err;
 struct kube_client;
+struct kube_count; /* kube/session.h */
 struct kube_lane;
 struct kube_timers;
 
 #define KUBE_IN_FLIGHT 32
 #define KUBE_URGENT 2 /* more places, for urgent requests alone: a lease must not wait */
-
-/* Called from kube_work, once for each request; never from kube_send. */
-typedef void kube_done_fn(void *ctx, const struct kube_answer *a);
 
 /*
  * c must outlive the client, which refreshes it.  name becomes the User-Agent and with it the
@@ -64,14 +62,7 @@ int kube_call(struct kube_client *k, const struct kube_request *r, json_t **out,
 /* An answer as an error: what was tried ("create Secret a/b"), what came, what may help. */
 int kube_error(const struct kube_answer *a, const char *what, struct err *err);
 
-/* Figures for rest_client_requests_total: answers by status class are counted per code and method.
- */
-struct kube_count {
-	char method[8];
-	long code; /* 0: none came */
-	uint64_t n;
-	double seconds; /* all of them together */
-};
+/* Figures for rest_client_requests_total and its durations. */
 size_t kube_counts(const struct kube_client *k, const struct kube_count **out);
 
 /* For the rest of kube/: what is due later (kube/timer.h), and the lane of the watches. */

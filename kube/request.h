@@ -12,6 +12,18 @@
 
 #define KUBE_ANSWER_MAX (4 * 1024 * 1024) /* bytes of one answer that is taken as a whole */
 
+#define KUBE_STREAM_SILENCE_S                                                                      \
+	150 /* so long without a byte, and a stream ends (bookmarks: 60 s)                         \
+	     */
+
+/* The Accept header: an object; its metadata alone, also in the events of a watch; the same for the
+ * items of a list. */
+#define KUBE_ACCEPT_JSON "application/json"
+#define KUBE_ACCEPT_METADATA                                                                       \
+	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+#define KUBE_ACCEPT_METADATA_LIST                                                                  \
+	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
 enum kube_body { KUBE_NO_BODY, KUBE_JSON, KUBE_JSON_PATCH, KUBE_MERGE_PATCH, KUBE_APPLY };
 
 struct kube_request {
@@ -36,5 +48,8 @@ struct kube_answer {
 	bool unsent;	      /* the server cannot have acted on it */
 	const json_t *object; /* the body when it is a JSON object; borrowed */
 };
+
+/* Called from kube_work, once for each request; never from kube_send. */
+typedef void kube_done_fn(void *ctx, const struct kube_answer *a);
 
 #endif

@@ -17,14 +17,12 @@
 
 struct kube_stream;
 
-#define KUBE_STREAM_SILENCE_S 150 /* so long without a byte, and it is ended (bookmarks: 60 s) */
-
 /* How it ended. */
 enum kube_end {
 	KUBE_END_CLEAN,	   /* the server said all it had to say; a->status is 200 */
 	KUBE_END_REFUSED,  /* a->status is not 200, the rest of a is from its Status */
 	KUBE_END_BROKEN,   /* connection or framing broke after the 200; a->message says how */
-	KUBE_END_SILENT,   /* silence, or the deadline, after the 200 */
+	KUBE_END_SILENT,   /* silence (KUBE_STREAM_SILENCE_S), or the deadline, after the 200 */
 	KUBE_END_UNREACHED /* no status came: no connection, TLS, reset, silence; a->status is 0 */
 };
 
@@ -44,16 +42,10 @@ struct kube_stream_handler {
 
 struct kube_stream_options {
 	const char *path;    /* with its query; copied */
-	const char *accept;  /* the Accept header; NULL: application/json.  Copied */
+	const char *accept;  /* NULL: KUBE_ACCEPT_JSON; copied */
 	bool gzip;	     /* may be compressed where the configuration allows it: lists alone */
 	int64_t deadline_ms; /* hard end, from now: timeoutSeconds + 30 s; 0: ten minutes */
 };
-
-/* Ask for PartialObjectMetadata of each event of a watch, and of a list. */
-#define KUBE_ACCEPT_METADATA                                                                       \
-	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-#define KUBE_ACCEPT_METADATA_LIST                                                                  \
-	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 /* Goes out at the next kube_work; nothing is called before.  h is copied. */
 struct kube_stream *kube_stream_open(struct kube_client *k, const struct kube_stream_options *o,
