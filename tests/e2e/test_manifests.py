@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What manifests/ says, against the code and the formats; no cluster is needed here."""
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -232,4 +233,13 @@ def test_image_carries_this_version():
 def test_every_file_is_yaml_with_its_licence(path):
     text = Path(MANIFESTS / path).read_text()
     assert text.startswith("# SPDX-License-Identifier: Apache-2.0\n")
-    assert [o for o in yaml.safe_load_all(text) if o]
+    assert any(o is not None for o in yaml.safe_load_all(text))
+
+
+def test_chart_follows_base_and_components():
+    done = subprocess.run([TOP / "scripts/chart", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    chart = yaml.safe_load((MANIFESTS / "helm/bulla/Chart.yaml").read_text())
+    version = re.search(r"^VERSION := (\S+)", (TOP / "Makefile").read_text(), re.M).group(1)
+    assert chart["version"] == chart["appVersion"] == version
+    assert not (MANIFESTS / "helm/bulla/crds").exists()  # Helm would never upgrade it there
