@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kube/client.h"
 
 #define PAGE_LIMIT_MS 120000  /* of one page */
 #define WHOLE_LIMIT_MS 600000 /* of a list in one piece */
@@ -127,24 +128,12 @@ int64_t kube_reflect_due(const struct kube_reflect *r)
 
 	if (!r->out)
 		return r->at_ms;
-	if (r->ask == KUBE_ASK_LIST)
-		return INT64_MAX; /* the stream's own end is enough */
 	silent += r->filling ? KUBE_FILL_SILENT_MS : KUBE_SILENT_MS;
-	return r->filling || silent < r->full_at_ms ? silent : r->full_at_ms;
-}
-
-/* Opaque texts of the server as part of a query. */
-static void put_encoded(struct buf *query, const char *s)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789-._~";
-
-	for (; *s != '\0'; s++) {
-		if (strchr(plain, *s) != NULL)
-			buf_putc(query, (unsigned char)*s);
-		else
-			buf_printf(query, "%%%02X", (unsigned)(unsigned char)*s);
-	}
+	if (!r->filling)
+		return silent < r->full_at_ms ? silent : r->full_at_ms;
+	if (r->ask == KUBE_ASK_STREAM && silent > r->asked_ms + KUBE_FILL_MAX_MS)
+		return r->asked_ms + KUBE_FILL_MAX_MS;
+	return silent;
 }
 
 static int64_t put_watch(struct kube_reflect *r, struct buf *query)
@@ -156,7 +145,7 @@ static int64_t put_watch(struct kube_reflect *r, struct buf *query)
 		buf_puts(query, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
 	} else {
 		buf_puts(query, "&resourceVersion=");
-		put_encoded(query, r->rv);
+		kube_path_put(query, r->rv);
 	}
 	return (int64_t)seconds * 1000 + WATCH_GRACE_MS;
 }
@@ -169,7 +158,7 @@ static int64_t put_list(const struct kube_reflect *r, struct buf *query)
 	buf_printf(query, "limit=%d", KUBE_PAGE);
 	if (r->more != NULL) {
 		buf_puts(query, "&continue=");
-		put_encoded(query, r->more);
+		kube_path_put(query, r->more);
 	}
 	return PAGE_LIMIT_MS;
 }
@@ -218,7 +207,6 @@ static void alive(struct kube_reflect *r, int64_t now, struct kube_verdict *v)
 	r->errors = 0;
 	if (r->filling && !r->begun) {
 		r->begun = true;
-		r->synced = false;
 		v->begin = true;
 	}
 }
@@ -231,7 +219,7 @@ static void whole(struct kube_reflect *r, int64_t now, const char *rv, struct ku
 	r->ask = KUBE_ASK_WATCH;
 	r->filling = r->begun = r->unpaged = false;
 	r->torn = r->errors = 0;
-	r->synced = r->listed = true;
+	r->listed = true;
 	/* earlier than asked for by up to a tenth, so that many do not come together */
 	r->full_at_ms = now + r->full_ms - r->uniform((uint32_t)(r->full_ms / 10 % UINT32_MAX) + 1);
 	v->synced = true;
@@ -532,7 +520,12 @@ void kube_reflect_tick(struct kube_reflect *r, int64_t now, struct kube_verdict 
 	if (!r->out || now < kube_reflect_due(r))
 		return;
 	over(r, v);
-	if (r->filling) {
+	at_once(r, now);
+	if (r->filling && r->ask == KUBE_ASK_LIST) {
+		start_over(r);
+		back_off(r, now, 0);
+		tell(v, 200, "", "a list did not go on");
+	} else if (r->filling) {
 		r->no_streaming = true;
 		start_over(r);
 		tell(v, 200, "", "a streaming list came to no end");
@@ -541,7 +534,6 @@ void kube_reflect_tick(struct kube_reflect *r, int64_t now, struct kube_verdict 
 	} else {
 		tell(v, 200, "", "the watch was silent");
 	}
-	at_once(r, now);
 }
 
 bool kube_reflect_relist(struct kube_reflect *r, int64_t now)

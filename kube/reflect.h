@@ -29,7 +29,8 @@
 #define KUBE_SHORT_MS 1000	    /* a watch that ends sooner, without an event, is a failure */
 #define KUBE_SILENT_MS 150000	    /* a watch without an event so long is asked for again */
 #define KUBE_DEAF_MS 240000	    /* and then, so long without one, everything is listed */
-#define KUBE_FILL_SILENT_MS 60000   /* the same while a streaming list comes */
+#define KUBE_FILL_SILENT_MS 60000   /* nothing of a list so long: it is given up */
+#define KUBE_FILL_MAX_MS 120000	    /* a streaming list is whole by then, or given up */
 #define KUBE_FULL_MS (6 * 60 * 60 * (int64_t)1000)
 #define KUBE_ERRORS_MAX 5 /* so many 500s in a row are taken as an answer */
 
@@ -41,16 +42,16 @@ enum kube_ask {
 
 /* The members are the module's own, but for uniform. */
 struct kube_reflect {
-	enum kube_ask ask;   /* of what is next, or under way */
-	bool out;	     /* a request is under way */
-	bool filling;	     /* it is, or is part of, a list that is not whole */
-	bool begun;	     /* of that list something came */
-	bool unpaged;	     /* the next list comes in one piece */
-	bool no_streaming;   /* the server refused a streaming list */
-	bool synced, listed; /* listed: at least once */
-	char *rv;	     /* of the last event; opaque */
-	char *more;	     /* continue of the next page */
-	int64_t at_ms;	     /* when to ask */
+	enum kube_ask ask; /* of what is next, or under way */
+	bool out;	   /* a request is under way */
+	bool filling;	   /* it is, or is part of, a list that is not whole */
+	bool begun;	   /* of that list something came */
+	bool unpaged;	   /* the next list comes in one piece */
+	bool no_streaming; /* the server refused a streaming list */
+	bool listed;	   /* at least once */
+	char *rv;	   /* of the last event; opaque */
+	char *more;	   /* continue of the next page */
+	int64_t at_ms;	   /* when to ask */
 	int64_t asked_ms, heard_ms, failed_ms, full_at_ms, full_ms;
 	int64_t base_ms;		     /* the backoff without its jitter; 0: none yet */
 	size_t events;			     /* of the request under way */

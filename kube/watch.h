@@ -18,15 +18,17 @@
 struct kube_watch;
 
 struct kube_watch_handler {
-	/* A whole list begins: what is not shown until `synced` is not there any more. */
+	/* A whole list begins: what is not shown until `synced` is not there any more.  When it
+	 * breaks, it begins anew: what was shown since the last `begin` counts. */
 	void (*begin)(void *ctx);
 	/* Added or changed; o is borrowed. */
 	void (*object)(void *ctx, const json_t *o);
 	void (*deleted)(void *ctx, const json_t *o);
 	/* The list is whole. */
 	void (*synced)(void *ctx);
-	/* The server does not let it see, or does not answer, since the last synced; a->status 403
-	 * and 404 are worth telling.  Called at every failed try. */
+	/* The server does not let it see, or does not answer; a->status 403 and 404 are worth
+	 * telling.  Called at every failed try, and with status 200 and a reason "Object..." for
+	 * each object that was passed over because it could not be read. */
 	void (*failed)(void *ctx, const struct kube_answer *a);
 };
 
@@ -39,7 +41,8 @@ struct kube_watch_options {
 	int64_t full_ms; /* list anew after so long, whatever comes; 0: six hours */
 };
 
-/* Begins at the next kube_work.  h is copied. */
+/* Begins at the next kube_work.  h is copied; all of its functions are called from kube_work, and
+ * may call all that is here, kube_watch_free too. */
 struct kube_watch *kube_watch_new(struct kube_client *k, const struct kube_watch_options *o,
 				  const struct kube_watch_handler *h, void *ctx);
 void kube_watch_free(struct kube_watch *w);
