@@ -399,7 +399,7 @@ class FaultProxy:
             await action(exchange, self.upstream)
         except Aborted:
             pass  # the client took no answer
-        except (ConnectionError, asyncio.IncompleteReadError, h11.RemoteProtocolError, ssl.SSLError):
+        except (ConnectionError, h11.RemoteProtocolError, ssl.SSLError):
             exchange.reset_connection()  # as the server behind did
         except Exception as e:  # a fault nobody asked for must not pass for one
             self.errors.append(f"{request}: {e!r}")

@@ -12,6 +12,7 @@ import h2.connection
 import h2.errors
 import h2.events
 import h11
+import hyperframe.frame
 
 # what concerns one connection is not passed on
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-connection", "host"}
@@ -256,6 +257,7 @@ class Http2Exchange(Exchange):
         self.session.send()
         await self.session.flush()
         self.session.open.pop(self.stream, None)
+        self.session.finished()
 
     async def cut(self):
         # the end, though more was announced
@@ -268,14 +270,14 @@ class Http2Exchange(Exchange):
             self.session.send()
 
     async def goaway(self):
-        # All streams up to the last id are still answered, this one is not: what Go's server does on a
-        # connection it wants to be rid of.
-        last = max((s for s in self.session.open if s < self.stream), default=0)
-        self.session.h2.close_connection(last_stream_id=last)
-        self.session.send()
+        # The streams before this one are still answered, as Go's server does with a connection that it wants
+        # to be rid of.  The library would take the connection for closed, so the frame is written past it.
+        older = [s for s in self.session.open if s < self.stream]
+        frame = hyperframe.frame.GoAwayFrame(0, last_stream_id=max(older, default=0))
+        self.session.writer.write(frame.serialize())
         self.session.open.pop(self.stream, None)
-        if not self.session.open:
-            self.session.writer.close()
+        self.session.leaving = True
+        self.session.finished()
 
 
 class Http2Session(Session):
@@ -284,6 +286,7 @@ class Http2Session(Session):
                                            normalize_outbound_headers=False)
         self.h2 = h2.connection.H2Connection(config)
         self.open = {}       # stream id -> [headers, body]
+        self.leaving = False
         self.changed = asyncio.Event()
         self.h2.initiate_connection()
         self.send()
@@ -296,6 +299,11 @@ class Http2Session(Session):
     def send(self):
         if not self.writer.transport.is_closing():
             self.writer.write(self.h2.data_to_send())
+
+    def finished(self):
+        """After GOAWAY the last answer ends the connection."""
+        if self.leaving and not self.open:
+            self.writer.close()
 
     async def room(self):
         """Until a window may have opened."""
