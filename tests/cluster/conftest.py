@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 import controlplane
+import faultproxy
 import gitserver
 import need
 
@@ -53,6 +54,26 @@ def new_control_plane(programs, tmp_path):
     yield start
     for plane in planes:
         plane.stop()
+
+
+@pytest.fixture
+def new_fault_proxy(request):
+    """new_fault_proxy(plane=the shared one, **options of FaultProxy): started; ended after the test."""
+    proxies = []
+
+    def start(plane=None, **options):
+        proxy = faultproxy.FaultProxy(plane or request.getfixturevalue("control_plane"), **options)
+        proxies.append(proxy.start())
+        return proxy
+    yield start
+    for proxy in proxies:
+        proxy.stop()
+
+
+@pytest.fixture
+def fault_proxy(new_fault_proxy):
+    """A fault proxy in front of the shared control plane."""
+    return new_fault_proxy()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A TLS proxy in front of an API server that does, on request, what a healthy server never does.
 
-    with FaultProxy(plane) as proxy:                      # or the fixture fault_proxy(plane)
+    with FaultProxy(plane) as proxy:                      # or the fixture fault_proxy
         agent = Api(proxy.server, proxy.ca, token=plane.token("ns", "agent"))
         rule = proxy.on("POST", "/secrets$", times=3).answer(429, retry_after=2)
         rule = proxy.on("PATCH", "/status$", every=5).lose_answer()      # done, and never told

@@ -4,26 +4,17 @@
     with SealedSecrets(plane, folder, need.programs("sealed-secrets"), "--kubeclient-qps=-1") as neighbour:
         plane.admin.create(yaml.safe_load(neighbour.seal(secret)))
 
-It takes its configuration only from a Pod's environment, so it runs in a mount namespace of its own, where
-/run holds the files of its service account; that takes root.
+It takes its configuration only from a Pod's environment, so it runs as one (pod.py); that takes root.
 """
 import json
-import os
 import pathlib
 import subprocess
 import urllib.request
 
+import pod
 from processes import Server, free_port, http_status
 
 NAMESPACE = "kube-system"
-START = """set -e
-mount --make-rprivate /
-mount -t tmpfs -o mode=755 run /run
-mkdir -p /run/secrets/kubernetes.io
-cp -r "$1" /run/secrets/kubernetes.io/serviceaccount
-shift
-exec "$@"
-"""
 
 
 class SealedSecrets:
@@ -31,11 +22,6 @@ class SealedSecrets:
         self.plane, self.programs, self.flags = plane, programs, flags
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-
-    @staticmethod
-    def possible():
-        """Whether this user may have a mount namespace."""
-        return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
 
     def start(self):
         api = self.plane.admin
@@ -47,13 +33,11 @@ class SealedSecrets:
             ("", "namespaces", "get"),
             ("bitnami.com", "sealedsecrets sealedsecrets/status", "get list watch update patch")],
             name="sealed-secrets")
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "POD_NAMESPACE": NAMESPACE,
-               "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self.plane.port)}
         self.port = free_port()
         listen = [f"--listen-addr=127.0.0.1:{self.port}", f"--listen-metrics-addr=127.0.0.1:{free_port()}"]
-        self.server = Server("sealed-secrets", ["unshare", "--mount", "sh", "-c", START, "start", account,
-                                                self.programs["sealed-secrets-controller"], *listen, *self.flags],
-                             self.folder / "controller.log", env)
+        command = pod.command(account, self.programs["sealed-secrets-controller"], *listen, *self.flags)
+        self.server = Server("sealed-secrets", command, self.folder / "controller.log",
+                             pod.environment(self.plane, NAMESPACE, self.folder))
         # it makes an RSA key of 4,096 bits first
         self.server.wait_ready(lambda: http_status(self.port, "/healthz") == 200)
         return self

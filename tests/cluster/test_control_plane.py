@@ -10,6 +10,8 @@ import time
 import pytest
 
 import controlplane
+import need
+import pod
 import processes
 from api import JSON_PATCH, METADATA, Api, ApiError, Unreachable
 from processes import Server, wait_for
@@ -223,6 +225,25 @@ def test_the_files_of_a_pod(control_plane, namespace, tmp_path):
     assert (folder / "namespace").read_text() == namespace
     reader = Api(control_plane.server, folder / "ca.crt", token=(folder / "token").read_text())
     assert reader.get("/version")["major"] == "1"
+
+
+def test_a_program_runs_as_in_a_pod(control_plane, namespace, tmp_path):
+    if not pod.possible():
+        need.missing("a Pod's world takes a mount namespace, which this user may not have")
+    account = control_plane.service_account_files(tmp_path / "sa", namespace, "pod")
+    script = """cd /var/run/secrets/kubernetes.io/serviceaccount && cat namespace && ls /run/secrets && until [ -e new ]
+do sleep 0.05; done; cat new
+curl -sS --cacert ca.crt -H "Authorization: Bearer $(cat token)" \\
+https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/metrics"""
+    with Server("pod", pod.command(account, "sh", "-c", script), tmp_path / "log",
+                pod.environment(control_plane, namespace, tmp_path)) as server:
+        wait_for(lambda: "kubernetes.io" in server.output(), 10)
+        (account / "new").write_text(" seen\n")
+        server.process.wait(20)
+        assert server.output().startswith(f"{namespace}kubernetes.io\n seen\n")
+        # 403: known, and nothing was granted
+        assert f'User \\"system:serviceaccount:{namespace}:pod\\" cannot get path' in server.output()
+    assert not pathlib.Path("/run/secrets/kubernetes.io/serviceaccount/new").exists()
 
 
 def test_pod_security_is_enforced(api, namespace):

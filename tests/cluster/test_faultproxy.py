@@ -59,9 +59,8 @@ def token(control_plane):
 
 
 @pytest.fixture
-def proxy(control_plane):
-    with FaultProxy(control_plane) as proxy:
-        yield proxy
+def proxy(fault_proxy):
+    return fault_proxy
 
 
 @pytest.fixture
@@ -272,24 +271,24 @@ def test_the_whole_proxy(proxy, token, maps):
     assert wait_for(lambda: not proxy.sessions, 5) and api.get(maps)
 
 
-def test_the_server_behind_may_go_and_come(new_control_plane, tmp_path):
+def test_the_server_behind_may_go_and_come(new_control_plane, new_fault_proxy):
     plane = new_control_plane(controller_manager=False)
-    token = plane.token("default", "client")
-    with FaultProxy(plane) as proxy:
-        api = Api(proxy.server, proxy.ca, token=token, timeout=5)
-        assert api.get("/version")
-        plane.kill_apiserver()
-        with pytest.raises(Unreachable):
-            api.get("/version")
-        plane.start_apiserver()
-        assert api.get("/version")
+    proxy = new_fault_proxy(plane)
+    api = Api(proxy.server, proxy.ca, token=plane.token("default", "client"), timeout=5)
+    assert api.get("/version")
+    plane.kill_apiserver()
+    with pytest.raises(Unreachable):
+        api.get("/version")
+    plane.start_apiserver()
+    assert api.get("/version")
 
 
 def test_many_streams_at_once(proxy, token, namespace, maps):
     """What a client with 32 streams on one connection does: nothing is lost or mixed."""
     names = [f"n{i}" for i in range(200)]
     config = ["parallel", "parallel-max = 32", "http2", "silent", "show-error", f'cacert = "{proxy.ca}"',
-              f'header = "Authorization: Bearer {token}"', 'header = "Content-Type: application/json"', 'header = "Expect:"']
+              f'header = "Authorization: Bearer {token}"', 'header = "Content-Type: application/json"',
+              'header = "Expect:"']
     lines = []
     for name in names:
         body = json.dumps(json.dumps(config_map(name, x=name * 50)))

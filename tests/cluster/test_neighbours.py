@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 import need
+import pod
 from flux import Flux
 from gitserver import make_key
 from processes import wait_for
@@ -67,7 +68,7 @@ def test_a_revoked_deploy_key_is_noticed(flux, git_server, api, tmp_path):
 
 def test_sealed_secrets_opens_what_kubeseal_sealed(control_plane, namespace, tmp_path):
     programs = need.programs("sealed-secrets")
-    if not SealedSecrets.possible():
+    if not pod.possible():
         need.missing("the sealed-secrets controller needs a mount namespace, which this user may not have")
     api = control_plane.admin
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": namespace},
