@@ -19,6 +19,7 @@ int control_send(int sock, const struct control_msg *msg, int fd)
 	union passed passed = { .space = { 0 } };
 	ssize_t n;
 
+	copy.version = CONTROL_VERSION;
 	if (fd >= 0) {
 		struct cmsghdr *c;
 
@@ -36,7 +37,7 @@ int control_send(int sock, const struct control_msg *msg, int fd)
 	return n < 0 ? -1 : 0;
 }
 
-int control_recv(int sock, struct control_msg *msg, int *fd)
+int control_recv(int sock, struct control_msg *msg, int *fd, bool *garbage)
 {
 	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
 	union passed passed = { .space = { 0 } };
@@ -48,6 +49,8 @@ int control_recv(int sock, struct control_msg *msg, int *fd)
 	ssize_t n;
 
 	*fd = -1;
+	if (garbage != NULL)
+		*garbage = false;
 	do {
 		n = recvmsg(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
@@ -57,12 +60,15 @@ int control_recv(int sock, struct control_msg *msg, int *fd)
 	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
 	    c->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(fd, CMSG_DATA(c), sizeof(int));
-	if (n == (ssize_t)sizeof(*msg) && (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
+	if (n == (ssize_t)sizeof(*msg) && (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+	    msg->version == CONTROL_VERSION) {
 		msg->text[sizeof(msg->text) - 1] = '\0';
 		return 1;
 	}
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+	if (garbage != NULL)
+		*garbage = n > 0;
 	return 0;
 }

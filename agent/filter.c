@@ -162,8 +162,6 @@ static const struct rule supervising[] = {
 
 /* What nothing that is still itself would call. */
 static const struct rule fatal[] = {
-	CALL(accept),
-	CALL(accept4),
 	CALL(add_key),
 	CALL(bind),
 	CALL(bpf),
@@ -193,6 +191,13 @@ static const struct rule fatal[] = {
 	CALL(userfaultfd),
 	END,
 };
+
+/* The same for all but who waits for the other container. */
+static const struct rule fatal_accept[] = { CALL(accept), CALL(accept4), END };
+
+/* And that one: a socket that listens was there before the filter, and no other can be made. */
+static const struct rule serving[] = { CALL(accept4),
+				       CALL_EQ2(getsockopt, 1, SOL_SOCKET, 2, SO_PEERCRED), END };
 
 /* The same for the opener, which starts no process and signals none. */
 static const struct rule fatal_opener[] = {
@@ -241,18 +246,25 @@ struct profile {
 	const struct {
 		const struct rule *rules;
 		uint32_t action;
-	} lists[4];
+	} lists[5];
 };
 
 static const struct profile profiles[] = {
 	[FILTER_OPENER] = { SCMP_ACT_ERRNO(EPERM),
 			    { { computing, SCMP_ACT_ALLOW },
 			      { fatal, SCMP_ACT_KILL_PROCESS },
+			      { fatal_accept, SCMP_ACT_KILL_PROCESS },
 			      { fatal_opener, SCMP_ACT_KILL_PROCESS } } },
 	[FILTER_SUPERVISOR] = { SCMP_ACT_ERRNO(EPERM),
 				{ { computing, SCMP_ACT_ALLOW },
 				  { supervising, SCMP_ACT_ALLOW },
-				  { fatal, SCMP_ACT_KILL_PROCESS } } },
+				  { fatal, SCMP_ACT_KILL_PROCESS },
+				  { fatal_accept, SCMP_ACT_KILL_PROCESS } } },
+	[FILTER_SERVER] = { SCMP_ACT_ERRNO(EPERM),
+			    { { computing, SCMP_ACT_ALLOW },
+			      { supervising, SCMP_ACT_ALLOW },
+			      { serving, SCMP_ACT_ALLOW },
+			      { fatal, SCMP_ACT_KILL_PROCESS } } },
 	[FILTER_NET] = { SCMP_ACT_ALLOW, { { barred, SCMP_ACT_ERRNO(EPERM) } } },
 };
 

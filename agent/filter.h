@@ -24,7 +24,8 @@ struct err;
 #define FILTER_RELAXED 0
 #endif
 
-enum filter_profile { FILTER_OPENER, FILTER_SUPERVISOR, FILTER_NET };
+/* FILTER_SERVER: a supervisor that takes connections on a socket that it has already. */
+enum filter_profile { FILTER_OPENER, FILTER_SUPERVISOR, FILTER_SERVER, FILTER_NET };
 
 /* Load the filter, for ever and for all children; sets no_new_privs too.  0, or -1 and
  * ERR_INTERNAL. */

@@ -151,7 +151,7 @@ static char *reach_parent(const char *path)
 	return at;
 }
 
-int jail_supervisor(const char *keys_dir, int *landlock, struct err *err)
+int jail_supervisor(const char *keys_dir, bool serves, int *landlock, struct err *err)
 {
 	char *near = reach_parent(keys_dir);
 	/* a path that cannot be resolved now may be reachable later */
@@ -167,7 +167,7 @@ int jail_supervisor(const char *keys_dir, int *landlock, struct err *err)
 		goto out;
 	if (landlock_enter(rules, LANDLOCK_NO_TCP | LANDLOCK_NO_OUTSIDE, landlock, err) < 0)
 		goto out;
-	r = filter_load(FILTER_SUPERVISOR, err);
+	r = filter_load(serves ? FILTER_SERVER : FILTER_SUPERVISOR, err);
 out:
 	mem_free(near);
 	return r;
@@ -213,9 +213,11 @@ static bool beneath(const char *path, const char *root)
 /* Landlock only adds: what lies beneath an allowed folder cannot be taken out again. */
 static int check_apart(const struct landlock_rule *rules, const char *keys, struct err *err)
 {
-	char *real = file_absolute(keys, err);
+	char *real = keys == NULL ? NULL : file_absolute(keys, err);
 	int r = 0;
 
+	if (keys == NULL)
+		return 0;
 	if (real == NULL)
 		return -1;
 	for (; rules->path != NULL && r == 0; rules++)
@@ -264,7 +266,7 @@ int jail_net(const struct jail_net *o, int *landlock, struct err *err)
 	    drop_capabilities(NET_CAPS, err) < 0 || landlock_enter(rules, 0, landlock, err) < 0 ||
 	    filter_load(FILTER_NET, err) < 0)
 		goto out;
-	if (*landlock != 0 && check_barred(o->keys, err) < 0)
+	if (*landlock != 0 && o->keys != NULL && check_barred(o->keys, err) < 0)
 		goto out;
 	r = 0;
 out:

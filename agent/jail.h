@@ -8,13 +8,16 @@
  *none.
  *
  *	            system calls       files                           network   memory
- *	supervisor  allow-list         read, near the key directory    none      -
+ *	supervisor  allow-list         read, near the key directory    none (1)  -
  *	opener      allow-list         none                            none      JAIL_OPENER_DATA
  *	net         deny-list          documents: read, secrets: all   yes       -
+ *
+ * (1) One that serves another container goes on to take connections on the Unix socket it has.
  */
 #ifndef BULLA_AGENT_JAIL_H
 #define BULLA_AGENT_JAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -34,9 +37,9 @@ int jail_standard(struct err *err);
  */
 int jail_descriptors(int *fds, size_t n, struct err *err);
 
-/* After its descriptors are settled.  keys_dir need not exist; what it links to must be there or
- * beside it (the folders of a mounted Secret are). */
-int jail_supervisor(const char *keys_dir, int *landlock, struct err *err);
+/* After its descriptors are settled.  serves: it accepts on one of them.  keys_dir need not exist;
+ * what it links to must be there or beside it (the folders of a mounted Secret are). */
+int jail_supervisor(const char *keys_dir, bool serves, int *landlock, struct err *err);
 
 /*
  * The last step of an opener, after its keys are read.  audit_fd: where it writes; when that is a
@@ -56,7 +59,7 @@ int jail_opener(int audit_fd, int *landlock, struct err *err);
 struct jail_net {
 	const char *documents;	  /* read */
 	const char *secrets;	  /* read and write */
-	const char *keys;	  /* out of reach */
+	const char *keys;	  /* out of reach; NULL: in another container */
 	const char *const *extra; /* read; NULL-terminated, at most JAIL_EXTRA_MAX, or NULL */
 };
 int jail_net(const struct jail_net *o, int *landlock, struct err *err);

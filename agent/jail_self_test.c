@@ -275,7 +275,7 @@ static int next_message(int control, struct control_msg *msg, int *fd)
 {
 	if (frame_wait(control, POLLIN, clock_monotonic_ms() + WAIT_MS) != FRAME_OK)
 		return -1;
-	return control_recv(control, msg, fd) == 1 ? 0 : -1;
+	return control_recv(control, msg, fd, NULL) == 1 ? 0 : -1;
 }
 
 static int chain_start(struct chain *c, opener_child_serve *serve, void *ctx, struct err *err)

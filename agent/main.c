@@ -7,6 +7,7 @@
 #include "agent/jail_self_test.h"
 #include "agent/options.h"
 #include "agent/run.h"
+#include "agent/serve.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/out.h"
@@ -20,6 +21,8 @@ static enum err_class dispatch(const struct options *o, struct err *err)
 	case OPTIONS_VERSION:
 		puts("bulla-agent " BULLA_VERSION);
 		return ERR_NONE;
+	case OPTIONS_OPENER:
+		return serve_run(o, err);
 	case OPTIONS_SELF_TEST:
 		return jail_self_test(stdout, err) < 0 ? err->class : ERR_NONE;
 	default:

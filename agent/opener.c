@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "agent/control.h"
+#include "agent/dial.h"
 #include "agent/frame.h"
+#include "agent/quarantine.h"
 #include "agent/supervisor.h"
 #include "agent/wire.h"
 #include "base/clock.h"
@@ -22,25 +24,28 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define START_MS 15000	    /* for the first opener */
-#define HELLO_MS 1000	    /* it is there when the socket is handed over */
-#define FRESH_MS 1000	    /* to wait for a fresh opener in the middle of opener_open, once */
-#define QUARANTINE_MAX 4096 /* digests; the oldest gives way */
-#define KEEP_MAX 65536	    /* of the message buffer between openings */
+#define START_MS 15000	 /* for the first opener */
+#define CONNECT_MS 30000 /* for the first one in another container */
+#define HELLO_MS 1000	 /* it is there when the socket is handed over */
+#define FRESH_MS 1000	 /* to wait for a fresh opener in the middle of opener_open, once */
+#define KEEP_MAX 65536	 /* of the message buffer between openings */
 
 struct opener {
-	pid_t supervisor;
-	int control;
-	int epoll, poke; /* opener_fd: the control socket, or poke, an eventfd of our own */
+	pid_t supervisor; /* of our own; 0: in another container, reached by */
+	struct dial dial;
+	int control;	 /* to the supervisor; -1: not connected just now */
+	int epoll, poke; /* opener_fd: control, the dial's timer, or poke, an eventfd of our own */
 	int timeout_ms;
-	bool lost; /* the supervisor is gone; why: */
+	bool lost; /* our own supervisor is gone; why: */
 	char why[500];
+	enum err_class refused; /* why the last try to connect failed; its text is why, too */
 
 	int fd; /* of the current opener; -1: none */
 	pid_t pid;
 	uint32_t generation;
-	bool given_up; /* waiting for a fresh one was in vain; cleared when it comes */
-	uint32_t died; /* generation of the last death told, and its wait status */
+	size_t adopted; /* openers so far */
+	bool given_up;	/* waiting for a fresh one was in vain; cleared when it comes */
+	uint32_t died;	/* generation of the last death told, and its wait status */
 	int died_status;
 
 	struct kv keys;
@@ -48,9 +53,7 @@ struct opener {
 	bool changed; /* keys, since the last opener_poll */
 	size_t opened;
 	struct buf io;
-
-	char (*quarantine)[DOCUMENT_DIGEST_TEXT];
-	size_t n_quarantine, next_quarantine;
+	struct quarantine quarantine;
 };
 
 static void drop(struct opener *o)
@@ -61,14 +64,33 @@ static void drop(struct opener *o)
 	o->pid = 0;
 }
 
-static void lose(struct opener *o, const char *why)
+static bool dials(const struct opener *o)
 {
-	if (o->lost)
+	return o->dial.path != NULL;
+}
+
+static void set_why(struct opener *o, const char *why)
+{
+	snprintf(o->why, sizeof(o->why), "%.*s", (int)sizeof(o->why) - 1, why);
+}
+
+/* Our own supervisor will never be there again; one in a container will. */
+static void lose(struct opener *o, const char *why, int64_t pause_ms)
+{
+	if (o->lost || o->control < 0)
 		return;
 	drop(o);
-	o->lost = true;
-	snprintf(o->why, sizeof(o->why), "%s", why);
 	epoll_ctl(o->epoll, EPOLL_CTL_DEL, o->control, NULL); /* it would be readable for ever */
+	if (dials(o)) {
+		close(o->control);
+		o->control = -1;
+		dial_lost(&o->dial, pause_ms);
+		log_line(LOG_WARN, "the opener's container is gone; connecting again", "error", why,
+			 (char *)NULL);
+		return;
+	}
+	o->lost = true;
+	set_why(o, why);
 	eventfd_write(o->poke, 1);
 	log_line(LOG_ERROR, "the supervisor of the opener has ended", "error", o->why,
 		 (char *)NULL);
@@ -101,7 +123,7 @@ static void adopt(struct opener *o, const struct control_msg *msg, int fd)
 	if (read_hello(fd, &hello, &err) < 0) {
 		log_line(LOG_ERROR, "a fresh opener cannot be used", "error", err.text,
 			 (char *)NULL);
-		snprintf(o->why, sizeof(o->why), "%.*s", (int)sizeof(o->why) - 1, err.text);
+		set_why(o, err.text);
 		close(fd);
 		goto out;
 	}
@@ -110,6 +132,9 @@ static void adopt(struct opener *o, const struct control_msg *msg, int fd)
 	o->pid = msg->value;
 	o->generation = msg->generation;
 	o->given_up = false;
+	o->adopted++;
+	if (dials(o))
+		dial_good(&o->dial);
 	o->bad = hello.bad;
 	if (!kv_equal(&o->keys, &hello.keys)) {
 		o->changed = true;
@@ -124,41 +149,106 @@ out:
 	wire_hello_clear(&hello);
 }
 
+/* True: msg took fd over. */
+static bool take_message(struct opener *o, const struct control_msg *msg, int fd)
+{
+	switch (msg->type) {
+	case CONTROL_OPENER:
+		if (fd < 0)
+			return false;
+		adopt(o, msg, fd);
+		return true;
+	case CONTROL_FAILED:
+		lose(o, msg->text, 0);
+		return false;
+	case CONTROL_REPLACED:
+		lose(o, "another agent has taken this one's place there", DIAL_REPLACED_MS);
+		return false;
+	case CONTROL_DIED:
+		o->died = msg->generation;
+		o->died_status = msg->value;
+		if (msg->generation == o->generation)
+			drop(o);
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* Why it cannot be reached is said once, and not at every try. */
+static void note_refusal(struct opener *o, const struct err *err)
+{
+	if (o->refused == err->class && strcmp(o->why, err->text) == 0)
+		return;
+	o->refused = err->class;
+	set_why(o, err->text);
+	log_line(err->class == ERR_REFUSED ? LOG_ERROR : LOG_WARN, "no opener is reached", "error",
+		 o->why, (char *)NULL);
+}
+
+static void connect_when_due(struct opener *o)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	struct err err = ERR_INIT;
+	int fd;
+
+	if (!dials(o) || o->control >= 0 || clock_monotonic_ms() < o->dial.at)
+		return;
+	fd = dial_try(&o->dial, &err);
+	if (fd < 0) {
+		note_refusal(o, &err);
+		return;
+	}
+	if (epoll_ctl(o->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
+		close(fd);
+		dial_lost(&o->dial, 0);
+		return;
+	}
+	o->control = fd;
+	o->generation = o->died = 0; /* another supervisor counts anew */
+	o->refused = ERR_NONE;
+	o->why[0] = '\0';
+	log_line(LOG_INFO, "connected to the opener's container", "socket", o->dial.path,
+		 (char *)NULL);
+}
+
 /* Take all that the supervisor has said. */
 static void take_news(struct opener *o)
 {
 	struct control_msg msg;
 	int fd, r;
 
-	while (!o->lost && (r = control_recv(o->control, &msg, &fd)) >= 0) {
-		if (r == 0) {
-			lose(o, "it closed its socket");
-		} else if (msg.type == CONTROL_OPENER && fd >= 0) {
-			adopt(o, &msg, fd);
-			continue;
-		} else if (msg.type == CONTROL_FAILED) {
-			lose(o, msg.text);
-		} else if (msg.type == CONTROL_DIED) {
-			o->died = msg.generation;
-			o->died_status = msg.value;
-			if (msg.generation == o->generation)
-				drop(o);
-		}
-		if (fd >= 0)
+	connect_when_due(o);
+	while (o->control >= 0 && !o->lost &&
+	       (r = control_recv(o->control, &msg, &fd, NULL)) >= 0) {
+		if (r == 0)
+			lose(o, "it closed its socket", 0);
+		else if (!take_message(o, &msg, fd) && fd >= 0)
 			close(fd);
 	}
 }
 
 static void wait_for_news(struct opener *o, int64_t deadline)
 {
-	if (frame_wait(o->control, POLLIN, deadline) == FRAME_OK)
-		take_news(o);
+	if (o->control >= 0) {
+		if (frame_wait(o->control, POLLIN, deadline) == FRAME_OK)
+			take_news(o);
+		return;
+	}
+	if (o->dial.at < deadline)
+		deadline = o->dial.at;
+	poll(NULL, 0, (int)(deadline > clock_monotonic_ms() ? deadline - clock_monotonic_ms() : 0));
+	take_news(o);
 }
 
 static int no_opener(const struct opener *o, struct err *err)
 {
 	if (o->lost)
 		return err_set(err, ERR_IO, "the opener has ended (%s); restart the agent", o->why);
+	if (dials(o) && o->control < 0)
+		return err_set(err, ERR_IO,
+			       "no opener can be reached just now%s%s; it will be tried again",
+			       o->why[0] != '\0' ? ": " : "", o->why);
 	return err_set(err, ERR_IO, "no opener can be had just now; it will be tried again");
 }
 
@@ -176,37 +266,13 @@ static int need_opener(struct opener *o, struct err *err)
 	return o->fd < 0 ? no_opener(o, err) : 0;
 }
 
-static bool quarantined(const struct opener *o, const struct document *d)
-{
-	char digest[DOCUMENT_DIGEST_TEXT];
-
-	if (o->n_quarantine == 0)
-		return false;
-	document_digest(d, digest);
-	for (size_t i = 0; i < o->n_quarantine; i++)
-		if (strcmp(o->quarantine[i], digest) == 0)
-			return true;
-	return false;
-}
-
-static void put_in_quarantine(struct opener *o, const struct document *d)
-{
-	size_t i = o->next_quarantine;
-
-	if (o->n_quarantine < QUARANTINE_MAX)
-		o->quarantine = mem_grow(o->quarantine, ++o->n_quarantine, sizeof(*o->quarantine));
-	document_digest(d, o->quarantine[i]);
-	o->next_quarantine = (i + 1) % QUARANTINE_MAX;
-	log_line(LOG_ERROR, "document quarantined", "namespace", d->namespace, "name", d->name,
-		 "digest", o->quarantine[i], (char *)NULL);
-}
-
 /* How the opener ended, from the supervisor. */
 static void describe_death(struct opener *o, uint32_t generation, char *text, size_t size)
 {
 	int64_t deadline = clock_monotonic_ms() + FRESH_MS;
 
-	while (!o->lost && o->died != generation && clock_monotonic_ms() < deadline)
+	while (o->control >= 0 && !o->lost && o->died != generation &&
+	       clock_monotonic_ms() < deadline)
 		wait_for_news(o, deadline);
 	if (o->died != generation)
 		snprintf(text, size, "ended");
@@ -228,14 +294,17 @@ static int blame(struct opener *o, const struct document *d, enum frame_result g
 	if (got == FRAME_CUT) {
 		describe_death(o, generation, how, sizeof(how));
 	} else {
-		control_send(o->control, &msg, -1);
+		if (o->control >= 0)
+			control_send(o->control, &msg, -1);
 		snprintf(how, sizeof(how), "%s",
 			 got == FRAME_TIMEOUT ? "did not answer in time"
 					      : "gave an answer that cannot be read");
 	}
-	if (o->lost)
-		return no_opener(o, err); /* it was ended together with its supervisor */
-	put_in_quarantine(o, d);
+	/* ended together with its supervisor: not by this document, unless it happens again */
+	if (o->lost || (o->control < 0 && !quarantine_suspect(&o->quarantine, d)))
+		return no_opener(o, err);
+	if (o->control >= 0)
+		quarantine_add(&o->quarantine, d);
 	return err_set(err, ERR_CONFLICT,
 		       "the opener %s on this document, which is quarantined: it is not opened "
 		       "again until it changes or the agent is restarted",
@@ -301,7 +370,7 @@ int opener_open(struct opener *o, const struct document *d, struct kind_secret *
 	enum frame_result got;
 	int r = -1;
 
-	if (quarantined(o, d))
+	if (quarantine_has(&o->quarantine, d))
 		return err_set(err, ERR_CONFLICT,
 			       "quarantined: an opener died on this document before; it is not "
 			       "opened again until it changes or the agent is restarted");
@@ -314,6 +383,7 @@ int opener_open(struct opener *o, const struct document *d, struct kind_secret *
 		r = blame(o, d, got, err);
 		goto out;
 	}
+	quarantine_clear_of(&o->quarantine, d);
 	for (size_t i = 0; i < a.notes.n; i++)
 		note_add(notes, "%s", a.notes.text[i]);
 	r = deliver(o, &a, out, key_ids, err);
@@ -338,13 +408,25 @@ static char *absolute(const char *path)
 static int watch(struct opener *o, struct err *err)
 {
 	struct epoll_event e = { .events = EPOLLIN };
+	int other = dials(o) ? o->dial.timer : o->control;
 
 	o->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	o->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (o->poke < 0 || o->epoll < 0 || epoll_ctl(o->epoll, EPOLL_CTL_ADD, o->control, &e) < 0 ||
+	if (o->poke < 0 || o->epoll < 0 || epoll_ctl(o->epoll, EPOLL_CTL_ADD, other, &e) < 0 ||
 	    epoll_ctl(o->epoll, EPOLL_CTL_ADD, o->poke, &e) < 0)
 		return err_sys(err, "cannot watch the supervisor of the opener");
 	return 0;
+}
+
+static struct opener *opener_new(int timeout_ms)
+{
+	struct opener *o = mem_alloc(sizeof(*o));
+
+	signal(SIGPIPE, SIG_IGN); /* writing to an opener that died must be an error, not an end */
+	o->fd = o->control = o->epoll = o->poke = -1;
+	o->dial = (struct dial)DIAL_INIT;
+	o->timeout_ms = timeout_ms > 0 ? timeout_ms : OPENER_TIMEOUT_MS;
+	return o;
 }
 
 struct opener *opener_start(const struct opener_options *options, struct err *err)
@@ -355,11 +437,8 @@ struct opener *opener_start(const struct opener_options *options, struct err *er
 		.audit_fd = options->audit_fd < 0 ? STDERR_FILENO : options->audit_fd,
 	};
 	int64_t deadline = clock_monotonic_ms() + START_MS;
-	struct opener *o = mem_alloc(sizeof(*o));
+	struct opener *o = opener_new(options->timeout_ms);
 
-	signal(SIGPIPE, SIG_IGN); /* writing to an opener that died must be an error, not an end */
-	o->fd = o->control = o->epoll = o->poke = -1;
-	o->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : OPENER_TIMEOUT_MS;
 	o->supervisor = supervisor_start(&so, &o->control, err);
 	mem_free(dir); /* the child has its own copy */
 	if (o->supervisor < 0 || watch(o, err) < 0)
@@ -378,6 +457,29 @@ fail:
 	return NULL;
 }
 
+struct opener *opener_connect(const struct opener_connect_options *options, struct err *err)
+{
+	int64_t wait = options->wait_ms > 0 ? options->wait_ms : CONNECT_MS;
+	int64_t deadline = clock_monotonic_ms() + wait;
+	struct opener *o = opener_new(options->timeout_ms);
+
+	if (dial_init(&o->dial, options->path, options->uid, err) < 0 || watch(o, err) < 0)
+		goto fail;
+	/* without its keys every document would be said to be for someone else */
+	while (o->fd < 0 && clock_monotonic_ms() < deadline)
+		wait_for_news(o, deadline);
+	if (o->fd < 0) {
+		err_set(err, ERR_IO, "no opener serves at %s: %s", options->path,
+			o->why[0] != '\0' ? o->why : "it does not say that it is ready");
+		goto fail;
+	}
+	opener_poll(o);
+	return o;
+fail:
+	opener_stop(o);
+	return NULL;
+}
+
 int opener_fd(const struct opener *o)
 {
 	return o->epoll;
@@ -386,10 +488,13 @@ int opener_fd(const struct opener *o)
 bool opener_poll(struct opener *o)
 {
 	eventfd_t count;
+	uint64_t ticks;
 	bool changed;
 
 	take_news(o);
 	eventfd_read(o->poke, &count);
+	if (dials(o) && read(o->dial.timer, &ticks, sizeof(ticks)) > 0)
+		take_news(o); /* due between the two */
 	changed = o->changed;
 	o->changed = false;
 	return changed;
@@ -412,7 +517,7 @@ size_t opener_bad_keys(const struct opener *o)
 
 size_t opener_restarts(const struct opener *o)
 {
-	return o->generation > 1 ? o->generation - 1 : 0;
+	return o->adopted > 1 ? o->adopted - 1 : 0;
 }
 
 size_t opener_opened(const struct opener *o)
@@ -432,12 +537,15 @@ void opener_stop(struct opener *o)
 	drop(o);
 	if (o->supervisor > 0)
 		supervisor_stop(o->supervisor, o->control);
+	else if (o->control >= 0)
+		close(o->control);
+	dial_clear(&o->dial);
 	if (o->epoll >= 0)
 		close(o->epoll);
 	if (o->poke >= 0)
 		close(o->poke);
 	kv_clear(&o->keys);
 	buf_clear(&o->io);
-	mem_free(o->quarantine);
+	quarantine_clear(&o->quarantine);
 	mem_free(o);
 }

@@ -7,6 +7,8 @@
  * core) and then answers one request at a time on a socket: the fields of a document, length-
  * prefixed, in; a Secret or an error class out.  It makes every check itself (document_check,
  * open_document).  When keys change or an opener dies, the supervisor hands over a fresh one.
+ *
+ * opener_connect gives the same for a supervisor in another container, where alone the keys are.
  */
 #ifndef BULLA_AGENT_OPENER_H
 #define BULLA_AGENT_OPENER_H
@@ -35,6 +37,22 @@ struct opener_options {
  * other descriptors exist, and before jail_net.  From then on SIGPIPE is ignored.  NULL and err.
  */
 struct opener *opener_start(const struct opener_options *o, struct err *err);
+
+/* One in another container (`bulla-agent opener`), reached by a socket that both see. */
+struct opener_connect_options {
+	const char *path;
+	uid_t uid;	/* that it runs as */
+	int timeout_ms; /* for one opening; 0: OPENER_TIMEOUT_MS */
+	int wait_ms;	/* for the first connection; 0: 30 s */
+};
+
+/*
+ * Connect to it and wait until it serves.  From then on the connection is made again by itself
+ * whenever it is lost, because that container may be restarted at any time; in the meantime
+ * opener_open gives ERR_IO, the keys are those last heard of, and opener_alive is true.
+ * From then on SIGPIPE is ignored.  NULL and err: ERR_USAGE the path is too long, ERR_IO.
+ */
+struct opener *opener_connect(const struct opener_connect_options *o, struct err *err);
 
 /*
  * Open a document.  out must be KIND_SECRET_INIT; key_ids gets the ids used (id -> "").

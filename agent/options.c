@@ -4,22 +4,29 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 
 #define SECONDS_MAX 86400
+#define ID_MAX INT64_C(4294967294) /* the next one means none */
 
 enum {
 	O_DOCUMENTS,
 	O_SECRETS,
 	O_KEYS,
+	O_OPENER,
+	O_OPENER_UID,
 	O_ONCE,
 	O_FILE_MODE,
 	O_LISTEN,
 	O_ANONYMOUS,
 	O_SETTLE,
 	O_FULL_LOOK,
+	O_SOCKET,
+	O_SOCKET_GROUP,
+	O_CLIENT_UID,
 	O_SELF_TEST,
 	O_QUIET,
 	O_VERBOSE,
@@ -28,46 +35,71 @@ enum {
 	O_COUNT
 };
 
+#define RUN OPTIONS_FOR_RUN
+#define OPENER OPTIONS_FOR_OPENER
+#define BOTH (RUN | OPENER)
+
 const struct options_row options_table[] = {
-	[O_DOCUMENTS] = { "documents", 0, "DIR", "the checkout with the sealed documents", false },
+	[O_DOCUMENTS] = { "documents", 0, "DIR", "the checkout with the sealed documents", RUN,
+			  false },
 	[O_SECRETS] = { "secrets", 0, "DIR", "where the Secrets are kept, DIR/NAMESPACE/NAME/KEY",
-			false },
-	[O_KEYS] = { "keys", 0, "DIR", "the sealing keys, one per file", false },
-	[O_ONCE] = { "once", 0, NULL, "bring everything up to date and end", false },
-	[O_FILE_MODE] = { "file-mode", 0, "MODE", "of the files with keys, in octal (0400)",
+			RUN, false },
+	[O_KEYS] = { "keys", 0, "DIR", "the sealing keys, one per file", BOTH, false },
+	[O_OPENER] = { "opener", 0, "PATH", "in place of --keys: the socket of an opener", RUN,
+		       false },
+	[O_OPENER_UID] = { "opener-uid", 0, "UID", "the user that it runs as (this one)", RUN,
+			   false },
+	[O_ONCE] = { "once", 0, NULL, "bring everything up to date and end", RUN, false },
+	[O_FILE_MODE] = { "file-mode", 0, "MODE", "of the files with keys, in octal (0400)", RUN,
 			  false },
 	[O_LISTEN] = { "listen", 0, "[ADDRESS]:PORT",
-		       "serve /healthz, /readyz and /metrics (ADDRESS 127.0.0.1)", false },
-	[O_ANONYMOUS] = { "anonymous-metrics", 0, NULL, "no names of documents in /metrics",
+		       "serve /healthz, /readyz and /metrics (ADDRESS 127.0.0.1)", RUN, false },
+	[O_ANONYMOUS] = { "anonymous-metrics", 0, NULL, "no names of documents in /metrics", RUN,
 			  false },
 	[O_SETTLE] = { "settle", 0, "SECONDS",
-		       "how long a document must be gone before its Secret goes (5)", false },
+		       "how long a document must be gone before its Secret goes (5)", RUN, false },
 	[O_FULL_LOOK] = { "full-look", 0, "SECONDS",
-			  "how often to look at everything, whatever stirs (300)", false },
-	[O_SELF_TEST] = { "self-test", 0, NULL, "try what the opener must not be able to do",
+			  "how often to look at everything, whatever stirs (300)", RUN, false },
+	[O_SOCKET] = { "socket", 0, "PATH", "where the agent finds the opener", OPENER, false },
+	[O_SOCKET_GROUP] = { "socket-group", 0, "GID", "who may connect beside this user", OPENER,
+			     false },
+	[O_CLIENT_UID] = { "client-uid", 0, "UID", "the user that the agent runs as (this one)",
+			   OPENER, false },
+	[O_SELF_TEST] = { "self-test", 0, NULL, "try what the opener must not be able to do", RUN,
 			  false },
-	[O_QUIET] = { "quiet", 'q', NULL, "log less; may be repeated", true },
-	[O_VERBOSE] = { "verbose", 'v', NULL, "log more; may be repeated", true },
-	[O_HELP] = { "help", 'h', NULL, "show this help", false },
-	[O_VERSION] = { "version", 0, NULL, "show the version", false },
-	[O_COUNT] = { NULL, 0, NULL, NULL, false },
+	[O_QUIET] = { "quiet", 'q', NULL, "log less; may be repeated", BOTH, true },
+	[O_VERBOSE] = { "verbose", 'v', NULL, "log more; may be repeated", BOTH, true },
+	[O_HELP] = { "help", 'h', NULL, "show this help", BOTH, false },
+	[O_VERSION] = { "version", 0, NULL, "show the version", BOTH, false },
+	[O_COUNT] = { NULL, 0, NULL, NULL, 0, false },
 };
+
+static void help_row(FILE *f, const struct options_row *row)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", row->letter != 0 ? '-' : ' ',
+		 row->letter != 0 ? row->letter : ' ', row->letter != 0 ? ',' : ' ', row->name,
+		 row->arg != NULL ? " " : "", row->arg != NULL ? row->arg : "");
+	fprintf(f, "  %-30s %s\n", left, row->help);
+}
 
 void options_help(FILE *f)
 {
 	const struct options_row *row;
 
-	fputs("usage: bulla-agent --documents DIR --secrets DIR --keys DIR [OPTION]...\n\n"
-	      "Opens the sealed documents of a checkout and keeps the Secrets they hold.\n\n",
+	fputs("usage: bulla-agent --documents DIR --secrets DIR --keys DIR [OPTION]...\n"
+	      "       bulla-agent opener --keys DIR --socket PATH [OPTION]...\n\n"
+	      "Opens the sealed documents of a checkout and keeps the Secrets they hold.\n"
+	      "`opener` is the part that holds the keys, in a container of its own.\n\n",
 	      f);
-	for (row = options_table; row->name != NULL; row++) {
-		char left[64];
-
-		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", row->letter != 0 ? '-' : ' ',
-			 row->letter != 0 ? row->letter : ' ', row->letter != 0 ? ',' : ' ',
-			 row->name, row->arg != NULL ? " " : "", row->arg != NULL ? row->arg : "");
-		fprintf(f, "  %-30s %s\n", left, row->help);
-	}
+	for (row = options_table; row->name != NULL; row++)
+		if ((row->modes & RUN) != 0)
+			help_row(f, row);
+	fputs("\nOf the opener, beside --keys, -q, -v and -h:\n", f);
+	for (row = options_table; row->name != NULL; row++)
+		if (row->modes == OPENER)
+			help_row(f, row);
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -109,10 +141,29 @@ static int read_seconds(const char *option, const char *text, unsigned long min,
 	return 0;
 }
 
+/* A user or group by its number: no name is looked up, in no file and on no network. */
+static int read_id(const char *option, const char *text, int64_t *out, struct err *err)
+{
+	if (strspn(text, "0123456789") != strlen(text) || *text == '\0' || strlen(text) > 10 ||
+	    strtoll(text, NULL, 10) > ID_MAX)
+		return err_set(err, ERR_USAGE, "--%s: a number from 0 to %lld", option,
+			       (long long)ID_MAX);
+	*out = strtoll(text, NULL, 10);
+	return 0;
+}
+
 static int take_folder(const char *option, const char *text, const char **out, struct err *err)
 {
 	if (*text == '\0')
 		return err_set(err, ERR_USAGE, "--%s: the name of a folder", option);
+	*out = text;
+	return 0;
+}
+
+static int take_socket(const char *option, const char *text, const char **out, struct err *err)
+{
+	if (*text == '\0')
+		return err_set(err, ERR_USAGE, "--%s: the path of a socket", option);
 	*out = text;
 	return 0;
 }
@@ -122,6 +173,7 @@ static int take_folder(const char *option, const char *text, const char **out, s
 /* Counts of -q and -v, and what was seen. */
 struct parse {
 	struct options *out;
+	int mode; /* RUN or OPENER */
 	int louder;
 	bool seen[O_COUNT];
 	struct err *err;
@@ -138,6 +190,16 @@ static int take(struct parse *p, int i, const char *value)
 		return take_folder("secrets", value, &o->secrets, p->err);
 	case O_KEYS:
 		return take_folder("keys", value, &o->keys, p->err);
+	case O_OPENER:
+		return take_socket("opener", value, &o->opener, p->err);
+	case O_SOCKET:
+		return take_socket("socket", value, &o->socket, p->err);
+	case O_OPENER_UID:
+		return read_id("opener-uid", value, &o->opener_uid, p->err);
+	case O_CLIENT_UID:
+		return read_id("client-uid", value, &o->client_uid, p->err);
+	case O_SOCKET_GROUP:
+		return read_id("socket-group", value, &o->socket_group, p->err);
 	case O_FILE_MODE:
 		return read_mode(value, &o->file_mode, p->err);
 	case O_SETTLE:
@@ -171,6 +233,9 @@ static int take(struct parse *p, int i, const char *value)
 
 static int take_once(struct parse *p, int i, const char *value)
 {
+	if ((options_table[i].modes & p->mode) == 0)
+		return err_set(p->err, ERR_USAGE, "--%s is %sfor bulla-agent opener",
+			       options_table[i].name, p->mode == OPENER ? "not " : "only ");
 	if (p->seen[i] && !options_table[i].many)
 		return err_set(p->err, ERR_USAGE, "--%s is given twice", options_table[i].name);
 	p->seen[i] = true;
@@ -197,22 +262,49 @@ static void make_long(struct option *out)
 					  .val = 256 + i };
 }
 
+static int need(const char *what, const char *value, struct err *err)
+{
+	return value != NULL ? 0 : err_set(err, ERR_USAGE, "--%s is needed", what);
+}
+
+static int finish_run(const struct options *o, struct err *err)
+{
+	if (need("documents DIR", o->documents, err) < 0 ||
+	    need("secrets DIR", o->secrets, err) < 0 ||
+	    need("keys DIR or --opener PATH", o->keys != NULL ? o->keys : o->opener, err) < 0)
+		return -1;
+	if (o->keys != NULL && o->opener != NULL)
+		return err_set(err, ERR_USAGE,
+			       "--keys and --opener: the keys are either here or there");
+	if (o->opener == NULL && o->opener_uid >= 0)
+		return err_set(err, ERR_USAGE, "--opener-uid is of use only with --opener");
+	if (o->once && o->listen != NULL)
+		return err_set(err, ERR_USAGE, "--once ends before anyone could ask --listen");
+	return 0;
+}
+
+static int finish_opener(const struct options *o, struct err *err)
+{
+	if (need("keys DIR", o->keys, err) < 0 || need("socket PATH", o->socket, err) < 0)
+		return -1;
+	if (o->client_uid > 0 && o->client_uid != (int64_t)geteuid() && o->socket_group < 0)
+		return err_set(err, ERR_USAGE,
+			       "--client-uid needs --socket-group: a group of both users, else the "
+			       "other cannot open the socket");
+	return 0;
+}
+
 static int finish(struct parse *p, int rest, char **argv)
 {
 	struct options *o = p->out;
 	int level;
 
-	if (o->mode != OPTIONS_RUN)
+	if (o->mode != OPTIONS_RUN && o->mode != OPTIONS_OPENER)
 		return 0;
 	if (argv[rest] != NULL)
 		return err_set(p->err, ERR_USAGE, "unexpected argument %s", argv[rest]);
-	if (o->documents == NULL || o->secrets == NULL || o->keys == NULL)
-		return err_set(p->err, ERR_USAGE, "--%s DIR is needed",
-			       o->documents == NULL ? "documents"
-			       : o->secrets == NULL ? "secrets"
-						    : "keys");
-	if (o->once && o->listen != NULL)
-		return err_set(p->err, ERR_USAGE, "--once ends before anyone could ask --listen");
+	if ((o->mode == OPTIONS_RUN ? finish_run(o, p->err) : finish_opener(o, p->err)) < 0)
+		return -1;
 	/* with --once the list at the end says what a log would */
 	level = (o->once ? LOG_ERROR : LOG_INFO) + p->louder;
 	o->level = level < LOG_ERROR   ? LOG_ERROR
@@ -221,15 +313,11 @@ static int finish(struct parse *p, int rest, char **argv)
 	return 0;
 }
 
-int options_parse(int argc, char **argv, struct options *out, struct err *err)
+static int parse(struct parse *p, int argc, char **argv)
 {
 	struct option longs[O_COUNT + 1] = { { NULL, 0, NULL, 0 } };
-	struct parse p = { .out = out, .err = err };
 	int c;
 
-	*out = (struct options){ .file_mode = 0400,
-				 .settle_ms = INT64_C(1000) * OPTIONS_SETTLE,
-				 .look_ms = INT64_C(1000) * OPTIONS_LOOK };
 	make_long(longs);
 	opterr = 0;
 	optind = 0; /* glibc: start anew, whatever was parsed before */
@@ -237,11 +325,30 @@ int options_parse(int argc, char **argv, struct options *out, struct err *err)
 		int i = c >= 256 ? c - 256 : row_of_letter(c);
 
 		if (c == ':')
-			return err_set(err, ERR_USAGE, "%s needs a value", argv[optind - 1]);
+			return err_set(p->err, ERR_USAGE, "%s needs a value", argv[optind - 1]);
 		if (c == '?' || i == O_COUNT)
-			return err_set(err, ERR_USAGE, "unknown option %s", argv[optind - 1]);
-		if (take_once(&p, i, optarg) < 0)
+			return err_set(p->err, ERR_USAGE, "unknown option %s", argv[optind - 1]);
+		if (take_once(p, i, optarg) < 0)
 			return -1;
 	}
-	return finish(&p, optind, argv);
+	return finish(p, optind, argv);
+}
+
+int options_parse(int argc, char **argv, struct options *out, struct err *err)
+{
+	struct parse p = { .out = out, .mode = RUN, .err = err };
+
+	*out = (struct options){ .file_mode = 0400,
+				 .settle_ms = INT64_C(1000) * OPTIONS_SETTLE,
+				 .look_ms = INT64_C(1000) * OPTIONS_LOOK,
+				 .opener_uid = -1,
+				 .client_uid = -1,
+				 .socket_group = -1 };
+	if (argc > 1 && strcmp(argv[1], "opener") == 0) {
+		out->mode = OPTIONS_OPENER;
+		p.mode = OPENER;
+		argc--;
+		argv++;
+	}
+	return parse(&p, argc, argv);
 }

@@ -15,14 +15,28 @@ struct err;
 #define OPTIONS_SETTLE 5 /* seconds */
 #define OPTIONS_LOOK 300 /* seconds */
 
-enum options_mode { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_SELF_TEST };
+enum options_mode {
+	OPTIONS_RUN,
+	OPTIONS_OPENER, /* bulla-agent opener */
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_SELF_TEST
+};
+
+/* Where an option may stand. */
+enum options_modes { OPTIONS_FOR_RUN = 1, OPTIONS_FOR_OPENER = 2 };
 
 struct options {
 	enum options_mode mode;
-	const char *documents; /* as given; not NULL in mode RUN, as secrets and keys */
+	const char *documents; /* as given; not NULL in mode RUN, as secrets */
 	const char *secrets;
-	const char *keys;
-	const char *listen; /* ADDRESS:PORT or NULL */
+	const char *keys;     /* NULL in mode RUN with */
+	const char *opener;   /* the path of another process's socket, or NULL */
+	int64_t opener_uid;   /* -1: our own */
+	const char *socket;   /* mode OPENER: not NULL */
+	int64_t client_uid;   /* -1: our own */
+	int64_t socket_group; /* -1: none */
+	const char *listen;   /* ADDRESS:PORT or NULL */
 	bool once;
 	bool anonymous; /* no names of documents in the metrics */
 	mode_t file_mode;
@@ -36,6 +50,7 @@ struct options_row {
 	char letter;	  /* short, or 0 */
 	const char *arg;  /* what the help calls its argument; NULL: none */
 	const char *help; /* one line */
+	int modes;	  /* enum options_modes */
 	bool many;	  /* may be given more than once */
 };
 

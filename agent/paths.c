@@ -79,8 +79,11 @@ static char *absolute_link(const char *path, struct err *err)
 static int check(const struct paths *p, const char *documents, struct err *err)
 {
 	if (check_pair("SECRETS", p->secrets, "DOCUMENTS", documents,
-		       "what is opened must not stand among what is committed", err) < 0 ||
-	    check_pair("KEYS", p->keys, "DOCUMENTS", documents,
+		       "what is opened must not stand among what is committed", err) < 0)
+		return -1;
+	if (p->keys == NULL)
+		return check_git(p->secrets, err);
+	if (check_pair("KEYS", p->keys, "DOCUMENTS", documents,
 		       "no key belongs among what is committed", err) < 0 ||
 	    check_pair("KEYS", p->keys, "SECRETS", p->secrets,
 		       "who may read Secrets must not read keys", err) < 0)
@@ -97,8 +100,8 @@ int paths_resolve(const char *documents, const char *secrets, const char *keys, 
 	*out = (struct paths){ NULL, NULL, NULL };
 	out->documents = target == NULL ? NULL : absolute_link(documents, err);
 	out->secrets = out->documents == NULL ? NULL : file_absolute(secrets, err);
-	out->keys = out->secrets == NULL ? NULL : file_absolute(keys, err);
-	if (out->keys == NULL)
+	out->keys = out->secrets == NULL || keys == NULL ? NULL : file_absolute(keys, err);
+	if (out->secrets == NULL || (keys != NULL && out->keys == NULL))
 		goto out;
 	/* both where the link stands and where it leads */
 	if (check(out, target, err) < 0 || check(out, out->documents, err) < 0)

@@ -87,12 +87,22 @@ static int jail(struct agent *a, struct err *err)
 	return 0;
 }
 
+static int open_opener(struct agent *a, struct err *err)
+{
+	const struct opener_options here = { .keys_dir = a->paths.keys, .audit_fd = -1 };
+	const struct opener_connect_options there = {
+		.path = a->o->opener,
+		.uid = a->o->opener_uid < 0 ? geteuid() : (uid_t)a->o->opener_uid,
+	};
+
+	a->loop.opener =
+	    a->o->opener != NULL ? opener_connect(&there, err) : opener_start(&here, err);
+	return a->loop.opener == NULL ? -1 : 0;
+}
+
 static int open_all(struct agent *a, struct err *err)
 {
-	const struct opener_options opener = { .keys_dir = a->paths.keys, .audit_fd = -1 };
-
-	a->loop.opener = opener_start(&opener, err);
-	if (a->loop.opener == NULL)
+	if (open_opener(a, err) < 0)
 		return -1;
 	a->loop.signals = loop_signals(err);
 	if (a->loop.signals < 0)

@@ -2,7 +2,6 @@
 #include "agent/supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,140 +18,52 @@
 #include "agent/control.h"
 #include "agent/jail.h"
 #include "agent/keywatch.h"
+#include "agent/slots.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 
 #define STOP_MS 5000
 #define STOP_STEP_MS 2
-#define SLOTS 4 /* the serving one, a fresh one, and two that still end */
+#define OBEY_MAX 16 /* messages of the agent in one turn */
 
-struct slot {
-	pid_t pid; /* 0: free */
-	int sock;  /* the agent's end, until it is handed over; else -1 */
-	uint32_t generation;
-	int64_t started;
-};
+enum { P_CONTROL, P_SIGNALS, P_KEYS, P_LISTEN, P_SLOTS, P_COUNT = P_SLOTS + SLOTS_N };
 
 struct supervisor {
 	const struct supervisor_options *o;
-	int control, audit_fd, signals;
+	int control; /* -1: no agent is connected */
+	int audit_fd, signals;
 	struct keywatch watch;
-	struct slot slots[SLOTS];
-	uint32_t generation; /* of the newest opener */
-	bool wanted;	     /* a fresh opener, not before: */
-	int64_t not_before;
-	unsigned deaths; /* of openers that did not live long, in a row */
-	bool full;	 /* the agent does not take what it was sent */
+	struct slots slots;
+	bool full; /* the agent does not take what it was sent */
+
+	/* of one that serves a container */
+	bool serves;
+	struct listen_socket listen;
+	int64_t accept_at;   /* not before */
+	int64_t drain_until; /* SIGTERM has come; 0: not */
 };
-
-static struct slot *slot_of(struct supervisor *s, pid_t pid)
-{
-	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].pid == pid)
-			return &s->slots[i];
-	return NULL;
-}
-
-static void close_sock(struct slot *slot)
-{
-	if (slot->sock >= 0)
-		close(slot->sock);
-	slot->sock = -1;
-}
-
-/* The pause before the next start, after one that did not live long. */
-static void want(struct supervisor *s, int64_t started)
-{
-	int64_t now = clock_monotonic_ms(), pause = 0;
-
-	s->deaths = now - started >= SUPERVISOR_LIVED_MS ? 0 : s->deaths + 1;
-	if (s->deaths > 1)
-		pause = (int64_t)SUPERVISOR_PAUSE_MS << (s->deaths < 12 ? s->deaths - 2 : 10);
-	if (pause > SUPERVISOR_PAUSE_MAX_MS)
-		pause = SUPERVISOR_PAUSE_MAX_MS;
-	s->wanted = true;
-	s->not_before = now + pause;
-}
-
-static int make_pair(int pair[2])
-{
-	int flags;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return -1;
-	flags = fcntl(pair[0], F_GETFL);
-	if (flags >= 0 && fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) == 0)
-		return 0; /* the agent's end waits with a deadline, the opener's for ever */
-	close(pair[0]);
-	close(pair[1]);
-	return -1;
-}
-
-static void in_child(const struct supervisor *s, int sock)
-{
-	const struct opener_child child = { .keys_dir = s->o->keys_dir,
-					    .sock = sock,
-					    .audit_fd = s->audit_fd,
-					    .serve = s->o->serve,
-					    .ctx = s->o->ctx };
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	opener_child_run(&child);
-}
-
-static void start(struct supervisor *s, struct slot *slot)
-{
-	int64_t now = clock_monotonic_ms();
-	int pair[2];
-	pid_t pid;
-
-	s->wanted = false;
-	if (make_pair(pair) < 0) {
-		want(s, now);
-		return;
-	}
-	pid = fork();
-	if (pid == 0)
-		in_child(s, pair[1]);
-	close(pair[1]);
-	if (pid < 0) {
-		log_line(LOG_ERROR, "cannot start an opener", "error", strerror(errno),
-			 (char *)NULL);
-		close(pair[0]);
-		want(s, now);
-		return;
-	}
-	*slot = (struct slot){
-		.pid = pid, .sock = pair[0], .generation = ++s->generation, .started = now
-	};
-}
 
 static void start_when_due(struct supervisor *s)
 {
-	struct slot *slot = slot_of(s, 0);
+	struct opener_child child = { .keys_dir = s->o->keys_dir,
+				      .audit_fd = s->audit_fd,
+				      .serve = s->o->serve,
+				      .ctx = s->o->ctx };
 
-	if (s->wanted && slot != NULL && clock_monotonic_ms() >= s->not_before)
-		start(s, slot);
+	slots_start(&s->slots, &child);
 }
 
-/* Keys changed: one that was not handed over yet has read the old ones. */
-static void keys_changed(struct supervisor *s)
+static void tell(struct supervisor *s, const struct control_msg *msg)
 {
-	for (size_t i = 0; i < SLOTS; i++) {
-		if (s->slots[i].pid == 0 || s->slots[i].sock < 0)
-			continue;
-		close_sock(&s->slots[i]);
-		kill(s->slots[i].pid, SIGKILL);
-	}
-	s->wanted = true;
-	s->not_before = clock_monotonic_ms();
+	if (s->control >= 0) /* only an explanation: lost when there is no room */
+		control_send(s->control, msg, -1);
 }
 
-static void tell_death(struct supervisor *s, const struct slot *slot, int status)
+static void tell_death(struct supervisor *s, const struct slot *dead, int status)
 {
 	const struct control_msg msg = { .type = CONTROL_DIED,
-					 .generation = slot->generation,
+					 .generation = dead->generation,
 					 .value = status };
 	char text[64];
 
@@ -160,149 +71,202 @@ static void tell_death(struct supervisor *s, const struct slot *slot, int status
 		snprintf(text, sizeof(text), "signal %d", WTERMSIG(status));
 	else
 		snprintf(text, sizeof(text), "exit status %d", WEXITSTATUS(status));
-	if (status != 0 && slot->generation == s->generation)
+	if (status != 0 && dead->generation == s->slots.generation)
 		log_line(LOG_ERROR, "an opener died", "by", text, (char *)NULL);
-	control_send(s->control, &msg, -1); /* only an explanation: lost when there is no room */
+	tell(s, &msg);
 }
 
 static void reap(struct supervisor *s)
 {
-	struct signalfd_siginfo info;
-	struct slot *slot;
+	struct slot dead;
 	int status;
-	pid_t pid;
 
-	while (read(s->signals, &info, sizeof(info)) > 0)
-		continue;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		slot = slot_of(s, pid);
-		if (slot == NULL)
+	while (slots_reap(&s->slots, &dead, &status))
+		if (dead.pid != 0 && !dead.retired)
+			tell_death(s, &dead, status);
+}
+
+/* False: it is time to end. */
+static bool take_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signals, &info, sizeof(info)) > 0) {
+		if (info.ssi_signo == SIGCHLD)
 			continue;
-		tell_death(s, slot, status);
-		if (slot->generation == s->generation)
-			want(s, slot->started);
-		close_sock(slot);
-		slot->pid = 0;
+		if (s->drain_until != 0)
+			return false;
+		s->drain_until = clock_monotonic_ms() + SUPERVISOR_DRAIN_MS;
+		listen_close(&s->listen);
+		log_line(LOG_INFO, "ending", "waits",
+			 s->control >= 0 ? "for the agent to finish" : "for nothing", (char *)NULL);
+	}
+	reap(s);
+	return true;
+}
+
+/* --- the agent -------------------------------------------------------------------------------- */
+
+static void hand_over(struct supervisor *s)
+{
+	struct slot *slot;
+
+	while (s->control >= 0 && !s->full && (slot = slots_ready(&s->slots)) != NULL) {
+		const struct control_msg msg = { .type = CONTROL_OPENER,
+						 .generation = slot->generation,
+						 .value = slot->pid };
+
+		if (control_send(s->control, &msg, slot->sock) == 0)
+			slots_handed(slot);
+		else if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
+			s->full = true;
+		else
+			break; /* it is gone, as its socket will say */
 	}
 }
 
-/* Its hello (or its end) has arrived at the agent's end of the socket. */
-static void hand_over(struct supervisor *s, struct slot *slot)
+/* The agent is gone, or is no longer served.  False: it was ours, so this is the end. */
+static bool part(struct supervisor *s, const char *why)
 {
-	const struct control_msg msg = { .type = CONTROL_OPENER,
-					 .generation = slot->generation,
-					 .value = slot->pid };
-
-	if (control_send(s->control, &msg, slot->sock) == 0)
-		close_sock(slot);
-	else if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
-		s->full = true;
+	if (!s->serves)
+		return false;
+	log_line(LOG_INFO, "the agent is gone", "why", why, (char *)NULL);
+	close(s->control);
+	s->control = -1;
+	s->full = false;
+	slots_retire(&s->slots);
+	return true;
 }
 
-static void end_hanging(struct supervisor *s, uint32_t generation)
-{
-	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].pid != 0 && s->slots[i].generation == generation)
-			kill(s->slots[i].pid, SIGKILL);
-}
-
-/* False: the agent is gone. */
 static bool obey(struct supervisor *s)
 {
 	struct control_msg msg;
-	int fd, r;
+	bool garbage = false;
+	int fd, r = 1;
 
-	while ((r = control_recv(s->control, &msg, &fd)) > 0) {
-		if (fd >= 0)
+	for (int i = 0; i < OBEY_MAX && r > 0; i++) {
+		r = control_recv(s->control, &msg, &fd, &garbage);
+		if (r > 0 && fd >= 0)
 			close(fd);
-		if (msg.type == CONTROL_KILL)
-			end_hanging(s, msg.generation);
+		if (r > 0 && msg.type == CONTROL_KILL)
+			slots_end(&s->slots, msg.generation);
+		else if (r > 0)
+			garbage = true;
+		if (garbage)
+			r = 0;
 	}
-	return r < 0;
+	if (garbage)
+		log_line(LOG_ERROR, "the agent was not understood", "does",
+			 "the connection is closed", (char *)NULL);
+	return r != 0 || part(s, garbage ? "it sent what is no message" : "it closed its socket");
 }
 
-/* When there is none, the end of an opener will wake us. */
-static bool has_room(const struct supervisor *s)
+static void replace(struct supervisor *s)
 {
-	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].pid == 0)
-			return true;
-	return false;
+	const struct control_msg msg = { .type = CONTROL_REPLACED };
+
+	log_line(LOG_WARN, "another agent has connected and takes the place of this one",
+		 (char *)NULL);
+	tell(s, &msg);
+	part(s, "another has connected");
 }
 
-static int64_t next_event(const struct supervisor *s)
+static void take_connection(struct supervisor *s)
 {
-	int64_t at = s->watch.look_at;
+	struct listen_peer peer;
+	struct err err = ERR_INIT;
+	char pid[24];
+	int fd = listen_accept(&s->listen, s->o->listen->uid, &peer, &err);
 
-	if (s->wanted && s->not_before < at && has_room(s))
-		at = s->not_before;
-	for (size_t i = 0; i < SLOTS; i++)
-		if (!s->full && s->slots[i].sock >= 0 &&
-		    s->slots[i].started + SUPERVISOR_START_MS < at)
-			at = s->slots[i].started + SUPERVISOR_START_MS;
-	return at;
+	s->accept_at = clock_monotonic_ms() + SUPERVISOR_ACCEPT_MS;
+	if (fd < 0) {
+		log_line(LOG_WARN, "no connection", "error", err.text, (char *)NULL);
+		return;
+	}
+	if (s->control >= 0)
+		replace(s);
+	s->control = fd;
+	snprintf(pid, sizeof(pid), "%ld", (long)peer.pid);
+	log_line(LOG_INFO, "an agent has connected", "pid", pid, (char *)NULL);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static bool accepting(const struct supervisor *s)
+{
+	return s->listen.fd >= 0 && clock_monotonic_ms() >= s->accept_at;
+}
+
+static int64_t soonest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int next_event(const struct supervisor *s)
+{
+	int64_t at = soonest(s->watch.look_at, slots_next(&s->slots)), left;
+
+	if (s->listen.fd >= 0 && !accepting(s))
+		at = soonest(at, s->accept_at);
+	if (s->drain_until != 0)
+		at = soonest(at, s->drain_until);
+	left = at - clock_monotonic_ms();
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
 static void check_times(struct supervisor *s)
 {
-	int64_t now = clock_monotonic_ms();
-
-	if (now >= s->watch.look_at && keywatch_look(&s->watch))
-		keys_changed(s);
-	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].sock >= 0 && !s->full &&
-		    now >= s->slots[i].started + SUPERVISOR_START_MS)
-			kill(s->slots[i].pid, SIGKILL);
+	if (clock_monotonic_ms() >= s->watch.look_at && keywatch_look(&s->watch))
+		slots_renew(&s->slots);
+	slots_end_late(&s->slots);
 	start_when_due(s);
 }
 
-/* Wait for something, do it; false: the agent is gone. */
+static bool drained(const struct supervisor *s)
+{
+	return s->drain_until != 0 && (s->control < 0 || clock_monotonic_ms() >= s->drain_until);
+}
+
+/* Wait for something, do it; false: it is time to end. */
 static bool turn(struct supervisor *s)
 {
-	struct pollfd p[3 + SLOTS] = {
-		{ .fd = s->control, .events = (short)(POLLIN | (s->full ? POLLOUT : 0)) },
-		{ .fd = s->signals, .events = POLLIN },
-		{ .fd = s->watch.fd, .events = POLLIN },
+	struct pollfd p[P_COUNT] = {
+		[P_CONTROL] = { s->control, (short)(POLLIN | (s->full ? POLLOUT : 0)), 0 },
+		[P_SIGNALS] = { s->signals, POLLIN, 0 },
+		[P_KEYS] = { s->watch.fd, POLLIN, 0 },
+		[P_LISTEN] = { accepting(s) ? s->listen.fd : -1, POLLIN, 0 },
 	};
-	int64_t left = next_event(s) - clock_monotonic_ms();
 
-	for (size_t i = 0; i < SLOTS; i++)
-		p[3 + i] =
-		    (struct pollfd){ .fd = s->full ? -1 : s->slots[i].sock, .events = POLLIN };
-	if (poll(p, 3 + SLOTS, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left) < 0)
+	slots_watch(&s->slots, p + P_SLOTS);
+	if (poll(p, P_COUNT, next_event(s)) < 0)
 		return errno == EINTR;
-	if ((p[0].revents & POLLOUT) != 0)
+	if ((p[P_CONTROL].revents & POLLOUT) != 0)
 		s->full = false;
-	if ((p[0].revents & ~POLLOUT) != 0 && !obey(s))
+	if ((p[P_CONTROL].revents & ~POLLOUT) != 0 && !obey(s))
 		return false;
-	for (size_t i = 0; i < SLOTS; i++)
-		if (p[3 + i].revents != 0)
-			hand_over(s, &s->slots[i]);
-	if (p[1].revents != 0)
-		reap(s);
-	if (p[2].revents != 0)
+	slots_seen(&s->slots, p + P_SLOTS);
+	if (p[P_SIGNALS].revents != 0 && !take_signals(s))
+		return false;
+	if (p[P_LISTEN].revents != 0 && s->listen.fd >= 0)
+		take_connection(s);
+	if (p[P_KEYS].revents != 0)
 		keywatch_read(&s->watch);
+	hand_over(s);
 	check_times(s);
-	return true;
+	return !drained(s);
 }
 
-static void end_all(struct supervisor *s)
-{
-	for (size_t i = 0; i < SLOTS; i++)
-		if (s->slots[i].pid != 0)
-			kill(s->slots[i].pid, SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		continue;
-}
+/* --- beginning and end ------------------------------------------------------------------------ */
 
 /*
  * A terminal signals the whole group and a service manager the whole unit, but what the agent has
- * under way needs its opener to the end: this process ends when the agent's socket closes.
+ * under way needs its opener to the end: one that was forked by it ends when its socket closes.
  */
-static int settle_signals(void)
+static int settle_signals(bool serves)
 {
-	static const int ignored[] = { SIGINT,	SIGHUP,	 SIGTERM, SIGQUIT, SIGPIPE,
-				       SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2 };
+	static const int ignored[] = { SIGHUP,	SIGQUIT, SIGPIPE, SIGTSTP,
+				       SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2 };
+	static const int ending[] = { SIGINT, SIGTERM };
 	sigset_t set;
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -310,43 +274,72 @@ static int settle_signals(void)
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+		if (serves)
+			sigaddset(&set, ending[i]);
+		else
+			signal(ending[i], SIG_IGN);
+	}
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Leave no descriptor open but its own, with new numbers. */
+static int settle_descriptors(struct supervisor *s, struct err *err)
+{
+	int *own[] = { &s->audit_fd, &s->control, &s->listen.fd, &s->listen.lock };
+	int fds[4];
+	size_t n = 0;
+
+	for (size_t i = 0; i < 4; i++)
+		if (*own[i] >= 0)
+			fds[n++] = *own[i];
+	if (jail_descriptors(fds, n, err) < 0 || jail_standard(err) < 0)
+		return -1;
+	for (size_t i = 0, k = 0; i < 4; i++)
+		if (*own[i] >= 0)
+			*own[i] = fds[k++];
+	return 0;
+}
+
 static int settle(struct supervisor *s, struct err *err)
 {
-	int fds[] = { s->control, s->audit_fd };
 	int landlock;
 
-	prctl(PR_SET_NAME, "bulla-supervise");
 	log_fd_set(STDERR_FILENO); /* the agent's may be closed below, and its number another's */
-	setsid();
+	if (!s->serves)
+		setsid();
 	clearenv();
-	if (jail_descriptors(fds, 2, err) < 0 || jail_standard(err) < 0)
+	if (settle_descriptors(s, err) < 0)
 		return -1;
-	s->control = fds[0];
-	s->audit_fd = fds[1];
-	s->signals = settle_signals();
+	s->signals = settle_signals(s->serves);
 	if (s->signals < 0)
 		return err_sys(err, "cannot watch for the end of openers");
 	opener_child_prepare();
-	if (jail_supervisor(s->o->keys_dir, &landlock, err) < 0)
+	if (jail_supervisor(s->o->keys_dir, s->serves, &landlock, err) < 0)
 		return -1;
 	keywatch_init(&s->watch, s->o->keys_dir);
 	return 0;
 }
 
+static void work(struct supervisor *s)
+{
+	start_when_due(s);
+	while (turn(s))
+		continue;
+	slots_end_all(&s->slots);
+}
+
 static _Noreturn void run(const struct supervisor_options *o, int control, pid_t parent)
 {
 	struct supervisor s = {
-		.o = o, .control = control, .audit_fd = o->audit_fd, .wanted = true
+		.o = o, .control = control, .audit_fd = o->audit_fd, .listen = LISTEN_INIT
 	};
 	struct control_msg failed = { .type = CONTROL_FAILED };
 	struct err err = ERR_INIT;
 
-	for (size_t i = 0; i < SLOTS; i++)
-		s.slots[i].sock = -1;
+	slots_init(&s.slots);
+	prctl(PR_SET_NAME, "bulla-supervise");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
@@ -356,10 +349,7 @@ static _Noreturn void run(const struct supervisor_options *o, int control, pid_t
 		control_send(s.control, &failed, -1);
 		_exit(ERR_INTERNAL);
 	}
-	start_when_due(&s);
-	while (turn(&s))
-		continue;
-	end_all(&s);
+	work(&s);
 	_exit(0);
 }
 
@@ -396,4 +386,27 @@ void supervisor_stop(pid_t pid, int control)
 	kill(pid, SIGKILL); /* and its openers with it: PR_SET_PDEATHSIG */
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
+}
+
+int supervisor_serve(const struct supervisor_options *o, struct err *err)
+{
+	struct supervisor s = { .o = o,
+				.control = -1,
+				.audit_fd = o->audit_fd,
+				.serves = true,
+				.listen = LISTEN_INIT };
+	int r = -1;
+
+	slots_init(&s.slots);
+	if (listen_open(o->listen, &s.listen, err) < 0 || settle(&s, err) < 0)
+		goto out;
+	log_line(LOG_INFO, "listening", "socket", o->listen->path, (char *)NULL);
+	work(&s);
+	log_line(LOG_INFO, "ended", (char *)NULL);
+	r = 0;
+out:
+	listen_close(&s.listen);
+	if (s.control >= 0)
+		close(s.control);
+	return r;
 }

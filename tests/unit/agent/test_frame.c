@@ -185,16 +185,17 @@ static void test_control(void **state)
 	char c;
 
 	(void)state;
-	assert_int_equal(control_recv(p.b, &in, &fd), -1);
+	assert_int_equal(control_recv(p.b, &in, &fd, NULL), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(control_send(p.a, &out, -1), 0);
-	assert_int_equal(control_recv(p.b, &in, &fd), 1);
+	assert_int_equal(control_recv(p.b, &in, &fd, NULL), 1);
 	assert_int_equal(fd, -1);
+	out.version = CONTROL_VERSION;
 	assert_memory_equal(&in, &out, sizeof(in));
 
 	assert_int_equal(pipe(pipe_fds), 0);
 	assert_int_equal(control_send(p.a, &out, pipe_fds[0]), 0);
-	assert_int_equal(control_recv(p.b, &in, &fd), 1);
+	assert_int_equal(control_recv(p.b, &in, &fd, NULL), 1);
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	put(pipe_fds[1], "!", 1);
@@ -204,7 +205,12 @@ static void test_control(void **state)
 	close(pipe_fds[1]);
 
 	close(p.a);
-	assert_int_equal(control_recv(p.b, &in, &fd), 0);
+	{
+		bool garbage = true;
+
+		assert_int_equal(control_recv(p.b, &in, &fd, &garbage), 0);
+		assert_false(garbage);
+	}
 	close(p.b);
 }
 
@@ -213,16 +219,24 @@ static void test_control_not_ours(void **state)
 	struct pair p = packets();
 	struct control_msg in;
 	char big[sizeof(in) + 1] = "";
+	const uint32_t version = CONTROL_VERSION;
+	bool garbage;
 	int fd;
 
 	(void)state;
 	put(p.a, "short", 5);
-	assert_int_equal(control_recv(p.b, &in, &fd), 0);
+	assert_int_equal(control_recv(p.b, &in, &fd, &garbage), 0);
+	assert_true(garbage);
 	put(p.a, big, sizeof(big));
-	assert_int_equal(control_recv(p.b, &in, &fd), 0);
+	assert_int_equal(control_recv(p.b, &in, &fd, NULL), 0);
 	memset(big, 'x', sizeof(big));
+	put(p.a, big, sizeof(in)); /* of another version */
+	assert_int_equal(control_recv(p.b, &in, &fd, &garbage), 0);
+	assert_true(garbage);
+	memcpy(big, &version, sizeof(version));
 	put(p.a, big, sizeof(in));
-	assert_int_equal(control_recv(p.b, &in, &fd), 1);
+	assert_int_equal(control_recv(p.b, &in, &fd, &garbage), 1);
+	assert_false(garbage);
 	assert_int_equal(strlen(in.text), sizeof(in.text) - 1);
 	closing(p);
 }

@@ -155,7 +155,7 @@ static void enter_supervisor(void)
 	struct err err = ERR_INIT;
 	int landlock;
 
-	EXPECT(jail_supervisor(keys, &landlock, &err) == 0);
+	EXPECT(jail_supervisor(keys, false, &landlock, &err) == 0);
 	EXPECT(landlock == landlock_abi());
 }
 
@@ -234,7 +234,7 @@ static void supervisor_later(void)
 		EXPECT(mkdir(later, 0700) == 0);
 		_exit(0);
 	}
-	EXPECT(jail_supervisor(later, &landlock, &err) == 0);
+	EXPECT(jail_supervisor(later, false, &landlock, &err) == 0);
 	EXPECT(open(later, O_RDONLY | O_DIRECTORY) < 0 && errno == ENOENT);
 	EXPECT(write(fds[1], "x", 1) == 1);
 	wait(NULL);

@@ -697,7 +697,7 @@ static void test_hostile_requests(void **state)
 		int64_t deadline = clock_monotonic_ms() + 5000;
 
 		assert_int_equal(frame_wait(control, POLLIN, deadline), FRAME_OK);
-		assert_int_equal(control_recv(control, &msg, &sock), 1);
+		assert_int_equal(control_recv(control, &msg, &sock, NULL), 1);
 		assert_int_equal(msg.type, CONTROL_OPENER);
 		assert_int_equal(frame_recv(sock, &b, WIRE_ANSWER_MAX, deadline), FRAME_OK);
 		assert_int_equal(write(sock, cases[i].bytes, cases[i].len), (ssize_t)cases[i].len);
@@ -705,7 +705,7 @@ static void test_hostile_requests(void **state)
 		assert_int_equal(frame_recv(sock, &b, WIRE_ANSWER_MAX, deadline), FRAME_CLOSED);
 		assert_int_equal(frame_wait(control, POLLIN, deadline), FRAME_OK);
 		close(sock);
-		assert_int_equal(control_recv(control, &msg, &sock), 1);
+		assert_int_equal(control_recv(control, &msg, &sock, NULL), 1);
 		assert_int_equal(msg.type, CONTROL_DIED);
 		assert_true(WIFEXITED(msg.value));
 		assert_int_equal(WEXITSTATUS(msg.value), ERR_INVALID);

@@ -70,6 +70,58 @@ static void test_options(void **state)
 	assert_int_equal(o.mode, OPTIONS_SELF_TEST);
 }
 
+static void test_opener_options(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *error; /* NULL: none */
+	} cases[] = {
+		{ "opener --keys k --socket s", NULL },
+		{ "opener --keys k --socket s -v", NULL },
+		{ "opener --keys k --socket s --client-uid 7 --socket-group 8", NULL },
+		{ "opener --keys k --socket s --client-uid 0", NULL },
+		{ "opener --keys k --socket s --socket-group 4294967294", NULL },
+		{ "opener --keys k --socket s --client-uid 4294967294", "needs --socket-group" },
+		{ "opener --keys k --socket s --socket-group 4294967295", "a number from 0" },
+		{ "opener --keys k --socket s --socket-group -1", "a number from 0" },
+		{ "opener --keys k --socket s --socket-group staff", "a number from 0" },
+		{ "opener --keys k --socket s --client-uid=", "a number from 0" },
+		{ "opener --keys k --socket s --client-uid 99999999999", "a number from 0" },
+		{ "opener --keys k --socket=", "path of a socket" },
+		{ "opener --keys k", "--socket PATH is needed" },
+		{ "opener --socket s", "--keys DIR is needed" },
+		{ "opener --keys k --socket s extra", "unexpected argument" },
+		{ "opener --keys k --socket s --documents d", "not for bulla-agent opener" },
+		{ DIRS " --socket s", "only for bulla-agent opener" },
+		{ DIRS " opener", "unexpected argument" },
+		{ "--documents d --secrets s", "--keys DIR or --opener PATH is needed" },
+		{ "--documents d --secrets s --opener o", NULL },
+		{ "--documents d --secrets s --opener o --opener-uid 7", NULL },
+		{ DIRS " --opener o", "either here or there" },
+		{ DIRS " --opener-uid 7", "only with --opener" },
+		{ "--documents d --secrets s --opener=", "path of a socket" },
+	};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct err err = ERR_INIT;
+		int r = parse(cases[i].line, &o, &err);
+
+		if (cases[i].error == NULL ? r != 0
+					   : r == 0 || strstr(err.text, cases[i].error) == NULL)
+			fail_msg("%s: %d %s", cases[i].line, r, err.text);
+		if (r != 0)
+			assert_int_equal(err.class, ERR_USAGE);
+	}
+	assert_int_equal(
+	    parse("opener --keys k --socket s --client-uid 0 --socket-group 8", &o, NULL), 0);
+	assert_int_equal(o.mode, OPTIONS_OPENER);
+	assert_string_equal(o.keys, "k");
+	assert_string_equal(o.socket, "s");
+	assert_true(o.client_uid == 0 && o.socket_group == 8 && o.opener_uid == -1);
+}
+
 static void test_levels(void **state)
 {
 	static const struct {
@@ -114,16 +166,27 @@ static void test_every_option_once(void **state)
 		const char *value = row->arg == NULL			  ? ""
 				    : strcmp(row->name, "file-mode") == 0 ? " 0400"
 				    : strcmp(row->arg, "SECONDS") == 0	  ? " 1"
+				    : strcmp(row->arg, "UID") == 0	  ? " 1"
+				    : strcmp(row->arg, "GID") == 0	  ? " 1"
 									  : " x";
 
-		snprintf(line, sizeof(line), "--help --%s%s", row->name, value);
+		const char *mode = (row->modes & OPTIONS_FOR_RUN) != 0 ? "" : "opener ";
+
+		snprintf(line, sizeof(line), "%s--help --%s%s", mode, row->name, value);
 		if (strcmp(row->name, "help") == 0)
 			snprintf(line, sizeof(line), "--help");
 		if (parse(line, &o, &err) != 0)
 			fail_msg("%s: %s", line, err.text);
-		snprintf(line, sizeof(line), "--version --%s%s --%s%s", row->name, value, row->name,
-			 value);
+		snprintf(line, sizeof(line), "%s--version --%s%s --%s%s", mode, row->name, value,
+			 row->name, value);
 		assert_int_equal(parse(line, &o, &err) == 0, row->many);
+		/* in the other mode it is refused, unless it is for both */
+		snprintf(line, sizeof(line), "%s%s%s%s", *mode == '\0' ? "opener --" : "--",
+			 row->name, value, row->modes == 3 ? " -h" : "");
+		assert_int_equal(parse(line, &o, &err) == 0,
+				 row->modes == 3 && strcmp(row->name, "help") != 0);
+		if (row->modes != 3)
+			assert_non_null(strstr(err.text, "bulla-agent opener"));
 		if (row->arg == NULL)
 			continue;
 		snprintf(line, sizeof(line), "--%s", row->name);
@@ -442,6 +505,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_opener_options),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_every_option_once),
 		cmocka_unit_test_setup_teardown(test_paths, folders_make, folders_clear),
