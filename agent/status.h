@@ -22,6 +22,7 @@ enum reason {
 	REASON_DUPLICATE,	/* several documents claim the name */
 	REASON_FOREIGN,		/* something the agent did not make has the name */
 	REASON_QUARANTINED,	/* an opener died on it */
+	REASON_FORBIDDEN,	/* the agent has no rights there; tried again */
 	REASON_WRITE_FAILED,	/* the Secret could not be written or checked; tried again */
 	REASON_UNAVAILABLE,	/* no opener, or the file changed while it was read; tried again */
 	REASON_CONTESTED,	/* someone keeps changing the Secret; repaired at intervals */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/cover.h"
 #include "agent/missing.h"
 #include "agent/remember.h"
 #include "agent/report.h"
@@ -272,36 +273,6 @@ static bool look_at_secrets(struct store_dir *st)
 
 /* --- decide ----------------------------------------------------------------------------------- */
 
-static enum cover cover_of(const struct scan_set *set, const struct kv *keys)
-{
-	const char *at = set->recipients;
-	size_t parts = 0;
-	size_t ours = 0;
-	bool ours_now = false;
-
-	/* "ID,ID;ID": within a part any one will do */
-	for (;;) {
-		size_t len = strcspn(at, ",;");
-		char *id = mem_strn(at, len);
-
-		ours_now = ours_now || kv_has(keys, id);
-		mem_free(id);
-		at += len;
-		if (*at == ',') {
-			at++;
-			continue;
-		}
-		parts++;
-		ours += ours_now;
-		ours_now = false;
-		if (*at++ == '\0')
-			break;
-	}
-	if (ours == 0)
-		return COVER_NONE;
-	return ours == parts ? COVER_ALL : COVER_SOME;
-}
-
 static void cover_sets(struct store_dir *st)
 {
 	const struct kv *keys = opener_keys(st->apply.opener);
@@ -311,7 +282,7 @@ static void cover_sets(struct store_dir *st)
 	for (i = 0; i < st->scan.sets.n; i++) {
 		struct scan_set *set = (struct scan_set *)nodes[i];
 
-		set->cover = (int)cover_of(set, keys);
+		set->cover = (int)cover_of(set->recipients, keys);
 	}
 	mem_free(nodes);
 }

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/kube_doc.h"
+
+#include <string.h>
+
+#include "agent/cover.h"
+#include "agent/secret_json.h"
+#include "agent/source.h"
+#include "agent/status_json.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define WHERE "document" /* what the readers put before their errors */
+#define KEY_MAX 512	 /* NAMESPACE/NAME; both are checked by the API server */
+
+static bool is_doc(const struct table_node *node, const void *key, size_t len)
+{
+	const struct kube_doc *d = (const struct kube_doc *)node;
+	size_t n = strlen(d->s.namespace);
+	const char *text = key;
+
+	return len > n && memcmp(d->s.namespace, text, n) == 0 && text[n] == '/' &&
+	       strlen(d->s.name) == len - n - 1 &&
+	       memcmp(d->s.name, text + n + 1, len - n - 1) == 0;
+}
+
+void kube_docs_init(struct kube_docs *t)
+{
+	*t = (struct kube_docs){ TABLE_INIT(is_doc) };
+}
+
+static void free_doc(struct kube_doc *d)
+{
+	mem_free(d->s.namespace);
+	mem_free(d->uid);
+	mem_free(d->version);
+	mem_free(d->text);
+	mem_free(d->status);
+	mem_free(d->recipients);
+	mem_free(d->applied_uid);
+	mem_free(d->applied_version);
+	mem_free(d->seen);
+	mem_free(d->digest);
+	mem_free(d->why);
+	kv_clear(&d->keys);
+	mem_free(d);
+}
+
+void kube_docs_clear(struct kube_docs *t)
+{
+	struct table_node **nodes = table_nodes(&t->table);
+
+	for (size_t i = 0; i < t->table.n; i++)
+		free_doc((struct kube_doc *)nodes[i]);
+	mem_free(nodes);
+	table_clear(&t->table);
+}
+
+struct kube_doc *kube_docs_find(const struct kube_docs *t, const char *namespace, const char *name)
+{
+	char key[KEY_MAX];
+	int n = snprintf(key, sizeof(key), "%s/%s", namespace, name);
+
+	if (n < 0 || (size_t)n >= sizeof(key))
+		return NULL;
+	return (struct kube_doc *)table_find(&t->table, key, (size_t)n);
+}
+
+struct kube_doc *kube_docs_need(struct kube_docs *t, const char *namespace, const char *name)
+{
+	struct kube_doc *d = kube_docs_find(t, namespace, name);
+	size_t n = strlen(namespace) + 1, m = strlen(name) + 1;
+	char *key;
+
+	if (d != NULL || n + m > KEY_MAX)
+		return d;
+	d = mem_alloc(sizeof(*d));
+	d->s.namespace = mem_alloc(n + m);
+	memcpy(d->s.namespace, namespace, n);
+	d->s.name = d->s.namespace + n;
+	memcpy(d->s.name, name, m);
+	key = mem_printf("%s/%s", namespace, name);
+	table_add(&t->table, &d->node, key, n + m - 1);
+	mem_free(key);
+	return d;
+}
+
+void kube_docs_drop(struct kube_docs *t, struct kube_doc *d)
+{
+	table_remove(&t->table, &d->node);
+	free_doc(d);
+}
+
+/* --- what a watch shows ----------------------------------------------------------------------- */
+
+static void set(char **to, const char *text)
+{
+	char *copy = mem_str(text);
+
+	mem_free(*to);
+	*to = copy;
+}
+
+static const char *string_at(const json_t *o, const char *name)
+{
+	return json_string_value(json_object_get(o, name));
+}
+
+/* What document_parse knows; all else in metadata is the server's and other tools'. */
+static char *document_text(const json_t *object)
+{
+	const json_t *metadata = json_object_get(object, "metadata");
+	const json_t *annotations = json_object_get(metadata, "annotations");
+	json_t *kept = json_object(), *marks = json_object(), *o = json_object();
+	json_t *mark = json_object_get(annotations, DOCUMENT_SUBSTITUTE);
+	char *text;
+
+	if (mark != NULL)
+		json_object_set(marks, DOCUMENT_SUBSTITUTE, mark);
+	json_object_set_new(kept, "name", json_incref(json_object_get(metadata, "name")));
+	json_object_set_new(kept, "namespace", json_incref(json_object_get(metadata, "namespace")));
+	if (mark != NULL)
+		json_object_set(kept, "annotations", marks);
+	json_object_set_new(o, "apiVersion", json_string(DOCUMENT_API_VERSION));
+	json_object_set_new(o, "kind", json_string(DOCUMENT_KIND));
+	json_object_set(o, "metadata", kept);
+	json_object_set(o, "spec", json_object_get(object, "spec"));
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(marks);
+	json_decref(kept);
+	json_decref(o);
+	return text;
+}
+
+/* Applied by an agent before this one, in full and for this very generation. */
+static void take_applied(struct kube_doc *d, const struct status_json_read *r)
+{
+	size_t n = r->digest == NULL ? 0 : strlen(r->digest);
+
+	if (r->uid[0] == '\0' || n + 1 != DOCUMENT_DIGEST_TEXT)
+		return;
+	d->s.recorded = true;
+	d->s.target = TARGET_INTACT;
+	set(&d->applied_uid, r->uid);
+	set(&d->applied_version, r->version);
+	set(&d->digest, r->digest);
+}
+
+static char *status_text(const json_t *status)
+{
+	return json_is_object(status) ? json_dumps(status, JSON_COMPACT) : NULL;
+}
+
+static void take_text(struct kube_doc *d, const json_t *object)
+{
+	mem_free(d->text);
+	mem_free(d->status);
+	d->text = document_text(object);
+	d->status = status_text(json_object_get(object, "status"));
+}
+
+/* Is what the status says what we last made it say? */
+static bool status_stands(const struct kube_doc *d, const struct status_json_read *r)
+{
+	return r->observed_generation == d->generation && r->reason != NULL &&
+	       strcmp(r->reason, status_name(d->told)) == 0;
+}
+
+bool kube_doc_take(struct kube_doc *d, const json_t *object)
+{
+	const json_t *metadata = json_object_get(object, "metadata");
+	const char *uid = string_at(metadata, "uid"),
+		   *version = string_at(metadata, "resourceVersion");
+	int64_t generation = json_integer_value(json_object_get(metadata, "generation"));
+	bool first = d->uid == NULL, same, new_text;
+	struct status_json_read r;
+
+	if (uid == NULL || version == NULL)
+		return false;
+	same = !first && strcmp(uid, d->uid) == 0;
+	if (same && strcmp(version, d->version) == 0 && d->text != NULL)
+		return false;
+	status_json_read(json_object_get(object, "status"), &r);
+	new_text = !same || generation != d->generation;
+	set(&d->uid, uid);
+	set(&d->version, version);
+	d->generation = generation;
+	d->s.documents = 1;
+	d->s.gone_since = 0;
+	if (first && !d->s.recorded)
+		take_applied(d, &r);
+	if (!new_text && status_stands(d, &r) && d->busy == KUBE_IDLE && !d->telling_due &&
+	    d->turn.line == NULL)
+		return false;
+	if (new_text)
+		d->parsed = false;
+	take_text(d, object);
+	return true;
+}
+
+void kube_doc_gone(struct kube_doc *d)
+{
+	d->s.documents = 0;
+	d->s.invalid = false;
+	set(&d->uid, NULL);
+	set(&d->version, NULL);
+	d->generation = 0;
+	d->parsed = false;
+	d->telling_due = false;
+	d->told = REASON_PENDING;
+	kube_doc_settle(d);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static void fill(struct kube_doc *d, const struct document *doc)
+{
+	char hex[DOCUMENT_DIGEST_TEXT];
+
+	document_digest(doc, hex);
+	source_id(doc, d->s.digest);
+	/* what an agent before this one made is told by the digest alone */
+	if (d->s.recorded && d->digest != NULL && strcmp(d->digest, hex) == 0)
+		memcpy(d->s.made, d->s.digest, sizeof(d->s.made));
+	mem_free(d->recipients);
+	d->recipients = source_recipients(doc);
+	d->not_after = source_not_after(doc);
+	d->chosen = doc->policy != POLICY_UNSET;
+	d->s.retain = d->chosen ? document_policy(doc) == POLICY_RETAIN
+				: document_policy(doc) == POLICY_RETAIN || d->adopted;
+}
+
+/* All of it is on one line, and a line of JSON tells nobody anything. */
+static const char *without_place(const char *text)
+{
+	size_t n = strlen(WHERE ":1: ");
+
+	return strncmp(text, WHERE ":1: ", n) == 0 ? text + n : text;
+}
+
+int kube_doc_parse(struct kube_doc *d, struct document *out)
+{
+	struct yaml_stream yaml = YAML_STREAM_INIT;
+	struct err err = ERR_INIT;
+	int r = -1;
+
+	/* JSON is YAML, and the strict reader of documents reads YAML */
+	if (yaml_parse(WHERE, d->text, strlen(d->text), &yaml, &err) == 0)
+		r = document_parse(WHERE, &yaml.docs[0], out, &err);
+	if (r == 0)
+		fill(d, out);
+	else
+		kube_doc_say(d, without_place(err.text));
+	d->s.invalid = r != 0;
+	d->parsed = true;
+	yaml_clear(&yaml);
+	return r;
+}
+
+enum cover kube_doc_cover(const struct kube_doc *d, const struct kv *keys)
+{
+	return d->recipients == NULL ? COVER_NONE : cover_of(d->recipients, keys);
+}
+
+/* --- what was done ---------------------------------------------------------------------------- */
+
+void kube_doc_applied(struct kube_doc *d, const json_t *secret_metadata)
+{
+	set(&d->applied_uid, string_at(secret_metadata, "uid"));
+	set(&d->applied_version, string_at(secret_metadata, "resourceVersion"));
+	d->s.recorded = true;
+	d->s.retained = false;
+	d->s.made_retain = d->s.retain;
+	d->s.target = TARGET_INTACT;
+	memcpy(d->s.made, d->s.digest, sizeof(d->s.made));
+	if (d->seen_anew) /* by now it may be another one: the next look compares */
+		return;
+	mem_free(d->seen);
+	d->seen = mem_printf("%s/%s", d->applied_uid, d->applied_version);
+	d->seen_mark = SECRET_JSON_OURS;
+}
+
+void kube_doc_unapplied(struct kube_doc *d)
+{
+	set(&d->applied_uid, NULL);
+	set(&d->applied_version, NULL);
+	set(&d->digest, NULL);
+	d->s.recorded = false;
+	d->s.retained = false;
+	d->s.target = TARGET_ABSENT;
+	d->adopted = false;
+}
+
+void kube_doc_settle(struct kube_doc *d)
+{
+	set(&d->text, NULL);
+	set(&d->status, NULL);
+	kv_clear(&d->keys);
+}
+
+void kube_doc_say(struct kube_doc *d, const char *why)
+{
+	set(&d->why, why);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/kube_gone.h"
+
+#include <string.h>
+
+#include "agent/kube_remove.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define EVERY_MS 500 /* all documents are looked at for that */
+
+static void forget_removals(struct store_kube *st, int64_t now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < st->n_done; i++) {
+		if (guard_recent(st->done[i].at, now))
+			st->done[kept++] = st->done[i];
+		else
+			mem_free(st->done[i].namespace);
+	}
+	st->n_done = kept;
+}
+
+static void act_on_gone(struct store_kube *st, struct kube_doc *d)
+{
+	enum action action = d->s.action;
+
+	d->s.action = ACTION_NONE;
+	kube_state_report(st, d);
+	if (action == ACTION_REMOVE)
+		kube_remove_begin(st, d);
+	else if (action == ACTION_RETAIN)
+		d->s.retained = true;
+	else if (action == ACTION_FORGET)
+		kube_doc_unapplied(d);
+	if (!d->s.recorded && d->busy == KUBE_IDLE)
+		kube_state_drop(st, d);
+}
+
+static void tell_guard(struct store_kube *st, const struct reconcile_result *r)
+{
+	memcpy(st->token, r->token, sizeof(st->token));
+	if (r->guarded == 0 || strcmp(st->told_token, r->token) == 0)
+		return;
+	memcpy(st->told_token, r->token, sizeof(st->told_token));
+	log_line(LOG_ERROR,
+		 "too many documents are gone at once; their Secrets stay until released", "token",
+		 r->token, (char *)NULL);
+}
+
+/*
+ * The guard counts documents, so all are given; those that are there as copies, because each is
+ * decided in its own turn.
+ */
+static void decide_gone(struct store_kube *st)
+{
+	size_t n = st->docs.table.n;
+	struct table_node **nodes = table_nodes(&st->docs.table);
+	struct subject **subjects = mem_array(n, sizeof(*subjects));
+	struct subject *copies = mem_array(n, sizeof(*copies));
+	struct reconcile_env env = kube_state_env(st);
+	struct reconcile_result result;
+
+	forget_removals(st, env.now);
+	env.n_done = st->n_done;
+	for (size_t i = 0; i < n; i++) {
+		struct kube_doc *d = (struct kube_doc *)nodes[i];
+
+		copies[i] = d->s;
+		subjects[i] = d->s.documents == 0 && d->busy == KUBE_IDLE ? &d->s : &copies[i];
+	}
+	reconcile(subjects, n, &env, &result);
+	st->gone_due = false;
+	st->gone_at = result.wake_ms;
+	tell_guard(st, &result);
+	for (size_t i = 0; i < n; i++)
+		if (subjects[i] != &copies[i])
+			act_on_gone(st, (struct kube_doc *)nodes[i]);
+	mem_free(copies);
+	mem_free(subjects);
+	mem_free(nodes);
+}
+
+void kube_gone_work(struct store_kube *st, int64_t now_ms)
+{
+	if (!st->gone_due && now_ms < st->gone_at)
+		return;
+	if (now_ms < st->gone_next) {
+		st->gone_at = st->gone_next;
+		st->gone_due = false;
+		return;
+	}
+	st->gone_next = now_ms + EVERY_MS;
+	decide_gone(st);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/kube_state.h"
+
+#include <string.h>
+
+#include "agent/kube_tell.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+void kube_state_look(struct store_kube *st, struct kube_doc *d)
+{
+	if (d->busy != KUBE_IDLE)
+		d->again = true;
+	else
+		turns_ask(&st->looks, &d->turn, d->s.namespace);
+}
+
+void kube_state_tell(struct store_kube *st, struct kube_doc *d)
+{
+	if (d->telling_due && d->busy == KUBE_IDLE && d->tell.slot == 0)
+		turns_ask(&st->tells, &d->tell, d->s.namespace);
+}
+
+void kube_state_report(struct store_kube *st, struct kube_doc *d)
+{
+	const struct status_row *row = &status_table[d->s.reason];
+
+	if (d->reported == d->s.reason)
+		return;
+	st->counts.reasons[d->reported]--;
+	st->counts.reasons[d->s.reason]++;
+	d->reported = d->s.reason;
+	log_line(row->level, "document", "namespace", d->s.namespace, "name", d->s.name, "reason",
+		 row->name, "text", d->why != NULL ? d->why : row->meaning, (char *)NULL);
+}
+
+/* The end of a look or of what followed from it. */
+void kube_state_conclude(struct store_kube *st, struct kube_doc *d)
+{
+	kube_state_report(st, d);
+	kube_tell_check(st, d);
+	if (d->telling_due)
+		kube_state_tell(st, d);
+	else if (d->turn.line == NULL)
+		kube_doc_settle(d);
+}
+
+void kube_state_drop(struct store_kube *st, struct kube_doc *d)
+{
+	turns_drop(&st->looks, &d->turn);
+	turns_drop(&st->tells, &d->tell);
+	st->counts.reasons[d->reported]--;
+	kube_docs_drop(&st->docs, d);
+}
+
+struct kube_doc *kube_state_need(struct store_kube *st, const char *namespace, const char *name)
+{
+	size_t before = st->docs.table.n;
+	struct kube_doc *d = kube_docs_need(&st->docs, namespace, name);
+
+	st->counts.reasons[REASON_PENDING] += st->docs.table.n - before;
+	return d;
+}
+
+void kube_state_finished(struct store_kube *st, struct kube_doc *d)
+{
+	enum kube_busy was = d->busy;
+
+	d->busy = KUBE_IDLE;
+	if (d->s.documents == 0) {
+		st->gone_due = true;
+		return;
+	}
+	/* what was decided before may be over; the status waits for the next decision */
+	if (d->again || was == KUBE_REMOVING) {
+		d->again = false;
+		kube_state_look(st, d);
+		return;
+	}
+	if (was == KUBE_WRITING && d->s.attempt.reason != REASON_PENDING)
+		kube_state_look(st, d); /* it failed: decide when to try again, and say so */
+	else if (was == KUBE_WRITING) {
+		d->s.reason = REASON_APPLIED;
+		kube_state_conclude(st, d);
+	} else if (was == KUBE_TELLING) {
+		if (d->telling_due)
+			kube_state_tell(st, d);
+		else if (d->turn.line == NULL)
+			kube_doc_settle(d);
+	}
+}
+
+static const char *blind(const struct store_kube *st)
+{
+	for (size_t i = 0; i < st->n_scopes; i++)
+		if (!st->scopes[i].synced || st->scopes[i].failing)
+			return "the documents cannot be listed just now";
+	return NULL;
+}
+
+struct reconcile_env kube_state_env(const struct store_kube *st)
+{
+	return (struct reconcile_env){ .now_ms = clock_monotonic_ms(),
+				       .now = clock_now(),
+				       .settle_ms = st->o->settle_ms,
+				       .keys = opener_keys(st->opener)->n,
+				       .blind = blind(st),
+				       .release = st->release,
+				       .done = st->done,
+				       .n_done = st->n_done };
+}
+
+bool kube_state_in(const struct kube_scope *scope, const struct kube_doc *d)
+{
+	return scope->namespace == NULL || strcmp(scope->namespace, d->s.namespace) == 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the Kubernetes store knows at a moment.  Its modules (kube_write, kube_tell, kube_remove)
+ * are parts of agent/store_kube.h, which puts them in order; nobody else includes this.
+ */
+#ifndef BULLA_AGENT_KUBE_STATE_H
+#define BULLA_AGENT_KUBE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/kube_doc.h"
+#include "agent/opener.h"
+#include "agent/store_kube.h"
+#include "kube/client.h"
+#include "kube/watch.h"
+
+#define KUBE_DOCUMENTS "sealedcredentials"
+#define KUBE_GROUP "/apis/bulla.dev/v1"
+
+/* One list and watch: of the whole cluster, or of a namespace. */
+struct kube_scope {
+	struct store_kube *st;
+	char *namespace; /* NULL: all */
+	struct kube_watch *documents;
+	struct kube_watch *secrets; /* metadata; NULL in the cluster install */
+	bool synced;		    /* the documents were listed once */
+	bool secrets_synced;	    /* and the Secrets */
+	bool failing;
+	char *why; /* it fails */
+};
+
+struct store_kube {
+	const struct store_kube_options *o;
+	struct kube_client *client;
+	struct opener *opener;
+	struct kube_docs docs;
+	struct turns looks;
+	struct turns tells;
+	struct kube_scope *scopes;
+	size_t n_scopes;
+	size_t writing; /* requests for Secrets under way */
+	size_t telling; /* for statuses */
+	size_t fetching;
+	size_t removing;
+	bool gone_due;	   /* some document is gone: decide about all of those */
+	int64_t gone_at;   /* or at that time; monotonic ms */
+	int64_t gone_next; /* and not before */
+	bool draining;
+	struct guard_done *done; /* removals of late */
+	size_t n_done;
+	char token[GUARD_TOKEN_TEXT]; /* that releases what the guard holds; "" */
+	char told_token[GUARD_TOKEN_TEXT];
+	char *release; /* as given */
+	char *crd_uid; /* of the kind itself; NULL: not seen yet */
+	bool ready;
+	struct store_kube_counts counts;
+};
+
+/* Ask for a look at it: now, or when what is done with it has ended. */
+void kube_state_look(struct store_kube *st, struct kube_doc *d);
+/* Ask for its status to be written, when that is due. */
+void kube_state_tell(struct store_kube *st, struct kube_doc *d);
+/* Log a reason that is new, and count it. */
+void kube_state_report(struct store_kube *st, struct kube_doc *d);
+/* The end of a look, or of what followed from it: report, then tell or settle. */
+void kube_state_conclude(struct store_kube *st, struct kube_doc *d);
+/* The document is idle again: what was done with it is in its subject. */
+void kube_state_finished(struct store_kube *st, struct kube_doc *d);
+
+struct kube_doc *kube_state_need(struct store_kube *st, const char *namespace, const char *name);
+void kube_state_drop(struct store_kube *st, struct kube_doc *d);
+
+/* What decisions depend on beside the subjects. */
+struct reconcile_env kube_state_env(const struct store_kube *st);
+bool kube_state_in(const struct kube_scope *scope, const struct kube_doc *d);
+
+#endif

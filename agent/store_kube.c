@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/store_kube.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube_gone.h"
+#include "agent/kube_remove.h"
+#include "agent/kube_show.h"
+#include "agent/kube_tell.h"
+#include "agent/kube_write.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define IN_FLIGHT 16
+#define FETCH_MAX 8
+#define TELL_SHARE 4 /* while Secrets wait, one in so many requests is a status */
+
+/* --- its text, when it is needed again -------------------------------------------------------- */
+
+static void fetched(void *ctx, const struct kube_answer *a)
+{
+	struct kube_doc *d = ctx;
+	struct store_kube *st = d->store;
+
+	st->fetching--;
+	d->busy = KUBE_IDLE;
+	d->again = false;
+	if (d->s.documents == 0) {
+		st->gone_due = true;
+	} else if (a->status == 200) {
+		kube_doc_take(d, a->object);
+		kube_state_look(st, d);
+	} else {
+		/* when it is gone the watch says so */
+		turns_wait(&st->looks, &d->turn, clock_monotonic_ms() + 1000);
+	}
+}
+
+static void fetch(struct store_kube *st, struct kube_doc *d)
+{
+	struct buf path = BUF_INIT;
+	struct kube_request r = { .method = "GET", .idempotent = true };
+
+	if (st->fetching >= FETCH_MAX) {
+		turns_wait(&st->looks, &d->turn, clock_monotonic_ms() + 10);
+		return;
+	}
+	buf_puts(&path, KUBE_GROUP "/namespaces/");
+	kube_path_put(&path, d->s.namespace);
+	buf_puts(&path, "/" KUBE_DOCUMENTS "/");
+	kube_path_put(&path, d->s.name);
+	r.path = buf_str(&path);
+	d->store = st;
+	d->busy = KUBE_FETCHING;
+	st->fetching++;
+	kube_send(st->client, &r, fetched, d);
+	buf_clear(&path);
+}
+
+/* --- decide ----------------------------------------------------------------------------------- */
+
+/* Not served, whoever asks: where the keys are, and where the cluster itself lives. */
+static bool barred(const struct store_kube *st, const char *namespace)
+{
+	return strncmp(namespace, "kube-", 5) == 0 ||
+	       strcmp(namespace, st->o->agent_namespace) == 0;
+}
+
+static void decide(struct store_kube *st, struct kube_doc *d, struct reconcile_result *out)
+{
+	const struct reconcile_env env = kube_state_env(st);
+	struct subject *s = &d->s;
+
+	s->cover = kube_doc_cover(d, opener_keys(st->opener));
+	reconcile(&s, 1, &env, out);
+	if (barred(st, s->namespace)) {
+		s->reason = REASON_INVALID;
+		s->action = ACTION_NONE;
+		kube_doc_say(d, "no document is served in this namespace: the agent's keys, or the "
+				"cluster's own parts, live in it; move it");
+	}
+}
+
+static void forget_why(struct kube_doc *d)
+{
+	if (d->s.reason == REASON_APPLIED || d->s.reason == REASON_NOT_FOR_US)
+		kube_doc_say(d, NULL);
+}
+
+static void look(struct store_kube *st, struct kube_doc *d)
+{
+	struct document doc = DOCUMENT_INIT;
+	struct reconcile_result result;
+	bool read = false;
+
+	if (d->busy != KUBE_IDLE) {
+		d->again = true;
+		return;
+	}
+	if (d->s.documents == 0) {
+		st->gone_due = true;
+		return;
+	}
+	if (!kube_show_target(st, d))
+		return;
+	if (!d->parsed && d->text == NULL) {
+		fetch(st, d);
+		return;
+	}
+	st->counts.looked++;
+	if (!d->parsed)
+		read = kube_doc_parse(d, &doc) == 0;
+	decide(st, d, &result);
+	if (result.wake_ms != INT64_MAX)
+		turns_wait(&st->looks, &d->turn, result.wake_ms);
+	if (d->s.action == ACTION_APPLY && !read && d->text == NULL) {
+		fetch(st, d);
+		return;
+	}
+	if (d->s.action == ACTION_APPLY && !read)
+		read = kube_doc_parse(d, &doc) == 0;
+	if (d->s.action == ACTION_APPLY && read) {
+		kube_write_begin(st, d, &doc);
+	} else {
+		if (d->s.action == ACTION_RECORD) {
+			d->s.made_retain = d->s.retain;
+			d->s.retained = false;
+		}
+		forget_why(d);
+		kube_state_conclude(st, d);
+	}
+	d->s.action = ACTION_NONE;
+	document_clear(&doc);
+}
+
+/* --- open and close --------------------------------------------------------------------------- */
+
+struct store_kube *store_kube_open(const struct store_kube_options *o, struct kube_client *client,
+				   struct opener *opener)
+{
+	struct store_kube *st = mem_alloc(sizeof(*st));
+
+	*st =
+	    (struct store_kube){ .o = o, .client = client, .opener = opener, .gone_at = INT64_MAX };
+	kube_docs_init(&st->docs);
+	turns_init(&st->looks);
+	turns_init(&st->tells);
+	kube_show_open(st);
+	return st;
+}
+
+static void abandon(struct store_kube *st, struct kube_doc *d)
+{
+	if (d->write != NULL)
+		kube_cancel(st->client, d->write);
+	if (d->remove != NULL)
+		kube_cancel(st->client, d->remove);
+	if (d->telling != NULL)
+		kube_cancel(st->client, d->telling);
+	kube_cancel(st->client, d);
+	kube_write_abandon(d);
+	kube_remove_abandon(d);
+	mem_free(d->telling);
+}
+
+void store_kube_close(struct store_kube *st)
+{
+	struct table_node **nodes;
+
+	if (st == NULL)
+		return;
+	kube_show_close(st);
+	nodes = table_nodes(&st->docs.table);
+	for (size_t i = 0; i < st->docs.table.n; i++)
+		abandon(st, (struct kube_doc *)nodes[i]);
+	mem_free(nodes);
+	turns_clear(&st->looks);
+	turns_clear(&st->tells);
+	kube_docs_clear(&st->docs);
+	for (size_t i = 0; i < st->n_done; i++)
+		mem_free(st->done[i].namespace);
+	mem_free(st->done);
+	mem_free(st->release);
+	mem_free(st->crd_uid);
+	mem_free(st);
+}
+
+/* --- work ------------------------------------------------------------------------------------- */
+
+#define OF(turn_, member)                                                                          \
+	((struct kube_doc *)(void *)((char *)(turn_)-offsetof(struct kube_doc, member)))
+
+static size_t in_flight(const struct store_kube *st)
+{
+	return st->writing + st->telling + st->removing;
+}
+
+static void work_on_due(struct store_kube *st, int64_t now_ms)
+{
+	struct turn *t;
+
+	while ((t = turns_due(&st->looks, now_ms)) != NULL)
+		kube_state_look(st, OF(t, turn));
+	while ((t = turns_due(&st->tells, now_ms)) != NULL)
+		kube_state_tell(st, OF(t, tell));
+}
+
+static void tell(struct store_kube *st, struct kube_doc *d)
+{
+	if (d->busy == KUBE_IDLE && d->telling_due && d->s.documents == 1 && !d->again)
+		kube_tell_begin(st, d);
+}
+
+static size_t limit(const struct store_kube *st)
+{
+	return st->o->in_flight == 0 ? IN_FLIGHT : st->o->in_flight;
+}
+
+void store_kube_drain(struct store_kube *st)
+{
+	st->draining = true;
+}
+
+int64_t store_kube_work(struct store_kube *st)
+{
+	int64_t now_ms = clock_monotonic_ms(), wake;
+	size_t max = limit(st);
+	struct turn *t;
+
+	if (st->draining)
+		return -1;
+	work_on_due(st, now_ms);
+	kube_gone_work(st, now_ms);
+	while (in_flight(st) < max && (t = turns_take(&st->looks)) != NULL)
+		look(st, OF(t, turn));
+	/* a few statuses even while Secrets wait, so that no flood keeps them back for ever */
+	while (in_flight(st) < max && (st->looks.n == 0 || st->telling < max / TELL_SHARE) &&
+	       (t = turns_take(&st->tells)) != NULL)
+		tell(st, OF(t, tell));
+	wake = turns_next_due(&st->looks);
+	if (turns_next_due(&st->tells) < wake)
+		wake = turns_next_due(&st->tells);
+	if (st->gone_due && st->gone_next < wake)
+		wake = st->gone_next;
+	if (st->gone_at < wake)
+		wake = st->gone_at;
+	if (wake == INT64_MAX)
+		return -1;
+	return wake <= now_ms ? 0 : wake - now_ms;
+}
+
+static void each(struct store_kube *st, void (*f)(struct store_kube *st, struct kube_doc *d))
+{
+	struct table_node **nodes = table_nodes(&st->docs.table);
+
+	for (size_t i = 0; i < st->docs.table.n; i++)
+		f(st, (struct kube_doc *)nodes[i]);
+	mem_free(nodes);
+}
+
+static void unblock(struct store_kube *st, struct kube_doc *d)
+{
+	subject_unblock(&d->s);
+	if (d->s.documents != 0)
+		kube_state_look(st, d);
+}
+
+void store_kube_keys_changed(struct store_kube *st)
+{
+	each(st, unblock);
+}
+
+static void unblock_unavailable(struct store_kube *st, struct kube_doc *d)
+{
+	if (d->s.attempt.reason == REASON_UNAVAILABLE)
+		unblock(st, d);
+}
+
+void store_kube_opener_news(struct store_kube *st)
+{
+	each(st, unblock_unavailable);
+}
+
+bool store_kube_idle(const struct store_kube *st)
+{
+	return in_flight(st) == 0 && st->fetching == 0 &&
+	       (st->draining || (st->looks.n == 0 && st->tells.n == 0));
+}
+
+bool store_kube_ready(const struct store_kube *st)
+{
+	for (size_t i = 0; i < st->n_scopes; i++)
+		if (!st->scopes[i].synced)
+			return false;
+	return st->counts.reasons[REASON_PENDING] == 0;
+}
+
+const struct store_kube_counts *store_kube_counts(const struct store_kube *st)
+{
+	return &st->counts;
+}
+
+size_t store_kube_documents(const struct store_kube *st)
+{
+	return st->docs.table.n;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Kubernetes store: SealedCredentials of an API server, Secrets beside them (DESIGN 6.1).
+ *
+ * Level-triggered as the directory store, and decided by the same agent/reconcile.h: a watch only
+ * says which document to look at.  Secrets go first, their statuses after; at most
+ * store_kube_options.in_flight requests are under way.
+ */
+#ifndef BULLA_AGENT_STORE_KUBE_H
+#define BULLA_AGENT_STORE_KUBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/status.h"
+#include "kube/client.h"
+
+struct err;
+struct opener;
+struct store_kube;
+
+struct store_kube_options {
+	const char *agent_namespace;   /* no document and no Secret is served there */
+	const char *const *namespaces; /* NULL-terminated; NULL: all, the cluster install */
+	int64_t settle_ms;	       /* so long a document must be gone before its Secret goes */
+	size_t in_flight;	       /* 0: 16 */
+};
+
+struct store_kube_counts {
+	size_t reasons[REASON_COUNT]; /* documents with this reason */
+	uint64_t written, told, repaired, removed, failed, looked;
+};
+
+/* client and opener stay the caller's and must outlive the store.  Begins to list. */
+struct store_kube *store_kube_open(const struct store_kube_options *o, struct kube_client *client,
+				   struct opener *opener);
+/* Requests under way end without a word; what they did is found at the next start. */
+void store_kube_close(struct store_kube *st);
+
+/* Decide and send, after kube_work.  Returns for how many ms nothing needs to be done (-1: until
+ * something comes). */
+int64_t store_kube_work(struct store_kube *st);
+
+/* Other keys are at hand: whatever waited for one is tried again. */
+void store_kube_keys_changed(struct store_kube *st);
+/* There is another opener: whatever found none is tried again. */
+void store_kube_opener_news(struct store_kube *st);
+
+/* Everything was listed, looked at and tried once. */
+bool store_kube_ready(const struct store_kube *st);
+/* Nothing of what was decided is under way or due at once. */
+bool store_kube_idle(const struct store_kube *st);
+const struct store_kube_counts *store_kube_counts(const struct store_kube *st);
+size_t store_kube_documents(const struct store_kube *st);
+/* Take no new work: what is under way ends.  store_kube_idle says when. */
+void store_kube_drain(struct store_kube *st);
+
+#endif
