@@ -19,7 +19,7 @@
 
 struct httpd {
 	struct MHD_Daemon *daemon;
-	const struct metrics *metrics;
+	const struct httpd_pages *pages;
 	int epoll;
 	char address[INET6_ADDRSTRLEN + 10];
 };
@@ -151,7 +151,7 @@ static enum MHD_Result answer_health(const struct httpd *h, struct MHD_Connectio
 
 static enum MHD_Result answer_ready(const struct httpd *h, struct MHD_Connection *c)
 {
-	return h->metrics->store->ready
+	return h->pages->ready(h->pages->ctx)
 		   ? answer_text(c, MHD_HTTP_OK, "ok\n")
 		   : answer_text(c, MHD_HTTP_SERVICE_UNAVAILABLE, "not looked at everything yet\n");
 }
@@ -161,7 +161,7 @@ static enum MHD_Result answer_metrics(const struct httpd *h, struct MHD_Connecti
 	struct buf page = BUF_INIT;
 	enum MHD_Result r;
 
-	metrics_format(h->metrics, &page);
+	h->pages->metrics(h->pages->ctx, &page);
 	r = answer(c, MHD_HTTP_OK, buf_str(&page), page.len);
 	buf_clear(&page);
 	return r;
@@ -204,7 +204,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *u
 
 /* --- the server ------------------------------------------------------------------------------- */
 
-struct httpd *httpd_open(const char *listen, const struct metrics *m, struct err *err)
+struct httpd *httpd_open(const char *listen, const struct httpd_pages *p, struct err *err)
 {
 	const union MHD_DaemonInfo *info;
 	struct httpd *h;
@@ -213,7 +213,7 @@ struct httpd *httpd_open(const char *listen, const struct metrics *m, struct err
 	if (fd < 0)
 		return NULL;
 	h = mem_alloc(sizeof(*h));
-	h->metrics = m;
+	h->pages = p;
 	write_address(h, fd);
 	h->daemon = MHD_start_daemon(
 	    MHD_USE_EPOLL, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, fd,

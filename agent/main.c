@@ -7,6 +7,7 @@
 #include "agent/jail_self_test.h"
 #include "agent/options.h"
 #include "agent/run.h"
+#include "agent/run_kube.h"
 #include "agent/serve.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -26,7 +27,7 @@ static enum err_class dispatch(const struct options *o, struct err *err)
 	case OPTIONS_SELF_TEST:
 		return jail_self_test(stdout, err) < 0 ? err->class : ERR_NONE;
 	default:
-		return run(o, err);
+		return o->kubernetes ? run_kube(o, err) : run(o, err);
 	}
 }
 

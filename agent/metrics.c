@@ -96,27 +96,21 @@ static double ready(const struct metrics *m)
 	return m->store->ready;
 }
 
-static double start_time(const struct metrics *m)
-{
-	return (double)m->started;
-}
-
-static double cpu_seconds(const struct metrics *m)
+static double cpu_seconds(void)
 {
 	struct rusage u;
 
-	(void)m;
 	if (getrusage(RUSAGE_SELF, &u) < 0)
 		return 0;
 	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-static double resident(const struct metrics *m)
+static double resident(int statm)
 {
 	char text[128];
 	unsigned long size, pages;
-	ssize_t n = m->statm < 0 ? -1 : pread(m->statm, text, sizeof(text) - 1, 0);
+	ssize_t n = statm < 0 ? -1 : pread(statm, text, sizeof(text) - 1, 0);
 
 	if (n <= 0)
 		return 0;
@@ -157,23 +151,32 @@ static const struct row {
 	{ "bulla_folders_unwatched", "gauge",
 	  "Folders that could not be watched; changes there are seen by full looks only.",
 	  unwatched },
-	{ "process_cpu_seconds_total", "counter", "User and system CPU time.", cpu_seconds },
-	{ "process_resident_memory_bytes", "gauge", "Resident memory, without the opener's.",
-	  resident },
-	{ "process_start_time_seconds", "gauge", "Start time, seconds since 1970.", start_time },
 };
 
-static void put_head(struct buf *out, const char *name, const char *type, const char *help)
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void metrics_process(int statm, int64_t started, struct buf *out)
+{
+	metrics_head(out, "bulla_build_info", "gauge", "The version that runs.");
+	buf_printf(out, "bulla_build_info{version=\"%s\"} 1\n", BULLA_VERSION);
+	metrics_head(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
+	buf_printf(out, "process_cpu_seconds_total %.15g\n", cpu_seconds());
+	metrics_head(out, "process_resident_memory_bytes", "gauge",
+		     "Resident memory, without the opener's.");
+	buf_printf(out, "process_resident_memory_bytes %.15g\n", resident(statm));
+	metrics_head(out, "process_start_time_seconds", "gauge", "Start time, seconds since 1970.");
+	buf_printf(out, "process_start_time_seconds %" PRId64 "\n", started);
 }
 
 static void put_documents(const struct metrics *m, struct buf *out)
 {
 	size_t i;
 
-	put_head(out, "bulla_documents", "gauge",
-		 "Documents, and Secrets whose document is gone, by state.");
+	metrics_head(out, "bulla_documents", "gauge",
+		     "Documents, and Secrets whose document is gone, by state.");
 	for (i = REASON_PENDING; i < REASON_COUNT; i++)
 		buf_printf(out, "bulla_documents{reason=\"%s\"} %zu\n", status_table[i].name,
 			   m->store->result.counts[i]);
@@ -186,7 +189,8 @@ static void put_expiry(const struct metrics *m, struct buf *out)
 	struct table_node **nodes = table_nodes(&m->store->entries.table);
 	size_t i;
 
-	put_head(out, name, "gauge", "When the first of its credentials expires, as it claims.");
+	metrics_head(out, name, "gauge",
+		     "When the first of its credentials expires, as it claims.");
 	for (i = 0; i < m->store->entries.table.n; i++) {
 		const struct entry *x = (const struct entry *)nodes[i];
 
@@ -218,11 +222,10 @@ void metrics_format(const struct metrics *m, struct buf *out)
 {
 	size_t i;
 
-	put_head(out, "bulla_build_info", "gauge", "The version that runs.");
-	buf_printf(out, "bulla_build_info{version=\"%s\"} 1\n", BULLA_VERSION);
+	metrics_process(m->statm, m->started, out);
 	put_documents(m, out);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		put_head(out, rows[i].name, rows[i].type, rows[i].help);
+		metrics_head(out, rows[i].name, rows[i].type, rows[i].help);
 		buf_printf(out, "%s %.15g\n", rows[i].name, rows[i].value(m));
 	}
 	if (!m->anonymous)

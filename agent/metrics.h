@@ -22,6 +22,9 @@ struct metrics {
 void metrics_init(struct metrics *m, const struct store_dir *store, const struct opener *opener,
 		  bool anonymous);
 void metrics_clear(struct metrics *m);
+/* "name value" of what every page begins with, and of the process: for other pages too. */
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
+void metrics_process(int statm, int64_t started, struct buf *out);
 /* Append the page. */
 void metrics_format(const struct metrics *m, struct buf *out);
 

@@ -16,6 +16,11 @@ enum {
 	O_DOCUMENTS,
 	O_SECRETS,
 	O_KEYS,
+	O_KUBERNETES,
+	O_KUBECONFIG,
+	O_CONTEXT,
+	O_NAMESPACES,
+	O_AGENT_NAMESPACE,
 	O_OPENER,
 	O_OPENER_UID,
 	O_ONCE,
@@ -45,6 +50,18 @@ const struct options_row options_table[] = {
 	[O_SECRETS] = { "secrets", 0, "DIR", "where the Secrets are kept, DIR/NAMESPACE/NAME/KEY",
 			RUN, false },
 	[O_KEYS] = { "keys", 0, "DIR", "the sealing keys, one per file", BOTH, false },
+	[O_KUBERNETES] = { "kubernetes", 0, NULL,
+			   "serve the SealedCredentials of a cluster, in place of two folders", RUN,
+			   false },
+	[O_KUBECONFIG] = { "kubeconfig", 0, "FILE",
+			   "which cluster, when it is not the one that the agent runs in", RUN,
+			   false },
+	[O_CONTEXT] = { "context", 0, "NAME", "of the kubeconfig", RUN, false },
+	[O_NAMESPACES] = { "namespaces", 0, "NAME,...",
+			   "serve these alone, and watch their Secrets", RUN, false },
+	[O_AGENT_NAMESPACE] = { "agent-namespace", 0, "NAME",
+				"where the agent and its keys live; never served (bulla-system)",
+				RUN, false },
 	[O_OPENER] = { "opener", 0, "PATH", "in place of --keys: the socket of an opener", RUN,
 		       false },
 	[O_OPENER_UID] = { "opener-uid", 0, "UID", "the user that it runs as (this one)", RUN,
@@ -57,7 +74,9 @@ const struct options_row options_table[] = {
 	[O_ANONYMOUS] = { "anonymous-metrics", 0, NULL, "no names of documents in /metrics", RUN,
 			  false },
 	[O_SETTLE] = { "settle", 0, "SECONDS",
-		       "how long a document must be gone before its Secret goes (5)", RUN, false },
+		       "how long a document must be gone before its Secret goes (5; in a cluster "
+		       "60)",
+		       RUN, false },
 	[O_FULL_LOOK] = { "full-look", 0, "SECONDS",
 			  "how often to look at everything, whatever stirs (300)", RUN, false },
 	[O_SOCKET] = { "socket", 0, "PATH", "where the agent finds the opener", OPENER, false },
@@ -89,8 +108,10 @@ void options_help(FILE *f)
 	const struct options_row *row;
 
 	fputs("usage: bulla-agent --documents DIR --secrets DIR --keys DIR [OPTION]...\n"
+	      "       bulla-agent --kubernetes --keys DIR [OPTION]...\n"
 	      "       bulla-agent opener --keys DIR --socket PATH [OPTION]...\n\n"
-	      "Opens the sealed documents of a checkout and keeps the Secrets they hold.\n"
+	      "Opens the sealed documents of a checkout, or of a cluster, and keeps the Secrets\n"
+	      "they hold.\n"
 	      "`opener` is the part that holds the keys, in a container of its own.\n\n",
 	      f);
 	for (row = options_table; row->name != NULL; row++)
@@ -152,10 +173,10 @@ static int read_id(const char *option, const char *text, int64_t *out, struct er
 	return 0;
 }
 
-static int take_folder(const char *option, const char *text, const char **out, struct err *err)
+static int take_text(const char *option, const char *text, const char **out, struct err *err)
 {
 	if (*text == '\0')
-		return err_set(err, ERR_USAGE, "--%s: the name of a folder", option);
+		return err_set(err, ERR_USAGE, "--%s: is empty", option);
 	*out = text;
 	return 0;
 }
@@ -179,17 +200,32 @@ struct parse {
 	struct err *err;
 };
 
+/* Where an option that is a plain text goes; NULL: it is none. */
+static const char **text_of(struct options *o, int i)
+{
+	const char **texts[O_COUNT] = {
+		[O_DOCUMENTS] = &o->documents,
+		[O_SECRETS] = &o->secrets,
+		[O_KEYS] = &o->keys,
+		[O_KUBECONFIG] = &o->kubeconfig,
+		[O_CONTEXT] = &o->context,
+		[O_NAMESPACES] = &o->namespaces,
+		[O_AGENT_NAMESPACE] = &o->agent_namespace,
+	};
+
+	return texts[i];
+}
+
 static int take(struct parse *p, int i, const char *value)
 {
 	struct options *o = p->out;
 
+	if (text_of(o, i) != NULL)
+		return take_text(options_table[i].name, value, text_of(o, i), p->err);
 	switch (i) {
-	case O_DOCUMENTS:
-		return take_folder("documents", value, &o->documents, p->err);
-	case O_SECRETS:
-		return take_folder("secrets", value, &o->secrets, p->err);
-	case O_KEYS:
-		return take_folder("keys", value, &o->keys, p->err);
+	case O_KUBERNETES:
+		o->kubernetes = true;
+		return 0;
 	case O_OPENER:
 		return take_socket("opener", value, &o->opener, p->err);
 	case O_SOCKET:
@@ -267,10 +303,27 @@ static int need(const char *what, const char *value, struct err *err)
 	return value != NULL ? 0 : err_set(err, ERR_USAGE, "--%s is needed", what);
 }
 
+/* Options of one store are none of the other's. */
+static int check_store(const struct parse *p)
+{
+	static const int folders[] = { O_DOCUMENTS, O_SECRETS, O_FILE_MODE, O_FULL_LOOK };
+	static const int cluster[] = { O_KUBECONFIG, O_CONTEXT, O_NAMESPACES, O_AGENT_NAMESPACE };
+	const int *others = p->out->kubernetes ? folders : cluster;
+
+	for (size_t i = 0; i < 4; i++)
+		if (p->seen[others[i]])
+			return err_set(p->err, ERR_USAGE, "--%s %s --kubernetes",
+				       options_table[others[i]].name,
+				       p->out->kubernetes ? "does not go with" : "needs");
+	if (p->out->kubernetes && !p->seen[O_SETTLE])
+		p->out->settle_ms = INT64_C(1000) * OPTIONS_SETTLE_KUBERNETES;
+	return 0;
+}
+
 static int finish_run(const struct options *o, struct err *err)
 {
-	if (need("documents DIR", o->documents, err) < 0 ||
-	    need("secrets DIR", o->secrets, err) < 0 ||
+	if ((!o->kubernetes && (need("documents DIR", o->documents, err) < 0 ||
+				need("secrets DIR", o->secrets, err) < 0)) ||
 	    need("keys DIR or --opener PATH", o->keys != NULL ? o->keys : o->opener, err) < 0)
 		return -1;
 	if (o->keys != NULL && o->opener != NULL)
@@ -303,6 +356,8 @@ static int finish(struct parse *p, int rest, char **argv)
 		return 0;
 	if (argv[rest] != NULL)
 		return err_set(p->err, ERR_USAGE, "unexpected argument %s", argv[rest]);
+	if (o->mode == OPTIONS_RUN && check_store(p) < 0)
+		return -1;
 	if ((o->mode == OPTIONS_RUN ? finish_run(o, p->err) : finish_opener(o, p->err)) < 0)
 		return -1;
 	/* with --once the list at the end says what a log would */
@@ -338,7 +393,8 @@ int options_parse(int argc, char **argv, struct options *out, struct err *err)
 {
 	struct parse p = { .out = out, .mode = RUN, .err = err };
 
-	*out = (struct options){ .file_mode = 0400,
+	*out = (struct options){ .agent_namespace = OPTIONS_AGENT_NAMESPACE,
+				 .file_mode = 0400,
 				 .settle_ms = INT64_C(1000) * OPTIONS_SETTLE,
 				 .look_ms = INT64_C(1000) * OPTIONS_LOOK,
 				 .opener_uid = -1,

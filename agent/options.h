@@ -14,6 +14,8 @@ struct err;
 
 #define OPTIONS_SETTLE 5 /* seconds */
 #define OPTIONS_LOOK 300 /* seconds */
+#define OPTIONS_SETTLE_KUBERNETES 60
+#define OPTIONS_AGENT_NAMESPACE "bulla-system"
 
 enum options_mode {
 	OPTIONS_RUN,
@@ -28,9 +30,14 @@ enum options_modes { OPTIONS_FOR_RUN = 1, OPTIONS_FOR_OPENER = 2 };
 
 struct options {
 	enum options_mode mode;
-	const char *documents; /* as given; not NULL in mode RUN, as secrets */
+	bool kubernetes;       /* mode RUN: an API server, in place of two folders */
+	const char *documents; /* as given; not NULL in mode RUN without kubernetes, as secrets */
 	const char *secrets;
-	const char *keys;     /* NULL in mode RUN with */
+	const char *keys; /* NULL in mode RUN with */
+	const char *kubeconfig;
+	const char *context;
+	const char *namespaces; /* "a,b", or NULL: all */
+	const char *agent_namespace;
 	const char *opener;   /* the path of another process's socket, or NULL */
 	int64_t opener_uid;   /* -1: our own */
 	const char *socket;   /* mode OPENER: not NULL */

@@ -24,8 +24,23 @@ struct agent {
 	struct store_dir store;
 	struct metrics metrics;
 	struct loop loop;
+	struct httpd_pages pages;
 	bool stored; /* store was opened, perhaps not wholly */
 };
+
+static bool page_ready(const void *ctx)
+{
+	const struct agent *a = ctx;
+
+	return a->store.ready;
+}
+
+static void page_metrics(const void *ctx, struct buf *page)
+{
+	const struct agent *a = ctx;
+
+	metrics_format(&a->metrics, page);
+}
 
 /*
  * A link as DOCUMENTS is swapped by those who make checkouts (git-sync): what it will lead to next
@@ -109,7 +124,8 @@ static int open_all(struct agent *a, struct err *err)
 		return -1;
 	metrics_init(&a->metrics, &a->store, a->loop.opener, a->o->anonymous);
 	if (a->o->listen != NULL) {
-		a->loop.httpd = httpd_open(a->o->listen, &a->metrics, err);
+		a->pages = (struct httpd_pages){ a, page_ready, page_metrics };
+		a->loop.httpd = httpd_open(a->o->listen, &a->pages, err);
 		if (a->loop.httpd == NULL)
 			return -1;
 		log_line(LOG_INFO, "listening", "address", httpd_address(a->loop.httpd),

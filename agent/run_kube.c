@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/run_kube.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/httpd.h"
+#include "agent/loop.h"
+#include "agent/metrics_kube.h"
+#include "agent/opener.h"
+#include "agent/store_kube.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "kube/client.h"
+
+#define DRAIN_MS 20000 /* of the 30 s that a pod is given to end */
+#define OPEN_MS 5000   /* for one opening: the loop waits, and a lease has 15 s */
+#define WAIT_MS 1000
+
+struct agent {
+	const struct options *o;
+	struct kube_config config;
+	struct kube_client *client;
+	struct opener *opener;
+	struct store_kube_options store_options;
+	struct store_kube *store;
+	struct metrics_kube metrics;
+	struct httpd_pages pages;
+	struct httpd *httpd;
+	char **namespaces;
+	int signals;
+	bool ready;	/* was said */
+	int64_t end_by; /* monotonic ms; 0: not ending */
+};
+
+static bool page_ready(const void *ctx)
+{
+	const struct agent *a = ctx;
+
+	return a->end_by == 0 && (a->store == NULL || store_kube_ready(a->store));
+}
+
+static void page_metrics(const void *ctx, struct buf *page)
+{
+	const struct agent *a = ctx;
+
+	metrics_kube_format(&a->metrics, page);
+}
+
+/* --- open and close --------------------------------------------------------------------------- */
+
+static int open_httpd(struct agent *a, struct err *err)
+{
+	if (a->o->listen == NULL)
+		return 0;
+	a->pages = (struct httpd_pages){ a, page_ready, page_metrics };
+	a->httpd = httpd_open(a->o->listen, &a->pages, err);
+	if (a->httpd == NULL)
+		return -1;
+	log_line(LOG_INFO, "listening", "address", httpd_address(a->httpd), (char *)NULL);
+	return 0;
+}
+
+static void split_namespaces(struct agent *a)
+{
+	const char *at = a->o->namespaces;
+	size_t n = 0;
+
+	if (at == NULL)
+		return;
+	a->namespaces = mem_array(strlen(at) + 2, sizeof(char *));
+	for (; *at != '\0';
+	     at += at[strcspn(at, ",")] == ',' ? strcspn(at, ",") + 1 : strcspn(at, ","))
+		if (*at != ',')
+			a->namespaces[n++] = mem_strn(at, strcspn(at, ","));
+}
+
+static int open_config(struct agent *a, struct err *err)
+{
+	const struct kube_config_options o = { .kubeconfig = a->o->kubeconfig,
+					       .context = a->o->context };
+
+	if (kube_config_load(&o, &a->config, err) < 0)
+		return -1;
+	a->client = kube_client_new(&a->config, "bulla-agent/" BULLA_VERSION, err);
+	return a->client == NULL ? -1 : 0;
+}
+
+static int open_all(struct agent *a, struct err *err)
+{
+	const struct opener_options opener = { .keys_dir = a->o->keys,
+					       .audit_fd = -1,
+					       .timeout_ms = OPEN_MS };
+
+	a->opener = opener_start(&opener, err);
+	if (a->opener == NULL)
+		return -1;
+	a->signals = loop_signals(err);
+	if (a->signals < 0 || open_config(a, err) < 0 || open_httpd(a, err) < 0)
+		return -1;
+	split_namespaces(a);
+	a->store_options = (struct store_kube_options){
+		.agent_namespace = a->o->agent_namespace,
+		.namespaces = (const char *const *)a->namespaces,
+		.settle_ms = a->o->settle_ms,
+	};
+	a->store = store_kube_open(&a->store_options, a->client, a->opener);
+	a->metrics = (struct metrics_kube){ .store = a->store,
+					    .opener = a->opener,
+					    .client = a->client,
+					    .anonymous = a->o->anonymous,
+					    .statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
+					    .started = clock_now() };
+	return 0;
+}
+
+static void close_all(struct agent *a)
+{
+	httpd_close(a->httpd);
+	store_kube_close(a->store);
+	if (a->client != NULL)
+		kube_client_free(a->client);
+	kube_config_clear(&a->config);
+	if (a->metrics.statm >= 0)
+		close(a->metrics.statm);
+	if (a->signals >= 0)
+		close(a->signals);
+	if (a->opener != NULL)
+		opener_stop(a->opener);
+	for (size_t i = 0; a->namespaces != NULL && a->namespaces[i] != NULL; i++)
+		mem_free(a->namespaces[i]);
+	mem_free(a->namespaces);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static void take_signals(struct agent *a)
+{
+	struct signalfd_siginfo info;
+
+	while (read(a->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP) {
+			store_kube_keys_changed(a->store);
+			continue;
+		}
+		/* the second one ends it at once */
+		a->end_by = a->end_by != 0 ? 1 : clock_monotonic_ms() + DRAIN_MS;
+		store_kube_drain(a->store);
+	}
+}
+
+static int timeout(const struct agent *a, int64_t ms)
+{
+	int64_t http = a->httpd == NULL ? -1 : httpd_timeout(a->httpd);
+
+	if (http >= 0 && (ms < 0 || http < ms))
+		ms = http;
+	return ms < 0 || ms > WAIT_MS ? WAIT_MS : (int)ms;
+}
+
+static void wait_for(struct agent *a, int64_t ms)
+{
+	struct pollfd fds[] = { { a->signals, POLLIN, 0 },
+				{ opener_fd(a->opener), POLLIN, 0 },
+				{ a->httpd == NULL ? -1 : httpd_fd(a->httpd), POLLIN, 0 } };
+
+	kube_wait(a->client, fds, 3, timeout(a, ms));
+	if (fds[0].revents != 0)
+		take_signals(a);
+	if (fds[1].revents != 0) {
+		if (opener_poll(a->opener))
+			store_kube_keys_changed(a->store);
+		else
+			store_kube_opener_news(a->store);
+	}
+	if (a->httpd != NULL)
+		httpd_run(a->httpd);
+}
+
+static bool ended(const struct agent *a)
+{
+	return a->end_by != 0 && (store_kube_idle(a->store) || clock_monotonic_ms() >= a->end_by);
+}
+
+static int loop(struct agent *a, struct err *err)
+{
+	while (!ended(a)) {
+		int64_t rest;
+
+		kube_work(a->client);
+		rest = store_kube_work(a->store);
+		if (!a->ready && store_kube_ready(a->store)) {
+			a->ready = true;
+			log_line(LOG_INFO, "ready", (char *)NULL);
+		}
+		if (!opener_alive(a->opener))
+			return err_set(err, ERR_IO,
+				       "the opener is gone for good; start the agent again");
+		if (a->o->once && a->ready && store_kube_idle(a->store))
+			return 0;
+		wait_for(a, rest);
+	}
+	return 0;
+}
+
+static enum err_class worst(const struct store_kube *st)
+{
+	enum err_class class = ERR_NONE;
+
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		if (store_kube_counts(st)->reasons[i] > 0 && !status_table[i].fine)
+			class = status_graver(class, status_table[i].class);
+	return class;
+}
+
+enum err_class run_kube(const struct options *o, struct err *err)
+{
+	struct agent a = { .o = o, .signals = -1, .metrics = { .statm = -1 } };
+	enum err_class class;
+
+	log_level_set(o->level);
+	if (open_all(&a, err) < 0) {
+		class = err->class;
+	} else {
+		log_line(LOG_INFO, "started", "version", BULLA_VERSION, "server", a.config.server,
+			 (char *)NULL);
+		class = loop(&a, err) < 0 ? err->class : o->once ? worst(a.store) : ERR_NONE;
+		log_line(LOG_INFO, "ended", (char *)NULL);
+	}
+	close_all(&a);
+	return class;
+}
