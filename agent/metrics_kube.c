@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "agent/metrics.h"
+#include "kube/session.h"
 
 static void put(struct buf *out, const char *name, const char *type, const char *help, double value)
 {

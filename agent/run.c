@@ -102,22 +102,25 @@ static int jail(struct agent *a, struct err *err)
 	return 0;
 }
 
-static int open_opener(struct agent *a, struct err *err)
+struct opener *run_opener(const struct options *o, const char *keys, int timeout_ms,
+			  struct err *err)
 {
-	const struct opener_options here = { .keys_dir = a->paths.keys, .audit_fd = -1 };
+	const struct opener_options here = { .keys_dir = keys,
+					     .audit_fd = -1,
+					     .timeout_ms = timeout_ms };
 	const struct opener_connect_options there = {
-		.path = a->o->opener,
-		.uid = a->o->opener_uid < 0 ? geteuid() : (uid_t)a->o->opener_uid,
+		.path = o->opener,
+		.uid = o->opener_uid < 0 ? geteuid() : (uid_t)o->opener_uid,
+		.timeout_ms = timeout_ms,
 	};
 
-	a->loop.opener =
-	    a->o->opener != NULL ? opener_connect(&there, err) : opener_start(&here, err);
-	return a->loop.opener == NULL ? -1 : 0;
+	return o->opener != NULL ? opener_connect(&there, err) : opener_start(&here, err);
 }
 
 static int open_all(struct agent *a, struct err *err)
 {
-	if (open_opener(a, err) < 0)
+	a->loop.opener = run_opener(a->o, a->paths.keys, 0, err);
+	if (a->loop.opener == NULL)
 		return -1;
 	a->loop.signals = loop_signals(err);
 	if (a->loop.signals < 0)

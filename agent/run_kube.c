@@ -13,6 +13,7 @@
 #include "agent/loop.h"
 #include "agent/metrics_kube.h"
 #include "agent/opener.h"
+#include "agent/run.h"
 #include "agent/store_kube.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -94,11 +95,7 @@ static int open_config(struct agent *a, struct err *err)
 
 static int open_all(struct agent *a, struct err *err)
 {
-	const struct opener_options opener = { .keys_dir = a->o->keys,
-					       .audit_fd = -1,
-					       .timeout_ms = OPEN_MS };
-
-	a->opener = opener_start(&opener, err);
+	a->opener = run_opener(a->o, a->o->keys, OPEN_MS, err);
 	if (a->opener == NULL)
 		return -1;
 	a->signals = loop_signals(err);
