@@ -960,11 +960,14 @@ def test_secrets_without_a_parent(bed):
 
 @pytest.mark.parametrize("args, text", [
     ([], "--documents DIR is needed"),
-    (["--documents", "a", "--secrets", "b"], "--keys DIR is needed"),
+    (["--documents", "a", "--secrets", "b"], "--keys DIR or --opener PATH is needed"),
     (["--documents", "a", "--documents", "b"], "--documents is given twice"),
     (["--once", "--once"], "--once is given twice"),
     (["--documents"], "--documents needs a value"),
-    (["--documents", ""], "--documents: the name of a folder"),
+    (["--kubernetes"], "--keys DIR or --opener PATH is needed"),
+    (["--kubernetes", "--keys", "c", "--secrets", "b"], "--secrets does not go with --kubernetes"),
+    (["--documents", "a", "--secrets", "b", "--keys", "c", "--namespaces", "x"], "--namespaces needs --kubernetes"),
+    (["--documents", ""], "--documents: is empty"),
     (["--nonsense"], "unknown option --nonsense"),
     (["-x"], "unknown option -x"),
     (["--documents", "a", "--secrets", "b", "--keys", "c", "more"], "unexpected argument more"),
