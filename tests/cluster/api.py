@@ -3,10 +3,11 @@
 
 Objects are plain dicts.  A path is what follows the server: "/api/v1/namespaces/x/secrets/y"; path() makes
 one.  An answer of 400 or above raises ApiError, unless expect says which status is wanted (None: any).
-Nothing is retried, but for a kept connection that the server had closed in the meantime.
+Nothing is ever sent twice.
 """
 import http.client
 import json
+import select
 import socket
 import ssl
 import threading
@@ -95,18 +96,17 @@ class Api:
         return answer
 
     def _exchange(self, method, target, data, head):
-        kept = self.connection is not None
+        # readable while nothing was asked: the server has closed it; no socket: its last answer said so
+        if self.connection and (not self.connection.sock or select.select([self.connection.sock], [], [], 0)[0]):
+            self.connection = self.connection.close()
         try:
-            if not kept:
+            if not self.connection:
                 self.connection = self._connect(self.timeout)
             self.connection.request(method, target, data, head)
             answer = self.connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         except (OSError, http.client.HTTPException) as e:
             self.connection = self.connection and self.connection.close()
-            # closed while idle: nothing of it was answered, and the server had not read it
-            if kept and isinstance(e, (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError)):
-                return self._exchange(method, target, data, head)
             raise Unreachable(f"{method} {target}: {e!r}") from e
 
     def path(self, api_version, kind, namespace=None, name=None, subresource=None):

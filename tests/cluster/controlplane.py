@@ -68,21 +68,27 @@ class ControlPlane:
     # --- start and end ------------------------------------------------------------------------------
 
     def start(self):
+        try:
+            self._start_servers()
+            if self.with_controllers:
+                self.start_controllers()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start_servers(self):
         for attempt in range(3):
             self.etcd_port, self.peer_port, self.port = free_port(), free_port(), free_port()
             try:
                 self.start_etcd()
-                self.start_apiserver()
-                break
+                return self.start_apiserver()
             except RuntimeError as e:
                 # somebody took a port between our look and their bind
                 self.stop()
                 if attempt == 2 or "address already in use" not in str(e):
                     raise
-                shutil.rmtree(self.folder / "etcd.data")
-        if self.with_controllers:
-            self.start_controllers()
-        return self
+                shutil.rmtree(self.folder / "etcd.data", ignore_errors=True)
 
     def stop(self):
         # The API server waits for its watchers on SIGTERM (26 s seen), so it gets no grace.

@@ -144,8 +144,10 @@ def test_a_cluster_role_reaches_every_namespace(control_plane, namespace):
 
 
 def test_a_wrong_or_missing_token_is_401(control_plane):
-    with refused(401):
-        control_plane.admin.as_token("nonsense").get("/api/v1/namespaces")
+    stranger = control_plane.admin.as_token("nonsense")
+    for _ in range(3):
+        with refused(401):
+            stranger.get("/api/v1/namespaces")
     with refused(401):
         Api(control_plane.server, control_plane.ca).get("/api/v1/namespaces")
 
@@ -376,3 +378,15 @@ def test_the_older_server_lacks_what_the_fallbacks_are_for(older_control_plane):
     made = api.apply_file(CRD)[0]
     assert made["spec"]["versions"][0].get("selectableFields") is None
     assert api.create(document("default"))["status"] == {"observedGeneration": -1}
+
+
+def test_a_start_that_fails_leaves_nothing_and_says_why(programs, tmp_path):
+    plane = controlplane.ControlPlane(tmp_path / "p", programs, apiserver_args=["--no-such-flag"])
+    with pytest.raises(RuntimeError, match="kube-apiserver ended with 1:\n(.|\n)*unknown flag: --no-such-flag"):
+        plane.start()
+    assert plane.etcd is None
+    for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            assert str(tmp_path) not in cmdline.read_text()
+        except OSError:
+            continue  # it ended while we looked
