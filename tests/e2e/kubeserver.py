@@ -20,6 +20,7 @@ try:
     import h2.config
     import h2.connection
     import h2.events
+    import hyperframe.frame
     HTTP2 = True
 except ImportError:
     HTTP2 = False
@@ -193,6 +194,8 @@ class Server:
         lines = [f"HTTP/1.1 {reply.status} X"]
         body = reply.bytes()
         headers = reply.all_headers()
+        if reply.close:
+            headers["connection"] = "close"
         headers.update({"transfer-encoding": "chunked"} if reply.chunks is not None
                        else {"content-length": str(len(body))})
         lines += [f"{k}: {v}" for k, v in headers.items()]
@@ -227,6 +230,7 @@ class Http2:
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False,
                                                                       header_encoding="utf-8"))
         self.streams, self.room, self.tasks = {}, asyncio.Event(), set()
+        self.last, self.going = 0, False
 
     async def run(self):
         self.h2.initiate_connection()
@@ -243,13 +247,22 @@ class Http2:
     def flush(self):
         self.writer.write(self.h2.data_to_send())
 
+    def go_away(self):
+        """As a Go server does: nothing new, what is under way is answered, then the end."""
+        self.going = True
+        self.writer.write(hyperframe.frame.GoAwayFrame(0, last_stream_id=self.last).serialize())
+
     def on(self, event):
         if isinstance(event, h2.events.RequestReceived):
+            if self.going:
+                return
+            self.last = event.stream_id
             self.streams[event.stream_id] = (event.headers, bytearray())
         elif isinstance(event, h2.events.DataReceived):
-            self.streams[event.stream_id][1].extend(event.data)
+            if event.stream_id in self.streams:
+                self.streams[event.stream_id][1].extend(event.data)
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-        elif isinstance(event, h2.events.StreamEnded):
+        elif isinstance(event, h2.events.StreamEnded) and event.stream_id in self.streams:
             task = asyncio.ensure_future(self.handle(event.stream_id))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
@@ -272,6 +285,9 @@ class Http2:
             pass
         finally:
             server.flying -= 1
+            if self.going and len(self.tasks) <= 1:
+                await self.writer.drain()
+                self.writer.transport.abort()
 
     async def reply(self, stream, reply):
         await asyncio.sleep(reply.delay)
@@ -281,9 +297,7 @@ class Http2:
             reset(self.writer)
             return
         if reply.close and reply.body is None and reply.chunks is None:
-            self.h2.close_connection()
-            self.flush()
-            self.writer.close()
+            self.writer.transport.abort()
             return
         self.h2.send_headers(stream, [(":status", str(reply.status)), *reply.all_headers().items()])
         body = reply.bytes()
@@ -302,8 +316,7 @@ class Http2:
         self.h2.end_stream(stream)
         self.flush()
         if reply.close:
-            self.h2.close_connection()
-            self.flush()
+            self.go_away()
 
     async def send(self, stream, data):
         while data:
