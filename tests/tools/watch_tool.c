@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drives kube/watch.h for tests/e2e/test_kube_watch.py.
+ *
+ *	watch_tool --server URL --ca FILE [--cert FILE --key FILE] [--token TOKEN] [--gzip]
+ *	           [--selector QUERY] [--metadata] [--max BYTES] [--full MS] [--count] PATH
+ *
+ * Each call of the owner is one JSON line: {"begin":true}, {"object":{...}}, {"deleted":{...}},
+ * {"synced":true}, {"failed":STATUS,"reason":...,"message":...}.  With --count, objects are counted
+ * and told with `synced` only.  A line "relist" on standard input asks for a list, "say" for the
+ * state; its end ends the program.
+ */
+#include <getopt.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "kube/client.h"
+#include "kube/watch.h"
+
+#define MAX (1 << 20)
+
+static struct kube_watch *watch;
+static struct kube_config config;
+static struct kube_watch_options options;
+static bool count_only;
+static size_t counted;
+static int64_t begun_ms;
+
+/* In place of kube/config.c's: what this program is told does not change. */
+int kube_config_refresh(struct kube_config *c, bool rejected, int64_t now_ms, struct err *err)
+{
+	(void)c;
+	(void)rejected;
+	(void)now_ms;
+	(void)err;
+	return 0;
+}
+
+static void say(json_t *line)
+{
+	json_dumpf(line, stdout, JSON_COMPACT);
+	putchar('\n');
+	fflush(stdout);
+	json_decref(line);
+}
+
+static void on_begin(void *ctx)
+{
+	(void)ctx;
+	counted = 0;
+	begun_ms = clock_monotonic_ms();
+	say(json_pack("{s:b}", "begin", 1));
+}
+
+static void show(const char *what, const json_t *o)
+{
+	counted++;
+	if (!count_only)
+		say(json_pack("{s:O}", what, (json_t *)(uintptr_t)o));
+}
+
+static void on_object(void *ctx, const json_t *o)
+{
+	(void)ctx;
+	show("object", o);
+}
+
+static void on_deleted(void *ctx, const json_t *o)
+{
+	(void)ctx;
+	show("deleted", o);
+}
+
+static void on_synced(void *ctx)
+{
+	(void)ctx;
+	say(json_pack("{s:b, s:I, s:I}", "synced", 1, "n", (json_int_t)counted, "ms",
+		      (json_int_t)(clock_monotonic_ms() - begun_ms)));
+}
+
+static void on_failed(void *ctx, const struct kube_answer *a)
+{
+	(void)ctx;
+	say(json_pack("{s:I, s:s, s:s}", "failed", (json_int_t)a->status, "reason", a->reason,
+		      "message", a->message));
+}
+
+/* The most memory that was ever in use, in KiB.  (ru_maxrss is of the parent too.) */
+static json_int_t memory(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "VmHWM:", 6) == 0)
+			kib = atol(line + 6);
+	if (f != NULL)
+		fclose(f);
+	return kib;
+}
+
+static void state(void)
+{
+	struct rusage use;
+
+	getrusage(RUSAGE_SELF, &use);
+	say(json_pack("{s:b, s:I, s:I, s:I}", "state", kube_watch_synced(watch), "heard",
+		      (json_int_t)(clock_monotonic_ms() - kube_watch_heard(watch)), "rss", memory(),
+		      "cpu_ms",
+		      (json_int_t)(use.ru_utime.tv_sec * 1000 + use.ru_utime.tv_usec / 1000 +
+				   use.ru_stime.tv_sec * 1000 + use.ru_stime.tv_usec / 1000)));
+}
+
+/* false at the end of standard input. */
+static bool command(void)
+{
+	char line[64];
+	ssize_t n = read(STDIN_FILENO, line, sizeof(line) - 1);
+
+	if (n <= 0)
+		return false;
+	line[n] = '\0';
+	if (strncmp(line, "relist", 6) == 0)
+		kube_watch_relist(watch);
+	else
+		state();
+	return true;
+}
+
+static void read_to(const char *path, struct buf *out)
+{
+	struct err err = ERR_INIT;
+
+	if (file_read(path, MAX, 0, out, NULL, &err) != 0) {
+		fprintf(stderr, "%s\n", err.text);
+		exit(err.class);
+	}
+}
+
+static void take_option(int o)
+{
+	switch (o) {
+	case 's':
+		config.server = optarg;
+		break;
+	case 'a':
+		read_to(optarg, &config.ca);
+		break;
+	case 'c':
+		read_to(optarg, &config.cert);
+		break;
+	case 'k':
+		read_to(optarg, &config.key);
+		break;
+	case 't':
+		config.token = optarg;
+		break;
+	case 'g':
+		config.gzip = true;
+		break;
+	case 'l':
+		options.selector = optarg;
+		break;
+	case 'm':
+		options.metadata_only = true;
+		break;
+	case 'x':
+		options.object_max = (size_t)atol(optarg);
+		break;
+	case 'f':
+		options.full_ms = atol(optarg);
+		break;
+	case 'n':
+		count_only = true;
+		break;
+	default:
+		exit(ERR_USAGE);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "server", 1, NULL, 's' },   { "ca", 1, NULL, 'a' },
+		{ "cert", 1, NULL, 'c' },     { "key", 1, NULL, 'k' },
+		{ "token", 1, NULL, 't' },    { "gzip", 0, NULL, 'g' },
+		{ "selector", 1, NULL, 'l' }, { "metadata", 0, NULL, 'm' },
+		{ "max", 1, NULL, 'x' },      { "full", 1, NULL, 'f' },
+		{ "count", 0, NULL, 'n' },    { NULL, 0, NULL, 0 }
+	};
+	static const struct kube_watch_handler handler = { on_begin, on_object, on_deleted,
+							   on_synced, on_failed };
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct err err = ERR_INIT;
+	struct kube_client *client;
+
+	mem_init();
+	for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;)
+		take_option(o);
+	if (optind != argc - 1 || config.server == NULL)
+		return ERR_USAGE;
+	options.path = argv[optind];
+	client = kube_client_new(&config, "watch-tool", &err);
+	if (client == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		return err.class;
+	}
+	watch = kube_watch_new(client, &options, &handler, NULL);
+	do {
+		kube_work(client);
+		in.revents = 0;
+		kube_wait(client, &in, 1, -1);
+	} while (in.revents == 0 || command());
+	kube_watch_free(watch);
+	kube_client_free(client);
+	buf_clear(&config.ca);
+	buf_clear(&config.cert);
+	buf_clear(&config.key);
+	return 0;
+}
