@@ -144,7 +144,7 @@ static void read_to(const char *path, struct buf *out)
 
 	if (file_read(path, MAX, 0, out, NULL, &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
-		exit(err.class);
+		exit((int)err.class);
 	}
 }
 
@@ -214,7 +214,7 @@ int main(int argc, char **argv)
 	client = kube_client_new(&config, "watch-tool", &err);
 	if (client == NULL) {
 		fprintf(stderr, "%s\n", err.text);
-		return err.class;
+		return (int)err.class;
 	}
 	watch = kube_watch_new(client, &options, &handler, NULL);
 	do {
