@@ -40,6 +40,7 @@ static void free_doc(struct kube_doc *d)
 	mem_free(d->applied_uid);
 	mem_free(d->applied_version);
 	mem_free(d->seen);
+	mem_free(d->crd_uid);
 	mem_free(d->digest);
 	mem_free(d->why);
 	kv_clear(&d->keys);
@@ -225,6 +226,7 @@ static void fill(struct kube_doc *d, const struct document *doc)
 	mem_free(d->recipients);
 	d->recipients = source_recipients(doc);
 	d->not_after = source_not_after(doc);
+	d->type = doc->type;
 	d->chosen = doc->policy != POLICY_UNSET;
 	d->s.retain = d->chosen ? document_policy(doc) == POLICY_RETAIN
 				: document_policy(doc) == POLICY_RETAIN || d->adopted;
@@ -285,6 +287,7 @@ void kube_doc_unapplied(struct kube_doc *d)
 	set(&d->applied_uid, NULL);
 	set(&d->applied_version, NULL);
 	set(&d->digest, NULL);
+	set(&d->crd_uid, NULL);
 	d->s.recorded = false;
 	d->s.retained = false;
 	d->s.target = TARGET_ABSENT;

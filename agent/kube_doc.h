@@ -30,19 +30,22 @@ enum kube_busy {
 	KUBE_WRITING,  /* its Secret */
 	KUBE_TELLING,  /* its status */
 	KUBE_REMOVING,
+	KUBE_PROBING,
 };
 
 struct kube_doc {
 	struct table_node node;
-	struct turn turn; /* to be looked at */
-	struct turn tell; /* to have its status written */
-	struct subject s; /* s.namespace and s.name in one block */
-	char *uid;	  /* of the document; NULL: never seen */
-	char *version;	  /* its resourceVersion as last seen */
+	struct turn turn;  /* to be looked at */
+	struct turn tell;  /* to have its status written */
+	struct turn probe; /* to have its Secret looked at */
+	struct subject s;  /* s.namespace and s.name in one block */
+	char *uid;	   /* of the document; NULL: never seen */
+	char *version;	   /* its resourceVersion as last seen */
 	int64_t generation;
 	char *text;	  /* the document as JSON; NULL: settled, or to be fetched */
 	char *status;	  /* its status as JSON; NULL: none, or as text */
 	char *recipients; /* as source_recipients makes it; NULL: invalid */
+	const char *type; /* of the Secret; a constant */
 	int64_t not_after;
 
 	char *applied_uid; /* of the Secret, from the answer to our write; NULL: none */
@@ -50,6 +53,7 @@ struct kube_doc {
 	char *seen;	/* "UID/VERSION" of the Secret as a watch showed it last; NULL: none */
 	int seen_mark;	/* enum secret_json_mark of it */
 	bool seen_anew; /* shown while a request for it was under way */
+	char *crd_uid;	/* of the kind when the Secret was made; NULL: not known */
 	char *digest;	/* the document's, of what runs; as the status tells it */
 	struct kv keys; /* that opened it; until told */
 	bool adopted;
@@ -65,7 +69,7 @@ struct kube_doc {
 	bool again;		    /* something came while it was busy */
 	bool shown;		    /* by the list under way */
 	bool secret_shown;
-	struct store_kube *store; /* while it is fetched */
+	struct store_kube *store; /* while it is fetched or probed */
 	bool parsed;		  /* recipients, s.cover, s.digest are those of the generation */
 	bool chosen;		  /* the policy is written in the document */
 };

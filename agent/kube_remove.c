@@ -3,12 +3,11 @@
 
 #include <string.h>
 
+#include "agent/kube_crd.h"
 #include "agent/secret_json.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-#define CRD "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sealedcredentials.bulla.dev"
 
 struct kube_remove {
 	struct store_kube *st;
@@ -36,7 +35,7 @@ static void document_path(const struct kube_doc *d, struct buf *out)
 static void crd_path(const struct kube_doc *d, struct buf *out)
 {
 	(void)d;
-	buf_puts(out, CRD);
+	buf_puts(out, KUBE_CRD_PATH);
 }
 
 static void namespace_path(const struct kube_doc *d, struct buf *out)
@@ -122,7 +121,7 @@ static void end(struct kube_remove *m)
 
 	st->removing--;
 	kube_remove_abandon(d);
-	kube_state_finished(st, d);
+	st->finished(st, d);
 }
 
 static void stop(struct kube_remove *m, const struct kube_answer *a, const char *why)

@@ -10,7 +10,7 @@
 
 #include "agent/kube_state.h"
 
-/* kube_state_finished is called when it ends. */
+/* st->finished is called when it ends. */
 void kube_remove_begin(struct store_kube *st, struct kube_doc *d);
 void kube_remove_abandon(struct kube_doc *d);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/kube_crd.h"
 #include "agent/secret_json.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -100,7 +101,10 @@ static void take_orphan(struct kube_doc *d, const json_t *metadata)
 {
 	const char *policy = secret_json_annotation(metadata, SECRET_JSON_POLICY);
 
+	const char *crd = secret_json_annotation(metadata, SECRET_JSON_CRD_UID);
+
 	kube_doc_applied(d, metadata);
+	d->crd_uid = mem_str(crd);
 	d->s.made_retain = policy == NULL || strcmp(policy, "Retain") == 0;
 }
 
@@ -212,7 +216,10 @@ static void hide(struct kube_scope *scope, struct kube_doc *d)
 
 static void show_begin(void *ctx)
 {
-	each(ctx, hide);
+	struct kube_scope *scope = ctx;
+
+	each(scope, hide);
+	kube_crd_ask(scope->st);
 }
 
 static void show_object(void *ctx, const json_t *object)

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "agent/kube_tell.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -34,19 +33,9 @@ void kube_state_report(struct store_kube *st, struct kube_doc *d)
 		 row->name, "text", d->why != NULL ? d->why : row->meaning, (char *)NULL);
 }
 
-/* The end of a look or of what followed from it. */
-void kube_state_conclude(struct store_kube *st, struct kube_doc *d)
-{
-	kube_state_report(st, d);
-	kube_tell_check(st, d);
-	if (d->telling_due)
-		kube_state_tell(st, d);
-	else if (d->turn.line == NULL)
-		kube_doc_settle(d);
-}
-
 void kube_state_drop(struct store_kube *st, struct kube_doc *d)
 {
+	turns_drop(&st->probes, &d->probe);
 	turns_drop(&st->looks, &d->turn);
 	turns_drop(&st->tells, &d->tell);
 	st->counts.reasons[d->reported]--;
@@ -60,34 +49,6 @@ struct kube_doc *kube_state_need(struct store_kube *st, const char *namespace, c
 
 	st->counts.reasons[REASON_PENDING] += st->docs.table.n - before;
 	return d;
-}
-
-void kube_state_finished(struct store_kube *st, struct kube_doc *d)
-{
-	enum kube_busy was = d->busy;
-
-	d->busy = KUBE_IDLE;
-	if (d->s.documents == 0) {
-		st->gone_due = true;
-		return;
-	}
-	/* what was decided before may be over; the status waits for the next decision */
-	if (d->again || was == KUBE_REMOVING) {
-		d->again = false;
-		kube_state_look(st, d);
-		return;
-	}
-	if (was == KUBE_WRITING && d->s.attempt.reason != REASON_PENDING)
-		kube_state_look(st, d); /* it failed: decide when to try again, and say so */
-	else if (was == KUBE_WRITING) {
-		d->s.reason = REASON_APPLIED;
-		kube_state_conclude(st, d);
-	} else if (was == KUBE_TELLING) {
-		if (d->telling_due)
-			kube_state_tell(st, d);
-		else if (d->turn.line == NULL)
-			kube_doc_settle(d);
-	}
 }
 
 static const char *blind(const struct store_kube *st)

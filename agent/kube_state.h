@@ -12,12 +12,24 @@
 
 #include "agent/kube_doc.h"
 #include "agent/opener.h"
-#include "agent/store_kube.h"
 #include "kube/client.h"
 #include "kube/watch.h"
 
 #define KUBE_DOCUMENTS "sealedcredentials"
 #define KUBE_GROUP "/apis/bulla.dev/v1"
+
+struct store_kube_options {
+	const char *agent_namespace;   /* no document and no Secret is served there */
+	const char *const *namespaces; /* NULL-terminated; NULL: all, the cluster install */
+	int64_t settle_ms;	       /* so long a document must be gone before its Secret goes */
+	int64_t probe_ms; /* how often a Secret is looked at that cannot be watched; 0: never */
+	size_t in_flight; /* 0: 16 */
+};
+
+struct store_kube_counts {
+	size_t reasons[REASON_COUNT]; /* documents with this reason */
+	uint64_t written, told, repaired, removed, failed, looked;
+};
 
 /* One list and watch: of the whole cluster, or of a namespace. */
 struct kube_scope {
@@ -38,12 +50,14 @@ struct store_kube {
 	struct kube_docs docs;
 	struct turns looks;
 	struct turns tells;
+	struct turns probes;
 	struct kube_scope *scopes;
 	size_t n_scopes;
 	size_t writing; /* requests for Secrets under way */
 	size_t telling; /* for statuses */
 	size_t fetching;
 	size_t removing;
+	size_t probing;
 	bool gone_due;	   /* some document is gone: decide about all of those */
 	int64_t gone_at;   /* or at that time; monotonic ms */
 	int64_t gone_next; /* and not before */
@@ -53,7 +67,11 @@ struct store_kube {
 	char token[GUARD_TOKEN_TEXT]; /* that releases what the guard holds; "" */
 	char told_token[GUARD_TOKEN_TEXT];
 	char *release; /* as given */
+	/* The document is idle again: what was done with it is in its subject. */
+	void (*finished)(struct store_kube *st, struct kube_doc *d);
 	char *crd_uid; /* of the kind itself; NULL: not seen yet */
+	bool asking_crd;
+	int64_t crd_again; /* monotonic ms; 0: no need */
 	bool ready;
 	struct store_kube_counts counts;
 };
@@ -64,10 +82,6 @@ void kube_state_look(struct store_kube *st, struct kube_doc *d);
 void kube_state_tell(struct store_kube *st, struct kube_doc *d);
 /* Log a reason that is new, and count it. */
 void kube_state_report(struct store_kube *st, struct kube_doc *d);
-/* The end of a look, or of what followed from it: report, then tell or settle. */
-void kube_state_conclude(struct store_kube *st, struct kube_doc *d);
-/* The document is idle again: what was done with it is in its subject. */
-void kube_state_finished(struct store_kube *st, struct kube_doc *d);
 
 struct kube_doc *kube_state_need(struct store_kube *st, const char *namespace, const char *name);
 void kube_state_drop(struct store_kube *st, struct kube_doc *d);

@@ -128,7 +128,7 @@ static void answered(void *ctx, const struct kube_answer *a)
 		retry(t, a);
 	mem_free(t);
 	d->telling = NULL;
-	kube_state_finished(st, d);
+	st->finished(st, d);
 }
 
 static void send(struct telling *t, const struct buf *body)
@@ -170,7 +170,7 @@ void kube_tell_begin(struct store_kube *st, struct kube_doc *d)
 		d->telling_due = false;
 		d->telling = NULL;
 		mem_free(t);
-		kube_state_finished(st, d);
+		st->finished(st, d);
 	}
 	json_decref(old);
 	buf_clear(&body);

@@ -7,7 +7,7 @@
 
 /* Does its status say something else than is so?  Sets d->telling_due. */
 void kube_tell_check(struct store_kube *st, struct kube_doc *d);
-/* Write it.  kube_state_finished is called when that ends. */
+/* Write it.  st->finished is called when that ends. */
 void kube_tell_begin(struct store_kube *st, struct kube_doc *d);
 
 #endif

@@ -9,7 +9,7 @@
 #include "agent/kube_state.h"
 
 /*
- * doc is d's, as parsed; it is moved from.  kube_state_finished is called when it ends, perhaps
+ * doc is d's, as parsed; it is moved from.  st->finished is called when it ends, perhaps
  * before this returns.
  */
 void kube_write_begin(struct store_kube *st, struct kube_doc *d, struct document *doc);

@@ -20,8 +20,9 @@
 #include "base/mem.h"
 #include "kube/client.h"
 
-#define DRAIN_MS 20000 /* of the 30 s that a pod is given to end */
-#define OPEN_MS 5000   /* for one opening: the loop waits, and a lease has 15 s */
+#define DRAIN_MS 20000	/* of the 30 s that a pod is given to end */
+#define OPEN_MS 5000	/* for one opening: the loop waits, and a lease has 15 s */
+#define PROBE_MS 600000 /* each Secret is looked at once in so long */
 #define WAIT_MS 1000
 
 struct agent {
@@ -106,6 +107,7 @@ static int open_all(struct agent *a, struct err *err)
 		.agent_namespace = a->o->agent_namespace,
 		.namespaces = (const char *const *)a->namespaces,
 		.settle_ms = a->o->settle_ms,
+		.probe_ms = PROBE_MS,
 	};
 	a->store = store_kube_open(&a->store_options, a->client, a->opener);
 	a->metrics = (struct metrics_kube){ .store = a->store,

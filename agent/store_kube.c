@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube_crd.h"
 #include "agent/kube_gone.h"
+#include "agent/kube_probe.h"
 #include "agent/kube_remove.h"
 #include "agent/kube_show.h"
 #include "agent/kube_tell.h"
@@ -16,6 +18,49 @@
 #define IN_FLIGHT 16
 #define FETCH_MAX 8
 #define TELL_SHARE 4 /* while Secrets wait, one in so many requests is a status */
+
+/* --- what follows from a look ---------------------------------------------------------------- */
+
+/* The end of a look or of what followed from it. */
+static void conclude(struct store_kube *st, struct kube_doc *d)
+{
+	kube_state_report(st, d);
+	kube_tell_check(st, d);
+	if (d->telling_due)
+		kube_state_tell(st, d);
+	else if (d->turn.line == NULL)
+		kube_doc_settle(d);
+	if (d->probe.slot == 0)
+		kube_probe_later(st, d);
+}
+
+static void finished(struct store_kube *st, struct kube_doc *d)
+{
+	enum kube_busy was = d->busy;
+
+	d->busy = KUBE_IDLE;
+	if (d->s.documents == 0) {
+		st->gone_due = true;
+		return;
+	}
+	/* what was decided before may be over; the status waits for the next decision */
+	if (d->again || was == KUBE_REMOVING) {
+		d->again = false;
+		kube_state_look(st, d);
+		return;
+	}
+	if (was == KUBE_WRITING && d->s.attempt.reason != REASON_PENDING)
+		kube_state_look(st, d); /* it failed: decide when to try again, and say so */
+	else if (was == KUBE_WRITING) {
+		d->s.reason = REASON_APPLIED;
+		conclude(st, d);
+	} else if (was == KUBE_TELLING) {
+		if (d->telling_due)
+			kube_state_tell(st, d);
+		else if (d->turn.line == NULL)
+			kube_doc_settle(d);
+	}
+}
 
 /* --- its text, when it is needed again -------------------------------------------------------- */
 
@@ -129,7 +174,7 @@ static void look(struct store_kube *st, struct kube_doc *d)
 			d->s.retained = false;
 		}
 		forget_why(d);
-		kube_state_conclude(st, d);
+		conclude(st, d);
 	}
 	d->s.action = ACTION_NONE;
 	document_clear(&doc);
@@ -144,9 +189,11 @@ struct store_kube *store_kube_open(const struct store_kube_options *o, struct ku
 
 	*st =
 	    (struct store_kube){ .o = o, .client = client, .opener = opener, .gone_at = INT64_MAX };
+	st->finished = finished;
 	kube_docs_init(&st->docs);
 	turns_init(&st->looks);
 	turns_init(&st->tells);
+	turns_init(&st->probes);
 	kube_show_open(st);
 	return st;
 }
@@ -159,7 +206,7 @@ static void abandon(struct store_kube *st, struct kube_doc *d)
 		kube_cancel(st->client, d->remove);
 	if (d->telling != NULL)
 		kube_cancel(st->client, d->telling);
-	kube_cancel(st->client, d);
+	kube_cancel(st->client, d); /* a fetch or a probe */
 	kube_write_abandon(d);
 	kube_remove_abandon(d);
 	mem_free(d->telling);
@@ -172,12 +219,14 @@ void store_kube_close(struct store_kube *st)
 	if (st == NULL)
 		return;
 	kube_show_close(st);
+	kube_cancel(st->client, st); /* what belongs to no document */
 	nodes = table_nodes(&st->docs.table);
 	for (size_t i = 0; i < st->docs.table.n; i++)
 		abandon(st, (struct kube_doc *)nodes[i]);
 	mem_free(nodes);
 	turns_clear(&st->looks);
 	turns_clear(&st->tells);
+	turns_clear(&st->probes);
 	kube_docs_clear(&st->docs);
 	for (size_t i = 0; i < st->n_done; i++)
 		mem_free(st->done[i].namespace);
@@ -233,6 +282,8 @@ int64_t store_kube_work(struct store_kube *st)
 		return -1;
 	work_on_due(st, now_ms);
 	kube_gone_work(st, now_ms);
+	kube_crd_work(st, now_ms);
+	kube_probe_work(st, now_ms);
 	while (in_flight(st) < max && (t = turns_take(&st->looks)) != NULL)
 		look(st, OF(t, turn));
 	/* a few statuses even while Secrets wait, so that no flood keeps them back for ever */
@@ -242,6 +293,8 @@ int64_t store_kube_work(struct store_kube *st)
 	wake = turns_next_due(&st->looks);
 	if (turns_next_due(&st->tells) < wake)
 		wake = turns_next_due(&st->tells);
+	if (st->probing == 0 && turns_next_due(&st->probes) < wake)
+		wake = turns_next_due(&st->probes);
 	if (st->gone_due && st->gone_next < wake)
 		wake = st->gone_next;
 	if (st->gone_at < wake)

@@ -13,24 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/status.h"
-#include "kube/client.h"
-
-struct err;
-struct opener;
-struct store_kube;
-
-struct store_kube_options {
-	const char *agent_namespace;   /* no document and no Secret is served there */
-	const char *const *namespaces; /* NULL-terminated; NULL: all, the cluster install */
-	int64_t settle_ms;	       /* so long a document must be gone before its Secret goes */
-	size_t in_flight;	       /* 0: 16 */
-};
-
-struct store_kube_counts {
-	size_t reasons[REASON_COUNT]; /* documents with this reason */
-	uint64_t written, told, repaired, removed, failed, looked;
-};
+#include "agent/kube_state.h"
 
 /* client and opener stay the caller's and must outlive the store.  Begins to list. */
 struct store_kube *store_kube_open(const struct store_kube_options *o, struct kube_client *client,
