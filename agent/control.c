@@ -37,6 +37,30 @@ int control_send(int sock, const struct control_msg *msg, int fd)
 	return n < 0 ? -1 : 0;
 }
 
+/*
+ * What was passed along: one descriptor is *fd; more, for which the padding has room, are closed.
+ * False: there were more.
+ */
+static bool take_passed(struct msghdr *m, int *fd)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	int fds[(CMSG_SPACE(sizeof(int)) - CMSG_LEN(0)) / sizeof(int)];
+	size_t n;
+
+	*fd = -1;
+	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return true;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	if (n == 1) {
+		*fd = fds[0];
+		return true;
+	}
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	return n == 0;
+}
+
 int control_recv(int sock, struct control_msg *msg, int *fd, bool *garbage)
 {
 	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
@@ -45,7 +69,7 @@ int control_recv(int sock, struct control_msg *msg, int *fd, bool *garbage)
 			    .msg_iovlen = 1,
 			    .msg_control = passed.space,
 			    .msg_controllen = sizeof(passed.space) };
-	struct cmsghdr *c;
+	bool sound;
 	ssize_t n;
 
 	*fd = -1;
@@ -56,11 +80,8 @@ int control_recv(int sock, struct control_msg *msg, int *fd, bool *garbage)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -1;
-	c = CMSG_FIRSTHDR(&m);
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(int));
-	if (n == (ssize_t)sizeof(*msg) && (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+	sound = take_passed(&m, fd);
+	if (sound && n == (ssize_t)sizeof(*msg) && (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
 	    msg->version == CONTROL_VERSION) {
 		msg->text[sizeof(msg->text) - 1] = '\0';
 		return 1;

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/trim.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -111,6 +112,7 @@ int loop_run(struct loop *l, bool once, struct err *err)
 
 		if (!ready && l->store->ready) {
 			ready = true;
+			trim_memory();
 			log_line(LOG_INFO, "ready", (char *)NULL);
 		}
 		if (once && rest != 0 && !store_dir_waiting(l->store))

@@ -19,6 +19,7 @@
 #include "agent/jail.h"
 #include "agent/keywatch.h"
 #include "agent/slots.h"
+#include "agent/trim.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -319,6 +320,7 @@ static int settle(struct supervisor *s, struct err *err)
 	if (jail_supervisor(s->o->keys_dir, s->serves, &landlock, err) < 0)
 		return -1;
 	keywatch_init(&s->watch, s->o->keys_dir);
+	trim_memory();
 	return 0;
 }
 

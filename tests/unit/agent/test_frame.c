@@ -241,6 +241,49 @@ static void test_control_not_ours(void **state)
 	closing(p);
 }
 
+/* Any number of descriptors may come along, but none stays open that is not given to the caller. */
+static void test_control_many(void **state)
+{
+	const struct control_msg out = { .version = CONTROL_VERSION, .type = CONTROL_KILL };
+	struct pair p = packets();
+	struct control_msg in;
+	int next = dup(p.a), passed[16], fd;
+	bool garbage;
+
+	(void)state;
+	close(next); /* the lowest number that is free */
+	for (size_t n = 0; n < COUNT(passed); n++) {
+		union {
+			struct cmsghdr align;
+			char space[CMSG_SPACE(sizeof(passed))];
+		} c = { .space = { 0 } };
+		struct iovec iov = { .iov_base = (void *)(uintptr_t)&out, .iov_len = sizeof(out) };
+		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+		int last;
+
+		for (size_t i = 0; i < n; i++)
+			passed[i] = p.a;
+		if (n != 0) {
+			m.msg_control = c.space;
+			m.msg_controllen = CMSG_SPACE(n * sizeof(int));
+			c.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+						    .cmsg_type = SCM_RIGHTS,
+						    .cmsg_len = CMSG_LEN(n * sizeof(int)) };
+			memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), passed, n * sizeof(int));
+		}
+		assert_int_equal(sendmsg(p.a, &m, 0), (ssize_t)sizeof(out));
+		assert_int_equal(control_recv(p.b, &in, &fd, &garbage), n < 2);
+		assert_int_equal(garbage, n >= 2);
+		assert_int_equal(fd >= 0, n == 1);
+		if (fd >= 0)
+			close(fd);
+		last = dup(p.a);
+		assert_int_equal(last, next);
+		close(last);
+	}
+	closing(p);
+}
+
 /* A queue that nobody empties must not hold the supervisor up. */
 static void test_control_full(void **state)
 {
@@ -266,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_control),
 		cmocka_unit_test(test_control_not_ours),
+		cmocka_unit_test(test_control_many),
 		cmocka_unit_test(test_control_full),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's small modules: command line, paths, tables, watches, entries. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "agent/options.h"
 #include "agent/paths.h"
 #include "agent/table.h"
+#include "agent/trim.h"
 #include "agent/watch.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -501,6 +503,34 @@ static void test_entries(void **state)
 	entries_clear(&e);
 }
 
+/* --- memory ----------------------------------------------------------------------------------- */
+
+/* Pages of files in memory. */
+static long file_pages(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	long size, resident, shared;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld %ld %ld", &size, &resident, &shared), 3);
+	fclose(f);
+	return shared;
+}
+
+static void test_trim(void **state)
+{
+	long before = file_pages();
+	unsigned seed = 1;
+
+	(void)state;
+	assert_true(trim_memory() > 100000);
+	assert_true(file_pages() < before);
+	/* constants, code and data of libraries are what they were */
+	assert_int_equal(rand_r(&seed), rand_r(&(unsigned){ 1 }));
+	assert_string_equal(strerror(ENOENT), "No such file or directory");
+	assert_true(trim_memory() > 100000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +545,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_watch, folders_make, folders_clear),
 		cmocka_unit_test_setup_teardown(test_lost_events, folders_make, folders_clear),
 		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_trim),
 	};
 
 	mem_init();
