@@ -10,6 +10,14 @@
 #include "kinds/x509_ca.h"
 #include "kinds/x509_facts.h"
 
+/* Of Debian's releases, 12 has an OpenSSL (3.0) that reads such a certificate, 13 (3.5) does not.
+ */
+#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+#define BAD_DATE "is damaged"
+#else
+#define BAD_DATE "has a damaged date"
+#endif
+
 static struct err err;
 static struct test_certs t;
 
@@ -402,7 +410,7 @@ static void test_certificates(void **state)
 		{ { .subject = "x", .key = "p256", .empty_san = true },
 		  "cert: certificate 1: alternative name 1 is not a DNS name" },
 		{ { .subject = "x", .key = "p256", .san = "DNS:x", .bad_date = true },
-		  "cert: certificate 1 has a damaged date" },
+		  "cert: certificate 1 " BAD_DATE },
 		{ { .subject = "x", .key = "p256", .san = "DNS:x", .from = -100, .to = -1 },
 		  "cert: certificate 1 expired at 2026-11-22T08:00:00Z" },
 		{ { .subject = "x", .key = "p256", .san = "DNS:x", .from = 1, .to = 100 },
@@ -671,7 +679,7 @@ static void test_ca_keys(void **state)
 		{ { .subject = "x", .key = "rsa1024", .ca = true },
 		  "ca: certificate 1: an RSA key of 1024 bits: must have 2048 to 8192" },
 		{ { .subject = "x", .key = "p256", .ca = true, .bad_date = true },
-		  "ca: certificate 1 has a damaged date" },
+		  "ca: certificate 1 " BAD_DATE },
 	};
 	X509 *under;
 	char *text;
