@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the cluster tests: control planes, namespaces."""
+import contextlib
 import itertools
 import uuid
 
 import pytest
 
+import agentbed
 import controlplane
 import faultproxy
 import gitserver
@@ -98,3 +100,29 @@ def git_server(tmp_path):
         need.missing("sshd is not here (Debian: openssh-server)")
     with gitserver.GitServer(tmp_path / "git") as server:
         yield server
+
+
+@pytest.fixture
+def new_bed(tmp_path, request):
+    """new_bed(plane=the shared one, **options of agentbed.Bed): for the agent to work in; cleaned after the test.
+    One at a time on a control plane: each agent is the same account, and looks at all of it."""
+    with contextlib.ExitStack() as stack:
+        count = itertools.count()
+
+        def start(plane=None, **options):
+            plane = plane or request.getfixturevalue("control_plane")
+            made = agentbed.Bed(plane, tmp_path / f"bed{next(count)}", **options)
+            return stack.enter_context(made)
+        yield start
+
+
+@pytest.fixture
+def bed(new_bed):
+    """The cluster install."""
+    return new_bed()
+
+
+@pytest.fixture
+def watching_bed(new_bed):
+    """The namespaces install: it may watch the Secrets where it serves."""
+    return new_bed(install="namespaces")
