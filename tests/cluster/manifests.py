@@ -9,6 +9,7 @@ import sys
 import yaml
 
 from api import APPLY, JSON_PATCH, MERGE  # noqa: F401 (for those who import from here)
+from processes import wait_for
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 MANIFESTS = TOP / "manifests"
@@ -53,6 +54,16 @@ def apply_strictly(api, objects, manager="tests"):
     for thing in objects:
         if thing["kind"] == "CustomResourceDefinition":
             api.wait_condition(api.path_of(thing), "Established")
+            group, names = thing["spec"]["group"], thing["spec"]["names"]
+            version = thing["spec"]["versions"][0]["name"]
+            wait_for(lambda: serves(api, f"/apis/{group}/{version}/{names['plural']}"), 20, names["plural"])
+
+
+def serves(api, path):
+    """Established says that it may be listed soon: 404 and 429 come in between."""
+    status, text = status_of(api.request, "GET", path)
+    assert status == 200, text
+    return True
 
 
 def key(thing):

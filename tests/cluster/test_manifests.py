@@ -51,7 +51,7 @@ def agent(plane, admin):
     """The agent's own token, once the policies are in force (the server takes them up by a watch)."""
     agent = plane.account("bulla-system", "bulla-agent")
     admin.create(secret("web", "probe", key="x"))
-    wait_for(lambda: in_force(agent), 20, "the policy")
+    wait_for(lambda: in_force(agent), 60, "the policy")
     return agent
 
 
