@@ -55,9 +55,9 @@ def agent(plane, admin):
     return agent
 
 
-def in_force(agent):
-    status, text = status_of(agent.request, "PATCH", secret_path("web", "probe"), {}, content_type=MERGE)
-    assert status == 403, text
+def in_force(agent, path=secret_path("web", "probe")):
+    status, text = status_of(agent.request, "PATCH", path, {}, content_type=MERGE)
+    assert status == 403 and "ValidatingAdmissionPolicy" in text, text
     return True
 
 
@@ -115,16 +115,22 @@ def test_pods_pass_pod_security_restricted(admin):
 # --- the CRD ------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module", params=["latest", "older"])
-def documents(request, programs, tmp_path_factory):
-    """An Api of a server of each version that has the CRD, and a namespace team-a."""
+def either(request, programs, folder, tmp_path_factory):
+    """A control plane of each version with everything installed, and namespaces team-a and web."""
     if request.param == "latest":
-        yield request.getfixturevalue("plane").admin
+        yield request.getfixturevalue("plane")
         return
     found = {**programs, **need.programs("older")}
     with controlplane.ControlPlane(tmp_path_factory.mktemp("older"), found, controller_manager=False) as older:
-        apply_strictly(older.admin, [yaml.safe_load((MANIFESTS / "base/crd.yaml").read_text())])
-        older.admin.ensure("v1", "Namespace", None, "team-a")
-        yield older.admin
+        apply_strictly(older.admin, build(programs, folder, "fan-out", "flux", "key-generation", "recipients"))
+        for name in ("team-a", "web"):
+            older.admin.ensure("v1", "Namespace", None, name)
+        yield older
+
+
+@pytest.fixture(scope="module")
+def documents(either):
+    return either.admin
 
 
 def offer(api, document):
@@ -300,6 +306,29 @@ def test_apply_replaces_a_document_whole(admin):
     admin.apply(document, "flux")
     assert list(admin.get(admin.path_of(document))["spec"]["parts"]) == ["NO"]
     admin.delete(admin.path_of(document))
+
+
+def test_policies_hold_on_both_versions(either):
+    agent = either.account("bulla-system", "bulla-agent")
+    either.admin.ensure("v1", "Secret", "web", "theirs")
+    for path in (secret_path("bulla-system", "bulla-canary"), secret_path("web", "theirs")):
+        wait_for(lambda: in_force(agent, path), 60, "the policy")  # noqa: B023
+    agent.request("POST", secret_path("web", "")[:-1], secret("web", "ours", "web/ours", a="1"))
+    agent.request("PATCH", secret_path("web", "ours"), [{"op": "add", "path": "/data", "value": {"b": "Mg=="}}], content_type=JSON_PATCH)
+    assert either.admin.get(secret_path("web", "ours"))["data"] == {"b": "Mg=="}
+    agent.request("DELETE", secret_path("web", "ours"))
+    either.admin.ensure("v1", "ServiceAccount", "web", "puller")
+    account = "/api/v1/namespaces/web/serviceaccounts/puller"
+    wait_for(lambda: check_refused(agent, account, {"metadata": {"labels": {"a": "b"}}}), 60, "the policy")
+    agent.patch(account, {"imagePullSecrets": [{"name": "ghcr"}], "metadata": {"annotations": {"bulla.dev/pull-secrets": "ghcr"}}})
+    deployment = "/apis/apps/v1/namespaces/bulla-system/deployments/bulla-agent"
+    wait_for(lambda: check_refused(agent, deployment, {"spec": {"replicas": 0}}), 60, "the policy")
+
+
+def check_refused(agent, path, body):
+    status, text = status_of(agent.request, "PATCH", path, body, content_type=MERGE)
+    assert status == 403 and "ValidatingAdmissionPolicy" in text, text
+    return True
 
 
 # --- what the agent's token may do ----------------------------------------------------------------------
