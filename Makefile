@@ -138,12 +138,13 @@ tools: $(TOOLS) $(PRELOADS) ## build what the tests drive
 # Built apart with their own flags; `make fuzz` runs each for FUZZ_SECONDS.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
+FUZZ_AGENT := wire ledger inventory namespaces # of agent/
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 define fuzz_rule
-$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter wire ledger,$(1)),agent) $(if $(filter manifest,$(1)),sealer) document keys kinds kube base)
+$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter $(FUZZ_AGENT),$(1)),agent) $(if $(filter manifest,$(1)),sealer) document keys kinds kube base)
 	$$(say) FUZZ $$@
-	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter wire ledger,$(1)),$(PKG_LIBS_agent))
+	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter $(FUZZ_AGENT),$(1)),$(PKG_LIBS_agent))
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz_rule,$(f))))
 fuzzers: $(patsubst %,$(BUILD)/fuzz_%,$(FUZZ))
