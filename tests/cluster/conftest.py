@@ -11,6 +11,7 @@ import controlplane
 import faultproxy
 import gitserver
 import need
+from flux import Flux
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -56,6 +57,14 @@ def new_control_plane(programs, tmp_path):
     yield start
     for plane in planes:
         plane.stop()
+
+
+@pytest.fixture(scope="session")
+def flux(control_plane, tmp_path_factory):
+    """Flux's source-controller and kustomize-controller, beside the shared control plane."""
+    found = need.programs("flux")
+    with Flux(control_plane, tmp_path_factory.mktemp("flux"), found) as running:
+        yield running
 
 
 @pytest.fixture

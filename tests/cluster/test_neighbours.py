@@ -1,23 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flux and sealed-secrets run beside the control plane as in a cluster: one proof each."""
-import pytest
 import yaml
 
 import need
 import pod
-from flux import Flux
 from gitserver import make_key
 from processes import wait_for
 from sealedsecrets import SealedSecrets
 
 FLUX_SYSTEM = "/api/v1/namespaces/flux-system"
-
-
-@pytest.fixture(scope="module")
-def flux(control_plane, tmp_path_factory):
-    programs = need.programs("flux")
-    with Flux(control_plane, tmp_path_factory.mktemp("flux"), programs) as flux:
-        yield flux
 
 
 def deploy_key(api, server, path, name, kind="ecdsa"):
