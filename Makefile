@@ -208,5 +208,5 @@ help: ## this list
 clean: ## remove everything that was built
 	rm -rf build dist
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
 .PHONY: all unit tools fuzz fuzzers demo deps test asan bench lint install dist help clean

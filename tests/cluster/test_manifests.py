@@ -354,7 +354,7 @@ def test_agent_reads_no_secret(agent, admin):
 def test_canary_is_refused_by_the_policy_and_not_by_missing_rights(agent):
     status, text = status_of(agent.request, "PATCH", secret_path("bulla-system", "bulla-canary"), {}, {"dryRun": "All"},
                              content_type=MERGE)
-    assert status == 403 and "ValidatingAdmissionPolicy 'bulla-agent-secrets'" in text
+    assert status == 403 and "ValidatingAdmissionPolicy 'bulla-agent-bounds'" in text
 
 
 FOREIGN = [
