@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """kube/watch.h over a real network: whatever the server and the connection do, what the owner was shown is in the
 end what the server has."""
-import json
 import random
-import subprocess
-import threading
 import time
 
 import pytest
 
 from fakeapi import FakeApi, Fault
 from kubeserver import Authority
+from kubewatch import Owner, write_kubeconfig
 
 PATH = "/apis/bulla.dev/v1/sealedcredentials"
 
@@ -27,84 +25,22 @@ def api(tls):
         yield server
 
 
-class Owner:
-    """A running watch_tool, and the view that its lines make."""
-
-    def __init__(self, program, api, ca, *options, path=PATH):
-        self.process = subprocess.Popen([program, "--server", api.url, "--ca", ca, *options, path], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.view, self.shown, self.lines = {}, set(), []
-        self.synced, self.listing, self.went_back = 0, False, []
-        self.told = threading.Condition()
-        self.thread = threading.Thread(target=self.read, daemon=True)
-        self.thread.start()
-
-    def read(self):
-        for text in self.process.stdout:
-            with self.told:
-                line = json.loads(text)
-                self.lines.append(line)
-                self.take(line)
-                self.told.notify_all()
-
-    def take(self, line):
-        obj = line.get("object") or line.get("deleted")
-        key = obj and (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-        if "begin" in line:
-            self.shown, self.listing = set(), True
-        elif "object" in line:
-            old = self.view.get(key)
-            if old and int(old["metadata"]["resourceVersion"]) > int(obj["metadata"]["resourceVersion"]):
-                self.went_back.append(line)
-            self.view[key] = obj
-            self.shown.add(key)
-        elif "deleted" in line:
-            self.view.pop(key, None)
-        elif "synced" in line:
-            assert self.listing
-            self.view = {k: v for k, v in self.view.items() if k in self.shown}
-            self.synced, self.listing = self.synced + 1, False
-
-    def until(self, condition, seconds=10, what=""):
-        with self.told:
-            done = self.told.wait_for(condition, seconds)
-        assert done, (what, json.dumps(self.lines[-12:]))
-
-    def sees(self, api, seconds=10, plural="sealedcredentials"):
-        """Wait until the view is the server's."""
-        want = lambda: {k: v["metadata"]["resourceVersion"] for k, v in api.store.all(plural).items()}
-        have = lambda: {k: v["metadata"]["resourceVersion"] for k, v in self.view.items()}
-        self.until(lambda: self.synced and not self.listing and have() == want(), seconds, "the view differs")
-        assert not self.went_back
-
-    def say(self, word="say"):
-        n = len(self.lines)
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-        if word == "say":
-            self.until(lambda: any("state" in line for line in self.lines[n:]))
-            return next(line for line in self.lines[n:] if "state" in line)
-        return None
-
-    def failures(self):
-        return [(line["failed"], line["reason"]) for line in self.lines if "failed" in line]
-
-    def end(self):
-        self.process.stdin.close()
-        assert self.process.wait(10) == 0
-        self.thread.join(10)
-
-
 @pytest.fixture
-def watch(bin_dir, api, tls):
+def watch(bin_dir, api, tls, tmp_path):
     owners = []
 
-    def start(*options, **named):
-        owners.append(Owner(bin_dir / "tools/watch_tool", api, tls[0], *options, **named))
+    def start(*options, path=PATH, gzip=False):
+        config = write_kubeconfig(tmp_path / f"config{len(owners)}", api.url, tls[0], gzip)
+        owners.append(Owner(bin_dir, config, path, *options))
         return owners[-1]
     yield start
     for owner in owners:
         owner.end()
+
+
+def sees(owner, api, seconds=10):
+    owner.sees(lambda: {k: o["metadata"]["resourceVersion"] for k, o in api.store.all("sealedcredentials").items()},
+               seconds)
 
 
 def put(api, name, value=0, namespace="a", **fields):
@@ -127,11 +63,11 @@ def test_a_streaming_list_goes_on_as_the_watch(api, watch):
     for i in range(20):
         put(api, f"o{i}", i, namespace="ab"[i % 2])
     owner = watch()
-    owner.sees(api)
+    sees(owner, api)
     put(api, "o3", 33)
     put(api, "new")
     remove(api, "o5", namespace="b")
-    owner.sees(api)
+    sees(owner, api)
     assert owner.synced == 1 and not owner.failures()
     assert [r.path for r in api.requests] == ["/version", PATH] and api.requests[1].streaming
     query = api.requests[1].query
@@ -144,7 +80,7 @@ def test_a_streaming_list_goes_on_as_the_watch(api, watch):
 
 def test_nothing_there(api, watch):
     owner = watch()
-    owner.sees(api)
+    sees(owner, api)
     assert owner.view == {} and owner.synced == 1
 
 
@@ -153,10 +89,10 @@ def test_a_server_without_streaming_lists(api, watch, refusal):
     api.streaming, api.page_max = refusal, 7
     for i in range(20):
         put(api, f"o{i}", i)
-    owner = watch("--gzip")
-    owner.sees(api)
+    owner = watch(gzip=True)
+    sees(owner, api)
     put(api, "later")
-    owner.sees(api)
+    sees(owner, api)
     assert owner.synced == 1 and not owner.failures()
     assert [("limit" in r.query, "continue" in r.query) for r in lists(api)] == [(True, False)] + [(True, True)] * 2
     assert all(r.headers["accept-encoding"] == "gzip" for r in lists(api))
@@ -179,7 +115,7 @@ def test_pages_that_expire(api, watch):
             api.store.compact()
     api.chaos = chaos
     owner = watch()
-    owner.sees(api)
+    sees(owner, api)
     assert owner.synced == 1 and not owner.failures()
     assert [r.query for r in lists(api)][2] == {}  # all in one piece
 
@@ -188,13 +124,13 @@ def test_an_api_server_that_restarts(api, watch):
     for i in range(10):
         put(api, f"o{i}", i)
     owner = watch()
-    owner.sees(api)
+    sees(owner, api)
     with api.store.lock:  # while nobody watches, one goes and one comes
         remove(api, "o1")
         put(api, "o2", 5)
         put(api, "p")
         api.restart()
-    owner.sees(api)
+    sees(owner, api)
     assert owner.synced == 2
 
 
@@ -202,12 +138,12 @@ def test_a_watch_that_ends_goes_on_where_it_was(api, watch):
     api.watch_max_s = 0.3
     put(api, "o")
     owner = watch()
-    owner.sees(api)
+    sees(owner, api)
     deadline = time.time() + 3
     while time.time() < deadline:
         put(api, "o", random.random())
         time.sleep(0.05)
-    owner.sees(api)
+    sees(owner, api)
     assert owner.synced == 1 and not owner.failures()
     assert len(watches(api)) >= 3
     assert all("sendInitialEvents" not in r.query for r in watches(api)[1:])
@@ -220,7 +156,7 @@ def test_bookmarks_carry_the_version_along(api, watch):
     api.bookmark_s = 0.1
     put(api, "o")
     owner = watch()
-    owner.sees(api)
+    sees(owner, api)
     for _ in range(5):
         api.store.put("configmaps", "a", "c", data={"x": str(random.random())})
         time.sleep(0.15)
@@ -228,7 +164,7 @@ def test_bookmarks_carry_the_version_along(api, watch):
     api.store.compact()
     api.drop_connections()
     put(api, "p")
-    owner.sees(api)
+    sees(owner, api)
     assert owner.synced == 1, "the last bookmark is enough to go on"
 
 
@@ -296,14 +232,14 @@ def test_a_kind_that_comes_later(api, watch):
     assert owner.failures()[0] == (404, "NotFound")
     api.store.kinds.append(kind)
     put(api, "o")
-    owner.sees(api)
+    sees(owner, api)
 
 
 def test_a_full_list_from_time_to_time(api, watch):
     put(api, "o")
     owner = watch("--full", "1000")
     owner.until(lambda: owner.synced >= 4)
-    owner.sees(api)
+    sees(owner, api)
     assert not owner.failures()
 
 
@@ -364,7 +300,7 @@ def test_each_fault_once_on_each_request(api, watch, name, streaming):
         put(api, f"o{i}", 100 + i)
         remove(api, f"o{i + 4}")
         put(api, f"p{i}")
-    owner.sees(api, 20)
+    sees(owner, api, 20)
 
 
 def random_fault(dice):
@@ -381,7 +317,7 @@ def test_random_schedules(api, watch, seed):
     api.bookmark_s, api.watch_max_s = dice.choice((0.1, 60)), dice.choice((0.5, 2, 600))
     evil = dice.uniform(0.1, 0.6)
     api.chaos = lambda request: random_fault(dice) if dice.random() < evil else None
-    owners = [watch(*options) for options in ([], ["--metadata"], ["--gzip"])]
+    owners = [watch(), watch("--metadata"), watch(gzip=True)]
     until = time.time() + 2
     while time.time() < until:
         name, namespace = f"o{dice.randrange(12)}", dice.choice("ab")
@@ -396,5 +332,5 @@ def test_random_schedules(api, watch, seed):
         time.sleep(dice.choice((0, 0.01, 0.05)))
     api.chaos = lambda request: None
     for owner in owners:
-        owner.sees(api, 60)
+        sees(owner, api, 60)
         assert sum(1 for r in api.requests if r.path == PATH) < 200, "a hot loop"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Drives kube/watch.h for tests/e2e/test_kube_watch.py.
+ * Drives kube/watch.h for tests/e2e/kubewatch.py.
  *
- *	watch_tool --server URL --ca FILE [--cert FILE --key FILE] [--token TOKEN] [--gzip]
- *	           [--selector QUERY] [--metadata] [--max BYTES] [--full MS] [--count] PATH
+ *	watch_tool --kubeconfig FILE [--selector QUERY] [--metadata] [--max BYTES] [--full MS]
+ *[--count] PATH
  *
  * Each call of the owner is one JSON line: {"begin":true}, {"object":{...}}, {"deleted":{...}},
  * {"synced":true}, {"failed":STATUS,"reason":...,"message":...}.  With --count, objects are counted
@@ -19,32 +19,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "kube/client.h"
 #include "kube/watch.h"
 
-#define MAX (1 << 20)
-
 static struct kube_watch *watch;
-static struct kube_config config;
+static const char *kubeconfig;
 static struct kube_watch_options options;
 static bool count_only;
 static size_t counted;
 static int64_t begun_ms;
-
-/* In place of kube/config.c's: what this program is told does not change. */
-int kube_config_refresh(struct kube_config *c, bool rejected, int64_t now_ms, struct err *err)
-{
-	(void)c;
-	(void)rejected;
-	(void)now_ms;
-	(void)err;
-	return 0;
-}
 
 static void say(json_t *line)
 {
@@ -138,36 +124,11 @@ static bool command(void)
 	return true;
 }
 
-static void read_to(const char *path, struct buf *out)
-{
-	struct err err = ERR_INIT;
-
-	if (file_read(path, MAX, 0, out, NULL, &err) != 0) {
-		fprintf(stderr, "%s\n", err.text);
-		exit((int)err.class);
-	}
-}
-
 static void take_option(int o)
 {
 	switch (o) {
-	case 's':
-		config.server = optarg;
-		break;
-	case 'a':
-		read_to(optarg, &config.ca);
-		break;
-	case 'c':
-		read_to(optarg, &config.cert);
-		break;
 	case 'k':
-		read_to(optarg, &config.key);
-		break;
-	case 't':
-		config.token = optarg;
-		break;
-	case 'g':
-		config.gzip = true;
+		kubeconfig = optarg;
 		break;
 	case 'l':
 		options.selector = optarg;
@@ -191,27 +152,30 @@ static void take_option(int o)
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {
-		{ "server", 1, NULL, 's' },   { "ca", 1, NULL, 'a' },
-		{ "cert", 1, NULL, 'c' },     { "key", 1, NULL, 'k' },
-		{ "token", 1, NULL, 't' },    { "gzip", 0, NULL, 'g' },
-		{ "selector", 1, NULL, 'l' }, { "metadata", 0, NULL, 'm' },
-		{ "max", 1, NULL, 'x' },      { "full", 1, NULL, 'f' },
-		{ "count", 0, NULL, 'n' },    { NULL, 0, NULL, 0 }
-	};
+	static const struct option names[] = { { "kubeconfig", 1, NULL, 'k' },
+					       { "selector", 1, NULL, 'l' },
+					       { "metadata", 0, NULL, 'm' },
+					       { "max", 1, NULL, 'x' },
+					       { "full", 1, NULL, 'f' },
+					       { "count", 0, NULL, 'n' },
+					       { NULL, 0, NULL, 0 } };
 	static const struct kube_watch_handler handler = { on_begin, on_object, on_deleted,
 							   on_synced, on_failed };
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 	struct err err = ERR_INIT;
-	struct kube_client *client;
+	struct kube_config config = { .server = NULL };
+	struct kube_config_options from = { .kubeconfig = NULL };
+	struct kube_client *client = NULL;
 
 	mem_init();
 	for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		take_option(o);
-	if (optind != argc - 1 || config.server == NULL)
+	if (optind != argc - 1 || kubeconfig == NULL)
 		return ERR_USAGE;
 	options.path = argv[optind];
-	client = kube_client_new(&config, "watch-tool", &err);
+	from.kubeconfig = kubeconfig;
+	if (kube_config_load(&from, &config, &err) == 0)
+		client = kube_client_new(&config, "watch-tool", &err);
 	if (client == NULL) {
 		fprintf(stderr, "%s\n", err.text);
 		return (int)err.class;
@@ -224,8 +188,6 @@ int main(int argc, char **argv)
 	} while (in.revents == 0 || command());
 	kube_watch_free(watch);
 	kube_client_free(client);
-	buf_clear(&config.ca);
-	buf_clear(&config.cert);
-	buf_clear(&config.key);
+	kube_config_clear(&config);
 	return 0;
 }
