@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
+#include "sealer/cluster.h"
+#include "sealer/install.h"
 #include "sealer/keygen.h"
 #include "sealer/manifest.h"
 #include "sealer/recovery.h"
@@ -46,6 +48,7 @@ static int run_generate(const struct invocation *in, struct err *err)
 
 struct install_options {
 	const char *identity, *passphrase_file, *to, *namespace;
+	const char *context, *kubeconfig, *agent_namespace;
 };
 
 static const struct option_spec install_specs[] = {
@@ -58,6 +61,12 @@ static const struct option_spec install_specs[] = {
 	  offsetof(struct install_options, to), 0 },
 	{ 'n', "namespace", "NAMESPACE", "the namespace of the manifest",
 	  offsetof(struct install_options, namespace), 0 },
+	{ 0, "context", "CONTEXT", "add the keys to the cluster of this kubeconfig context",
+	  offsetof(struct install_options, context), 0 },
+	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default bulla-system)",
+	  offsetof(struct install_options, agent_namespace), 0 },
+	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
+	  offsetof(struct install_options, kubeconfig), 0 },
 	{ 0 },
 };
 
@@ -66,6 +75,18 @@ static int check_output(const struct install_options *o, struct err *err)
 {
 	if (o->namespace != NULL && !name_is_label(o->namespace))
 		return err_set(err, ERR_USAGE, "-n: not a namespace's name");
+	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
+		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
+	if (o->context == NULL && (o->kubeconfig != NULL || o->agent_namespace != NULL))
+		return err_set(err, ERR_USAGE, "%s goes with --context, which says which cluster",
+			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
+	if (o->context != NULL && (o->to != NULL || o->namespace != NULL))
+		return err_set(err, ERR_USAGE,
+			       "--context puts the keys into a cluster: %s does not go with it%s",
+			       o->to != NULL ? "--to" : "-n",
+			       o->to != NULL ? "" : "; -N says in which namespace");
+	if (o->context != NULL)
+		return 0;
 	if (o->to != NULL)
 		return repo_refuse_path(o->to, "--to", err);
 	if (isatty(STDOUT_FILENO))
@@ -85,6 +106,42 @@ static int print_manifest(const struct kv *files, const char *namespace, struct 
 	if (r != 0)
 		err_wrap(err, "standard output");
 	buf_clear(&text);
+	return r;
+}
+
+static void tell_installed(const struct install_result *r, const char *name, const char *namespace,
+			   const struct cluster *c)
+{
+	const char *keys = r->added == 1 ? "key" : "keys";
+
+	if (r->added == 0)
+		out_note("%s: nothing to do: Secret %s/" KEYGEN_SECRET " of context %s has "
+			 "all keys",
+			 name, namespace, c->config.context);
+	else if (r->created)
+		out_note("%s: Secret %s/" KEYGEN_SECRET " made in context %s (%s) with %zu %s",
+			 name, namespace, c->config.context, c->config.server, r->added, keys);
+	else
+		out_note("%s: %zu %s added to Secret %s/" KEYGEN_SECRET " of context %s (%s), "
+			 "which had %zu",
+			 name, r->added, keys, namespace, c->config.context, c->config.server,
+			 r->there);
+}
+
+/* An agent takes up new keys by itself, once its volume shows them (a minute or so). */
+static int install_in_cluster(const struct install_options *o, const char *name,
+			      const struct kv *files, struct err *err)
+{
+	const char *namespace = o->agent_namespace != NULL ? o->agent_namespace : CLUSTER_NAMESPACE;
+	struct install_result result;
+	struct cluster c;
+	int r = cluster_open(o->kubeconfig, o->context, &c, err);
+
+	if (r == 0)
+		r = install_keys(&c, namespace, files, &result, err);
+	if (r == 0)
+		tell_installed(&result, name, namespace, &c);
+	cluster_close(&c);
 	return r;
 }
 
@@ -120,8 +177,9 @@ static int install(const char *top, const char *name, const struct install_optio
 	if (recovery_load(o->identity, o->passphrase_file, &recovery, err) == 0 &&
 	    keygen_open(top, name, &recovery, &files, err) == 0 &&
 	    check_current(top, name, &files, err) == 0)
-		r = o->to != NULL ? keygen_install(&files, o->to, err)
-				  : print_manifest(&files, o->namespace, err);
+		r = o->context != NULL ? install_in_cluster(o, name, &files, err)
+		    : o->to != NULL    ? keygen_install(&files, o->to, err)
+				       : print_manifest(&files, o->namespace, err);
 	if (r == 0 && o->to != NULL)
 		out_note("%zu key%s of %s in %s", files.n, files.n == 1 ? "" : "s", name, o->to);
 	keyring_clear(&recovery);
@@ -301,11 +359,12 @@ static const struct command subs[] = {
 	},
 	{
 	    .name = "install",
-	    .summary = "print the Secret bulla-sealing-keys of a recipient, for its cluster",
+	    .summary = "bring a recipient's keys to its cluster: the Secret bulla-sealing-keys",
 	    .arguments = "NAME",
 	    .about = "Open the backups of a recipient's keys with the recovery key and print "
 		     "them as a Secret manifest for 'kubectl apply --server-side -f -', or "
-		     "write them as key files with --to.  Never into a Git tree.",
+		     "write them as key files with --to, or add them to a cluster with "
+		     "--context, beside those that are there.  Never into a Git tree.",
 	    .options = install_specs,
 	    .options_size = sizeof(struct install_options),
 	    .run = run_install,
