@@ -8,29 +8,30 @@
 /* What a status means to whoever asked.  `quotes`: the server's text may show what was sent. */
 static const struct meaning {
 	long status;
-	enum err_class class;
 	const char *what;
 	const char *advice;
+	enum err_class class;
 	bool quotes;
 } meanings[] = {
-	{ 400, ERR_INVALID, "the API server cannot read it (400)", NULL, true },
-	{ 401, ERR_REFUSED, "", "log in again, or renew what stands in the kubeconfig", false },
-	{ 403, ERR_REFUSED, "the API server forbids it (403)",
-	  "a Role and a RoleBinding for that verb and resource would allow it", false },
-	{ 404, ERR_IO, "not found (404)", NULL, false },
-	{ 405, ERR_IO, "the API server does not do that with such an object (405)", NULL, false },
-	{ 406, ERR_IO, "the API server cannot answer in that form (406)", NULL, false },
-	{ 409, ERR_CONFLICT, "it exists already or was changed meanwhile (409)", NULL, false },
-	{ 410, ERR_CONFLICT, "what was asked for is too old (410)", "ask again from the start",
+	{ 400, "the API server cannot read it (400)", NULL, ERR_INVALID, true },
+	{ 401, "", "log in again, or renew what stands in the kubeconfig", ERR_REFUSED, false },
+	{ 403, "the API server forbids it (403)",
+	  "a Role and a RoleBinding for that verb and resource would allow it", ERR_REFUSED,
 	  false },
-	{ 413, ERR_INVALID, "it is too large for the API server (413)", NULL, false },
-	{ 415, ERR_IO, "the API server does not take that form of change (415)",
-	  "it is older than what Bulla needs", false },
-	{ 422, ERR_INVALID, "the API server refuses it as invalid (422)", NULL, true },
-	{ 429, ERR_IO, "the API server has too much to do (429)", "try again later", false },
-	{ 500, ERR_IO, "the API server failed (500)", NULL, true },
-	{ 503, ERR_IO, "the API server is not ready (503)", "try again later", false },
-	{ 504, ERR_IO, "the API server was too slow (504)", "try again later", false },
+	{ 404, "not found (404)", NULL, ERR_IO, false },
+	{ 405, "the API server does not do that with such an object (405)", NULL, ERR_IO, false },
+	{ 406, "the API server cannot answer in that form (406)", NULL, ERR_IO, false },
+	{ 409, "it exists already or was changed meanwhile (409)", NULL, ERR_CONFLICT, false },
+	{ 410, "what was asked for is too old (410)", "ask again from the start", ERR_CONFLICT,
+	  false },
+	{ 413, "it is too large for the API server (413)", NULL, ERR_INVALID, false },
+	{ 415, "the API server does not take that form of change (415)",
+	  "it is older than what Bulla needs", ERR_IO, false },
+	{ 422, "the API server refuses it as invalid (422)", NULL, ERR_INVALID, true },
+	{ 429, "the API server has too much to do (429)", "try again later", ERR_IO, false },
+	{ 500, "the API server failed (500)", NULL, ERR_IO, true },
+	{ 503, "the API server is not ready (503)", "try again later", ERR_IO, false },
+	{ 504, "the API server was too slow (504)", "try again later", ERR_IO, false },
 };
 
 static const struct meaning *find(long status)

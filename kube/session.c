@@ -202,7 +202,8 @@ struct curl_slist *kube_session_headers(const struct kube_session *s)
 
 static void tell(const struct err *err)
 {
-	log_line(LOG_WARN, "credentials cannot be brought up to date", "error", err->text, NULL);
+	log_line(LOG_WARN, "credentials cannot be brought up to date", "error", err->text,
+		 (char *)NULL);
 }
 
 static void refresh(struct kube_session *s, bool rejected, int64_t now_ms)
@@ -357,7 +358,8 @@ int kube_session_init(struct kube_session *s, struct kube_config *config, const 
 
 void kube_session_clear(struct kube_session *s)
 {
-	drop_idle(s);
+	if (s->curl != NULL)
+		drop_idle(s);
 	mem_free(s->agent);
 	mem_free(s->authority);
 	mem_free(s->url);

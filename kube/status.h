@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KUBE_RETRY_MAX_MS (3600 * 1000) /* no server makes us wait longer */
+#define KUBE_RETRY_MAX_MS ((int64_t)3600 * 1000) /* no server makes us wait longer */
 
 struct kube_status {
 	long code;	    /* 0: not said */

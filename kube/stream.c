@@ -5,8 +5,8 @@
 #include "kube/lane.h"
 #include "kube/transfer.h"
 
-#define DEADLINE_MS (10 * 60 * 1000)
-#define REFUSAL_MAX (64 * 1024) /* bytes of an answer that is no 200: one Status */
+#define DEADLINE_MS ((int64_t)10 * 60 * 1000)
+#define REFUSAL_MAX ((size_t)64 * 1024) /* bytes of an answer that is no 200: one Status */
 
 struct kube_stream {
 	struct kube_lane *lane;

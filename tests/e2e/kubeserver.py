@@ -114,7 +114,7 @@ class Server:
         if client_ca:
             self.context.verify_mode = ssl.CERT_OPTIONAL
             self.context.load_verify_locations(client_ca)
-        self.names = []
+        self.names, self.writers = [], set()
         self.context.sni_callback = lambda sock, name, context: self.names.append(name)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -141,7 +141,13 @@ class Server:
     def url(self):
         return f"https://127.0.0.1:{self.port}"
 
+    def abort_all(self):
+        """RST on every connection."""
+        for writer in list(self.writers):
+            self.loop.call_soon_threadsafe(reset, writer)
+
     async def serve(self, reader, writer):
+        self.writers.add(writer)
         self.connections += 1
         number = self.connections
         try:
@@ -154,6 +160,7 @@ class Server:
         except asyncio.CancelledError:
             pass
         finally:
+            self.writers.discard(writer)
             writer.close()
 
     def answer(self, request):
@@ -286,8 +293,8 @@ class Http2:
         finally:
             server.flying -= 1
             if self.going and len(self.tasks) <= 1:
-                await self.writer.drain()
-                self.writer.transport.abort()
+                # at once, what the client sends meanwhile would make it a reset; Go waits a second
+                self.server.loop.call_later(0.5, self.writer.close)
 
     async def reply(self, stream, reply):
         await asyncio.sleep(reply.delay)

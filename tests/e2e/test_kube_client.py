@@ -339,6 +339,22 @@ def test_a_post_is_not_sent_twice_when_the_connection_is_closed(kube, server):
     assert one(answers)["status"] == 0 and len(server.requests) == 1
 
 
+def test_a_connection_that_died_while_idle(kube, server):
+    """Nothing was sent on it, so even a POST takes another one."""
+    threading.Timer(0.4, server.abort_all).start()
+    answers, _ = kube(server, [{"path": "/a", "method": "POST", "body": "{}", "pause": 900},
+                               {"path": "/b", "method": "POST", "body": "{}"}])
+    assert [a["status"] for a in answers] == [200, 200]
+    assert [r.path for r in server.requests] == ["/a", "/b"] and server.connections == 2
+
+
+def test_the_server_says_goaway_in_the_middle(kube, server):
+    server.handler = lambda r: Reply(body={}, delay=0.05, close=len(server.requests) % 20 == 0)
+    answers, _ = kube(server, [{"path": f"/{i}", "idempotent": True} for i in range(100)])
+    assert [a["status"] for a in answers] == [200] * 100
+    assert server.connections > 3
+
+
 def test_resets_without_end(kube, server):
     server.handler = script(Reply(reset=True))
     a = one(kube(server, [{"path": "/x", "idempotent": True, "timeout": 9000}])[0])
@@ -495,20 +511,18 @@ def test_32_at_a_time_and_urgent_first(kube, server):
     assert server.most_flying <= 34
     assert server.most_flying >= 30
     places = [r.path for r in server.requests]
-    assert places.index("/urgent") < 34
-    ordinary = [p for p in places if p != "/urgent"]
-    assert sorted(ordinary) == ordinary  # in the order they were sent
-    assert figures["pending"] == 0
-    if server.http2:
+    assert places.index("/urgent") < 34 and figures["pending"] == 0
+    if server.http2:  # else each on a connection that may be slower than the next
+        assert [p for p in places if p != "/urgent"] == sorted(p for p in places if p != "/urgent")
         assert server.connections == 1
 
 
 def test_urgent_ones_pass_those_that_hang(kube, server):
     server.handler = lambda r: Reply(hang=r.path == "/x")
-    answers, _ = kube(server, [{"path": "/x", "times": 60, "timeout": 1500, "pause": 300},
+    answers, _ = kube(server, [{"path": "/x", "times": 60, "cancel": 4000, "pause": 300},
                                {"path": "/lease", "urgent": True, "timeout": 2000}])
     lease = one([a for a in answers if a["index"] == 1])
-    assert lease["status"] == 200 and lease["ms"] < 500
+    assert lease["status"] == 200 and lease["ms"] < 3000
 
 
 def test_cancelled_ones_are_not_heard_of(kube, server):
@@ -536,6 +550,13 @@ def test_streams_have_connections_of_their_own(kube, server):
     watching = {r.connection for r in server.requests if r.path == "/w"}
     assert not watching & {r.connection for r in server.requests if r.path == "/x"}
     assert len(watching) == (1 if server.http2 else 3)
+
+
+def test_more_streams_than_a_connection_holds(kube, server):
+    server.handler = lambda r: Reply(chunks=[(1, b"{}")])
+    answers, _ = kube(server, [{"path": "/w", "stream": True, "times": 150}])
+    assert sum(a.get("end") == "clean" for a in answers) == 150
+    assert server.most_flying >= 100
 
 
 def test_a_stream_that_is_refused(kube, server):
