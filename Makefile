@@ -138,7 +138,7 @@ tools: $(TOOLS) $(PRELOADS) ## build what the tests drive
 # Built apart with their own flags; `make fuzz` runs each for FUZZ_SECONDS.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
-FUZZ_AGENT := wire ledger inventory namespaces # of agent/
+FUZZ_AGENT := control wire ledger inventory namespaces # of agent/
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 define fuzz_rule

@@ -105,8 +105,13 @@ const struct inventory_item *inventory_find(const struct inventory *v, const cha
 
 const struct inventory_item **inventory_items(const struct inventory *v)
 {
-	/* node is the first member */
-	return (const struct inventory_item **)table_nodes(&v->table);
+	struct table_node **nodes = table_nodes(&v->table);
+	const struct inventory_item **items = mem_array(v->table.n, sizeof(*items));
+
+	for (size_t i = 0; i < v->table.n; i++)
+		items[i] = (const struct inventory_item *)nodes[i]; /* their first member */
+	mem_free(nodes);
+	return items;
 }
 
 static void add(struct inventory *v, struct inventory_item *x)

@@ -19,6 +19,8 @@ int listen_check_path(const char *path, struct err *err)
 {
 	struct sockaddr_un a;
 
+	if (path[0] == '\0') /* the kernel would take it for a name that is in no folder */
+		return err_set(err, ERR_USAGE, "a socket's path is empty");
 	if (strlen(path) >= sizeof(a.sun_path))
 		return err_set(
 		    err, ERR_USAGE,

@@ -48,7 +48,7 @@ int listen_open(const struct listen_options *o, struct listen_socket *out, struc
 int listen_accept(const struct listen_socket *l, uid_t uid, struct listen_peer *peer,
 		  struct err *err);
 
-/* ERR_USAGE when path is longer than an address can hold. */
+/* ERR_USAGE when path is empty or longer than an address can hold. */
 int listen_check_path(const char *path, struct err *err);
 
 /* Who is at the other end of a connected or accepted socket. */
