@@ -228,6 +228,8 @@ static void fill(struct kube_doc *d, const struct document *doc)
 	d->not_after = source_not_after(doc);
 	d->type = doc->type;
 	d->chosen = doc->policy != POLICY_UNSET;
+	/* kept though nothing in the document says so: it was taken over */
+	d->adopted = d->adopted || (d->kept && !d->chosen && document_policy(doc) == POLICY_DELETE);
 	d->s.retain = d->chosen ? document_policy(doc) == POLICY_RETAIN
 				: document_policy(doc) == POLICY_RETAIN || d->adopted;
 }
@@ -282,6 +284,14 @@ void kube_doc_applied(struct kube_doc *d, const json_t *secret_metadata)
 	d->seen_mark = SECRET_JSON_OURS;
 }
 
+void kube_doc_recorded(struct kube_doc *d, const char *secret_uid)
+{
+	set(&d->applied_uid, secret_uid);
+	set(&d->applied_version, NULL);
+	d->s.recorded = true;
+	d->s.target = TARGET_CHANGED;
+}
+
 void kube_doc_unapplied(struct kube_doc *d)
 {
 	set(&d->applied_uid, NULL);
@@ -292,6 +302,7 @@ void kube_doc_unapplied(struct kube_doc *d)
 	d->s.retained = false;
 	d->s.target = TARGET_ABSENT;
 	d->adopted = false;
+	d->kept = false;
 }
 
 void kube_doc_settle(struct kube_doc *d)

@@ -57,6 +57,7 @@ struct kube_doc {
 	char *digest;	/* the document's, of what runs; as the status tells it */
 	struct kv keys; /* that opened it; until told */
 	bool adopted;
+	bool kept; /* the inventory says Retain */
 
 	char *why;	      /* of s.reason, for a person */
 	enum reason reported; /* what was last logged */
@@ -104,6 +105,8 @@ enum cover kube_doc_cover(const struct kube_doc *d, const struct kv *keys);
 
 /* What the Secret is now, as our own write was answered; d->s counts as made of `digest`. */
 void kube_doc_applied(struct kube_doc *d, const json_t *secret_metadata);
+/* An earlier agent made a Secret of this uid; what it is like now is not known. */
+void kube_doc_recorded(struct kube_doc *d, const char *secret_uid);
 /* Nothing of ours is there. */
 void kube_doc_unapplied(struct kube_doc *d);
 /* Nothing more is to be done: give back what only work needs. */

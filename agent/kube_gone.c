@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/kube_inventory.h"
 #include "agent/kube_remove.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -34,7 +35,9 @@ static void act_on_gone(struct store_kube *st, struct kube_doc *d)
 		d->s.retained = true;
 	else if (action == ACTION_FORGET)
 		kube_doc_unapplied(d);
-	if (!d->s.recorded && d->busy == KUBE_IDLE)
+	if (action == ACTION_FORGET || action == ACTION_RETAIN)
+		kube_inventory_forget(st, d);
+	if ((!d->s.recorded || d->s.retained) && d->busy == KUBE_IDLE)
 		kube_state_drop(st, d);
 }
 
@@ -59,9 +62,11 @@ static void decide_gone(struct store_kube *st)
 	struct table_node **nodes = table_nodes(&st->docs.table);
 	struct subject **subjects = mem_array(n, sizeof(*subjects));
 	struct subject *copies = mem_array(n, sizeof(*copies));
-	struct reconcile_env env = kube_state_env(st);
+	struct reconcile_env env;
 	struct reconcile_result result;
 
+	st->inventory_loaded = kube_inventory_loaded(st);
+	env = kube_state_env(st);
 	forget_removals(st, env.now);
 	env.n_done = st->n_done;
 	for (size_t i = 0; i < n; i++) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/kube_crd.h"
+#include "agent/kube_inventory.h"
 #include "agent/secret_json.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -145,6 +146,7 @@ static void removed(struct kube_remove *m)
 	st->done = mem_grow(st->done, st->n_done + 1, sizeof(*st->done));
 	st->done[st->n_done++] = (struct guard_done){ mem_str(d->s.namespace), clock_now() };
 	st->counts.removed++;
+	kube_inventory_removed(st, d);
 	kube_doc_unapplied(d);
 	kube_doc_say(d, NULL);
 	log_line(LOG_INFO, "Secret removed", "namespace", d->s.namespace, "name", d->s.name,

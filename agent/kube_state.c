@@ -56,6 +56,8 @@ static const char *blind(const struct store_kube *st)
 	for (size_t i = 0; i < st->n_scopes; i++)
 		if (!st->scopes[i].synced || st->scopes[i].failing)
 			return "the documents cannot be listed just now";
+	if (!st->inventory_loaded)
+		return "the inventory cannot be read just now";
 	return NULL;
 }
 

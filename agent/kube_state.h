@@ -31,6 +31,8 @@ struct store_kube_counts {
 	uint64_t written, told, repaired, removed, failed, looked;
 };
 
+struct kube_inventory;
+
 /* One list and watch: of the whole cluster, or of a namespace. */
 struct kube_scope {
 	struct store_kube *st;
@@ -58,6 +60,8 @@ struct store_kube {
 	size_t fetching;
 	size_t removing;
 	size_t probing;
+	struct kube_inventory *inventory; /* NULL: the namespaces install */
+	bool inventory_loaded;
 	bool gone_due;	   /* some document is gone: decide about all of those */
 	int64_t gone_at;   /* or at that time; monotonic ms */
 	int64_t gone_next; /* and not before */

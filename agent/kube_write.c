@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/kube_inventory.h"
 #include "agent/secret_json.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -92,6 +93,7 @@ static void succeed(struct kube_write *w, const struct kube_answer *a)
 		log_line(LOG_WARN, "Secret had been changed; repaired", "namespace", d->s.namespace,
 			 "name", d->s.name, (char *)NULL);
 	}
+	kube_inventory_made(w->st, d);
 	d->telling_due = true;
 	end(w);
 }

@@ -6,6 +6,7 @@
 
 #include "agent/kube_crd.h"
 #include "agent/kube_gone.h"
+#include "agent/kube_inventory.h"
 #include "agent/kube_probe.h"
 #include "agent/kube_remove.h"
 #include "agent/kube_show.h"
@@ -194,6 +195,7 @@ struct store_kube *store_kube_open(const struct store_kube_options *o, struct ku
 	turns_init(&st->looks);
 	turns_init(&st->tells);
 	turns_init(&st->probes);
+	kube_inventory_open(st);
 	kube_show_open(st);
 	return st;
 }
@@ -219,6 +221,7 @@ void store_kube_close(struct store_kube *st)
 	if (st == NULL)
 		return;
 	kube_show_close(st);
+	kube_inventory_close(st);
 	kube_cancel(st->client, st); /* what belongs to no document */
 	nodes = table_nodes(&st->docs.table);
 	for (size_t i = 0; i < st->docs.table.n; i++)
@@ -278,8 +281,10 @@ int64_t store_kube_work(struct store_kube *st)
 	size_t max = limit(st);
 	struct turn *t;
 
-	if (st->draining)
-		return -1;
+	if (st->draining) {
+		wake = kube_inventory_work(st, now_ms);
+		return wake == INT64_MAX ? -1 : wake - now_ms;
+	}
 	work_on_due(st, now_ms);
 	kube_gone_work(st, now_ms);
 	kube_crd_work(st, now_ms);
@@ -290,7 +295,9 @@ int64_t store_kube_work(struct store_kube *st)
 	while (in_flight(st) < max && (st->looks.n == 0 || st->telling < max / TELL_SHARE) &&
 	       (t = turns_take(&st->tells)) != NULL)
 		tell(st, OF(t, tell));
-	wake = turns_next_due(&st->looks);
+	wake = kube_inventory_work(st, now_ms);
+	if (turns_next_due(&st->looks) < wake)
+		wake = turns_next_due(&st->looks);
 	if (turns_next_due(&st->tells) < wake)
 		wake = turns_next_due(&st->tells);
 	if (st->probing == 0 && turns_next_due(&st->probes) < wake)
@@ -338,7 +345,7 @@ void store_kube_opener_news(struct store_kube *st)
 
 bool store_kube_idle(const struct store_kube *st)
 {
-	return in_flight(st) == 0 && st->fetching == 0 &&
+	return in_flight(st) == 0 && st->fetching == 0 && kube_inventory_idle(st) &&
 	       (st->draining || (st->looks.n == 0 && st->tells.n == 0));
 }
 
