@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/kube_inventory.h"
+#include "agent/kube_release.h"
 #include "agent/kube_remove.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -43,13 +44,17 @@ static void act_on_gone(struct store_kube *st, struct kube_doc *d)
 
 static void tell_guard(struct store_kube *st, const struct reconcile_result *r)
 {
+	struct buf command = BUF_INIT;
+
 	memcpy(st->token, r->token, sizeof(st->token));
 	if (r->guarded == 0 || strcmp(st->told_token, r->token) == 0)
 		return;
 	memcpy(st->told_token, r->token, sizeof(st->told_token));
+	kube_release_command(st, &command);
 	log_line(LOG_ERROR,
 		 "too many documents are gone at once; their Secrets stay until released", "token",
-		 r->token, (char *)NULL);
+		 r->token, "command", buf_str(&command), (char *)NULL);
+	buf_clear(&command);
 }
 
 /*

@@ -24,6 +24,7 @@ struct store_kube_options {
 	int64_t settle_ms;	       /* so long a document must be gone before its Secret goes */
 	int64_t probe_ms; /* how often a Secret is looked at that cannot be watched; 0: never */
 	size_t in_flight; /* 0: 16 */
+	bool unbounded;	  /* the cluster install works though no policy bounds it */
 };
 
 struct store_kube_counts {
@@ -32,6 +33,8 @@ struct store_kube_counts {
 };
 
 struct kube_inventory;
+
+enum kube_canary { CANARY_UNKNOWN, CANARY_SINGS, CANARY_SILENT };
 
 /* One list and watch: of the whole cluster, or of a namespace. */
 struct kube_scope {
@@ -71,6 +74,11 @@ struct store_kube {
 	char token[GUARD_TOKEN_TEXT]; /* that releases what the guard holds; "" */
 	char told_token[GUARD_TOKEN_TEXT];
 	char *release; /* as given */
+	bool release_asked;
+	int64_t release_at; /* monotonic ms of the next look for it */
+	enum kube_canary canary;
+	bool canary_asked;
+	int64_t canary_at; /* monotonic ms of the next try */
 	/* The document is idle again: what was done with it is in its subject. */
 	void (*finished)(struct store_kube *st, struct kube_doc *d);
 	char *crd_uid; /* of the kind itself; NULL: not seen yet */

@@ -21,6 +21,8 @@ enum {
 	O_CONTEXT,
 	O_NAMESPACES,
 	O_AGENT_NAMESPACE,
+	O_NO_LEASE,
+	O_UNBOUNDED,
 	O_OPENER,
 	O_OPENER_UID,
 	O_ONCE,
@@ -62,6 +64,10 @@ const struct options_row options_table[] = {
 	[O_AGENT_NAMESPACE] = { "agent-namespace", 0, "NAME",
 				"where the agent and its keys live; never served (bulla-system)",
 				RUN, false },
+	[O_NO_LEASE] = { "no-lease", 0, NULL, "work at once, though another agent may be at work",
+			 RUN, false },
+	[O_UNBOUNDED] = { "unbounded", 0, NULL, "work though no admission policy bounds the agent",
+			  RUN, false },
 	[O_OPENER] = { "opener", 0, "PATH", "in place of --keys: the socket of an opener", RUN,
 		       false },
 	[O_OPENER_UID] = { "opener-uid", 0, "UID", "the user that it runs as (this one)", RUN,
@@ -226,6 +232,12 @@ static int take(struct parse *p, int i, const char *value)
 	case O_KUBERNETES:
 		o->kubernetes = true;
 		return 0;
+	case O_UNBOUNDED:
+		o->unbounded = true;
+		return 0;
+	case O_NO_LEASE:
+		o->no_lease = true;
+		return 0;
 	case O_OPENER:
 		return take_socket("opener", value, &o->opener, p->err);
 	case O_SOCKET:
@@ -306,11 +318,14 @@ static int need(const char *what, const char *value, struct err *err)
 /* Options of one store are none of the other's. */
 static int check_store(const struct parse *p)
 {
-	static const int folders[] = { O_DOCUMENTS, O_SECRETS, O_FILE_MODE, O_FULL_LOOK };
-	static const int cluster[] = { O_KUBECONFIG, O_CONTEXT, O_NAMESPACES, O_AGENT_NAMESPACE };
+	static const int folders[] = { O_DOCUMENTS, O_SECRETS, O_FILE_MODE, O_FULL_LOOK, -1 };
+	static const int cluster[] = {
+		O_KUBECONFIG, O_CONTEXT, O_NAMESPACES, O_AGENT_NAMESPACE, O_NO_LEASE,
+		O_UNBOUNDED,  -1
+	};
 	const int *others = p->out->kubernetes ? folders : cluster;
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; others[i] >= 0; i++)
 		if (p->seen[others[i]])
 			return err_set(p->err, ERR_USAGE, "--%s %s --kubernetes",
 				       options_table[others[i]].name,

@@ -38,6 +38,8 @@ struct options {
 	const char *context;
 	const char *namespaces; /* "a,b", or NULL: all */
 	const char *agent_namespace;
+	bool no_lease;
+	bool unbounded;
 	const char *opener;   /* the path of another process's socket, or NULL */
 	int64_t opener_uid;   /* -1: our own */
 	const char *socket;   /* mode OPENER: not NULL */

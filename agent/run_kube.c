@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "kube/client.h"
+#include "kube/lease.h"
 
 #define DRAIN_MS 20000	/* of the 30 s that a pod is given to end */
 #define OPEN_MS 5000	/* for one opening: the loop waits, and a lease has 15 s */
@@ -31,7 +32,11 @@ struct agent {
 	struct kube_client *client;
 	struct opener *opener;
 	struct store_kube_options store_options;
-	struct store_kube *store;
+	struct store_kube *store; /* NULL: another replica works */
+	struct kube_lease *lease; /* NULL: --no-lease */
+	char *identity;
+	bool lost; /* the lease */
+	bool releasing, released;
 	struct metrics_kube metrics;
 	struct httpd_pages pages;
 	struct httpd *httpd;
@@ -45,7 +50,8 @@ static bool page_ready(const void *ctx)
 {
 	const struct agent *a = ctx;
 
-	return a->end_by == 0 && (a->store == NULL || store_kube_ready(a->store));
+	/* a standby is as ready as it will be */
+	return a->end_by == 0 && (a->store == NULL ? a->lease != NULL : store_kube_ready(a->store));
 }
 
 static void page_metrics(const void *ctx, struct buf *page)
@@ -94,6 +100,56 @@ static int open_config(struct agent *a, struct err *err)
 	return a->client == NULL ? -1 : 0;
 }
 
+/* --- the lease -------------------------------------------------------------------------------- */
+
+static void begin_work(void *ctx)
+{
+	struct agent *a = ctx;
+
+	if (a->lease != NULL)
+		log_line(LOG_INFO, "this replica works now", "identity", a->identity, (char *)NULL);
+	a->store = store_kube_open(&a->store_options, a->client, a->opener);
+	a->metrics.store = a->store;
+}
+
+static void lose(void *ctx)
+{
+	struct agent *a = ctx;
+
+	a->lost = true;
+}
+
+static void release(void *ctx)
+{
+	struct agent *a = ctx;
+
+	a->released = true;
+}
+
+static void tell_lease(void *ctx, const struct kube_answer *why)
+{
+	char status[24];
+
+	(void)ctx;
+	snprintf(status, sizeof(status), "%ld", why->status);
+	log_line(LOG_WARN, "the lease cannot be had", "status", status, "error", why->message,
+		 (char *)NULL);
+}
+
+static void open_lease(struct agent *a)
+{
+	static const struct kube_lease_handler handler = { begin_work, lose, release, tell_lease };
+	struct kube_lease_options o = { .namespace = a->o->agent_namespace, .name = "bulla-agent" };
+
+	if (a->o->no_lease || a->o->once) {
+		begin_work(a);
+		return;
+	}
+	a->identity = kube_lease_identity();
+	o.identity = a->identity;
+	a->lease = kube_lease_new(a->client, &o, &handler, a);
+}
+
 static int open_all(struct agent *a, struct err *err)
 {
 	a->opener = run_opener(a->o, a->o->keys, OPEN_MS, err);
@@ -108,14 +164,14 @@ static int open_all(struct agent *a, struct err *err)
 		.namespaces = (const char *const *)a->namespaces,
 		.settle_ms = a->o->settle_ms,
 		.probe_ms = PROBE_MS,
+		.unbounded = a->o->unbounded,
 	};
-	a->store = store_kube_open(&a->store_options, a->client, a->opener);
-	a->metrics = (struct metrics_kube){ .store = a->store,
-					    .opener = a->opener,
+	a->metrics = (struct metrics_kube){ .opener = a->opener,
 					    .client = a->client,
 					    .anonymous = a->o->anonymous,
 					    .statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
 					    .started = clock_now() };
+	open_lease(a);
 	return 0;
 }
 
@@ -123,6 +179,8 @@ static void close_all(struct agent *a)
 {
 	httpd_close(a->httpd);
 	store_kube_close(a->store);
+	kube_lease_free(a->lease);
+	mem_free(a->identity);
 	if (a->client != NULL)
 		kube_client_free(a->client);
 	kube_config_clear(&a->config);
@@ -145,13 +203,27 @@ static void take_signals(struct agent *a)
 
 	while (read(a->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP) {
-			store_kube_keys_changed(a->store);
+			if (a->store != NULL)
+				store_kube_keys_changed(a->store);
 			continue;
 		}
 		/* the second one ends it at once */
 		a->end_by = a->end_by != 0 ? 1 : clock_monotonic_ms() + DRAIN_MS;
-		store_kube_drain(a->store);
+		if (a->store != NULL)
+			store_kube_drain(a->store);
 	}
+}
+
+static void take_opener_news(struct agent *a)
+{
+	bool keys = opener_poll(a->opener);
+
+	if (a->store == NULL)
+		return;
+	if (keys)
+		store_kube_keys_changed(a->store);
+	else
+		store_kube_opener_news(a->store);
 }
 
 static int timeout(const struct agent *a, int64_t ms)
@@ -172,35 +244,65 @@ static void wait_for(struct agent *a, int64_t ms)
 	kube_wait(a->client, fds, 3, timeout(a, ms));
 	if (fds[0].revents != 0)
 		take_signals(a);
-	if (fds[1].revents != 0) {
-		if (opener_poll(a->opener))
-			store_kube_keys_changed(a->store);
-		else
-			store_kube_opener_news(a->store);
-	}
+	if (fds[1].revents != 0)
+		take_opener_news(a);
 	if (a->httpd != NULL)
 		httpd_run(a->httpd);
 }
 
-static bool ended(const struct agent *a)
+/* Work first, then the lease: given back earlier, two would work at once. */
+static bool ended(struct agent *a)
 {
-	return a->end_by != 0 && (store_kube_idle(a->store) || clock_monotonic_ms() >= a->end_by);
+	int64_t now = clock_monotonic_ms();
+
+	if (a->end_by == 0)
+		return false;
+	if (now >= a->end_by)
+		return true;
+	if (a->store != NULL && !store_kube_idle(a->store))
+		return false;
+	if (a->lease == NULL || a->released)
+		return true;
+	if (!a->releasing)
+		kube_lease_release(a->lease);
+	a->releasing = true;
+	return false;
+}
+
+static int check_alive(const struct agent *a, struct err *err)
+{
+	if (a->lost)
+		return err_set(err, ERR_IO,
+			       "the lease went to another agent, or could not be renewed in "
+			       "time; start the agent again");
+	if (!opener_alive(a->opener))
+		return err_set(err, ERR_IO, "the opener is gone for good; start the agent again");
+	return 0;
+}
+
+/* No write begins that another replica might undo. */
+static int64_t work(struct agent *a)
+{
+	int64_t rest;
+
+	kube_work(a->client);
+	if (a->store == NULL || (a->lease != NULL && !kube_lease_held(a->lease)))
+		return -1;
+	rest = store_kube_work(a->store);
+	if (!a->ready && store_kube_ready(a->store)) {
+		a->ready = true;
+		log_line(LOG_INFO, "ready", (char *)NULL);
+	}
+	return rest;
 }
 
 static int loop(struct agent *a, struct err *err)
 {
 	while (!ended(a)) {
-		int64_t rest;
+		int64_t rest = work(a);
 
-		kube_work(a->client);
-		rest = store_kube_work(a->store);
-		if (!a->ready && store_kube_ready(a->store)) {
-			a->ready = true;
-			log_line(LOG_INFO, "ready", (char *)NULL);
-		}
-		if (!opener_alive(a->opener))
-			return err_set(err, ERR_IO,
-				       "the opener is gone for good; start the agent again");
+		if (check_alive(a, err) < 0)
+			return -1;
 		if (a->o->once && a->ready && store_kube_idle(a->store))
 			return 0;
 		wait_for(a, rest);

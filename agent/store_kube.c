@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "agent/kube_crd.h"
+#include "agent/kube_canary.h"
 #include "agent/kube_gone.h"
 #include "agent/kube_inventory.h"
 #include "agent/kube_probe.h"
 #include "agent/kube_remove.h"
+#include "agent/kube_release.h"
 #include "agent/kube_show.h"
 #include "agent/kube_tell.h"
 #include "agent/kube_write.h"
@@ -275,37 +277,54 @@ void store_kube_drain(struct store_kube *st)
 	st->draining = true;
 }
 
-int64_t store_kube_work(struct store_kube *st)
+static void take_turns(struct store_kube *st)
 {
-	int64_t now_ms = clock_monotonic_ms(), wake;
 	size_t max = limit(st);
 	struct turn *t;
 
-	if (st->draining) {
-		wake = kube_inventory_work(st, now_ms);
-		return wake == INT64_MAX ? -1 : wake - now_ms;
-	}
-	work_on_due(st, now_ms);
-	kube_gone_work(st, now_ms);
-	kube_crd_work(st, now_ms);
-	kube_probe_work(st, now_ms);
 	while (in_flight(st) < max && (t = turns_take(&st->looks)) != NULL)
 		look(st, OF(t, turn));
 	/* a few statuses even while Secrets wait, so that no flood keeps them back for ever */
 	while (in_flight(st) < max && (st->looks.n == 0 || st->telling < max / TELL_SHARE) &&
 	       (t = turns_take(&st->tells)) != NULL)
 		tell(st, OF(t, tell));
-	wake = kube_inventory_work(st, now_ms);
-	if (turns_next_due(&st->looks) < wake)
-		wake = turns_next_due(&st->looks);
-	if (turns_next_due(&st->tells) < wake)
-		wake = turns_next_due(&st->tells);
-	if (st->probing == 0 && turns_next_due(&st->probes) < wake)
-		wake = turns_next_due(&st->probes);
-	if (st->gone_due && st->gone_next < wake)
-		wake = st->gone_next;
-	if (st->gone_at < wake)
-		wake = st->gone_at;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t next_due(const struct store_kube *st)
+{
+	int64_t wake = sooner(turns_next_due(&st->looks), turns_next_due(&st->tells));
+
+	if (st->probing == 0)
+		wake = sooner(wake, turns_next_due(&st->probes));
+	if (st->gone_due)
+		wake = sooner(wake, st->gone_next);
+	if (st->crd_again != 0)
+		wake = sooner(wake, st->crd_again);
+	return sooner(wake, st->gone_at);
+}
+
+int64_t store_kube_work(struct store_kube *st)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	int64_t wake = kube_inventory_work(st, now_ms);
+
+	if (!st->draining) {
+		wake = sooner(wake, kube_canary_work(st, now_ms));
+		wake = sooner(wake, kube_release_work(st, now_ms));
+	}
+	if (!st->draining && kube_canary_sings(st)) {
+		work_on_due(st, now_ms);
+		kube_gone_work(st, now_ms);
+		kube_crd_work(st, now_ms);
+		kube_probe_work(st, now_ms);
+		take_turns(st);
+		wake = sooner(wake, next_due(st));
+	}
 	if (wake == INT64_MAX)
 		return -1;
 	return wake <= now_ms ? 0 : wake - now_ms;
