@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONTROL_VERSION 0x42554c01u /* of these messages and of those in agent/wire.h */
+#define CONTROL_VERSION 0x42554c02u /* of these messages and of those in agent/wire.h */
 
 enum control_type {
 	CONTROL_OPENER = 1, /* supervisor: a fresh opener; with the descriptor that talks to it */

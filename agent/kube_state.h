@@ -79,6 +79,9 @@ struct store_kube {
 	enum kube_canary canary;
 	bool canary_asked;
 	int64_t canary_at; /* monotonic ms of the next try */
+	bool recipients_asked;
+	bool recipients_make;  /* there is no such ConfigMap */
+	int64_t recipients_at; /* monotonic ms of the next publication */
 	/* The document is idle again: what was done with it is in its subject. */
 	void (*finished)(struct store_kube *st, struct kube_doc *d);
 	char *crd_uid; /* of the kind itself; NULL: not seen yet */

@@ -49,6 +49,7 @@ struct opener {
 	int died_status;
 
 	struct kv keys;
+	struct kv recipients;
 	size_t bad;
 	bool changed; /* keys, since the last opener_poll */
 	size_t opened;
@@ -141,6 +142,7 @@ static void adopt(struct opener *o, const struct control_msg *msg, int fd)
 		eventfd_write(o->poke, 1);
 	}
 	kv_copy(&o->keys, &hello.keys);
+	kv_copy(&o->recipients, &hello.recipients);
 	snprintf(keys, sizeof(keys), "%zu", hello.keys.n);
 	snprintf(abi, sizeof(abi), "%u", (unsigned)hello.landlock);
 	log_line(hello.landlock == 0 ? LOG_WARN : LOG_INFO, "opener serving", "keys", keys,
@@ -510,6 +512,11 @@ const struct kv *opener_keys(const struct opener *o)
 	return &o->keys;
 }
 
+const struct kv *opener_recipients(const struct opener *o)
+{
+	return &o->recipients;
+}
+
 size_t opener_bad_keys(const struct opener *o)
 {
 	return o->bad;
@@ -545,6 +552,7 @@ void opener_stop(struct opener *o)
 	if (o->poke >= 0)
 		close(o->poke);
 	kv_clear(&o->keys);
+	kv_clear(&o->recipients);
 	buf_clear(&o->io);
 	quarantine_clear(&o->quarantine);
 	mem_free(o);

@@ -81,6 +81,8 @@ bool opener_alive(const struct opener *o);
 /* Key ids now held (name: id, value: file name; the greatest file name is the active key); and bad
  * files. */
 const struct kv *opener_keys(const struct opener *o);
+/* The public half of each: id -> age1... */
+const struct kv *opener_recipients(const struct opener *o);
 size_t opener_bad_keys(const struct opener *o); /* unusable files in the directory */
 size_t opener_restarts(const struct opener *o); /* openers started beyond the first */
 size_t opener_opened(const struct opener *o);	/* successful openings */

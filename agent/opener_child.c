@@ -81,12 +81,17 @@ static int say_hello(const struct opener_state *s, const struct wire_hello *from
 	struct wire_hello hello = { .err = from->err,
 				    .bad = (uint32_t)s->bad.n,
 				    .landlock = from->landlock };
+	char recipient[AGE_RECIPIENT_TEXT];
 	struct buf io = BUF_INIT;
 	int r = -1;
 
-	for (size_t i = 0; i < s->keys.n; i++)
-		kv_set_str(&hello.keys, age_identity_id(s->keys.ids[i]),
-			   last_component(s->keys.names[i]));
+	for (size_t i = 0; i < s->keys.n; i++) {
+		const char *id = age_identity_id(s->keys.ids[i]);
+
+		age_recipient_format(age_identity_recipient(s->keys.ids[i]), recipient);
+		kv_set_str(&hello.keys, id, last_component(s->keys.names[i]));
+		kv_set_str(&hello.recipients, id, recipient);
+	}
 	frame_begin(&io);
 	if (wire_put_hello(&io, &hello, NULL) == 0 &&
 	    frame_send(s->sock, &io, FRAME_FOREVER) == FRAME_OK)

@@ -10,6 +10,7 @@
 #include "agent/kube_inventory.h"
 #include "agent/kube_probe.h"
 #include "agent/kube_remove.h"
+#include "agent/kube_recipients.h"
 #include "agent/kube_release.h"
 #include "agent/kube_show.h"
 #include "agent/kube_tell.h"
@@ -316,6 +317,7 @@ int64_t store_kube_work(struct store_kube *st)
 	if (!st->draining) {
 		wake = sooner(wake, kube_canary_work(st, now_ms));
 		wake = sooner(wake, kube_release_work(st, now_ms));
+		wake = sooner(wake, kube_recipients_work(st, now_ms));
 	}
 	if (!st->draining && kube_canary_sings(st)) {
 		work_on_due(st, now_ms);
@@ -348,6 +350,7 @@ static void unblock(struct store_kube *st, struct kube_doc *d)
 
 void store_kube_keys_changed(struct store_kube *st)
 {
+	kube_recipients_changed(st);
 	each(st, unblock);
 }
 

@@ -389,6 +389,7 @@ int wire_put_hello(struct buf *out, const struct wire_hello *h, struct err *err)
 	buf_putc(out, WIRE_VERSION);
 	put_error(out, &h->err);
 	put_kv(out, &h->keys);
+	put_kv(out, &h->recipients);
 	put_u32(out, h->bad);
 	put_u32(out, h->landlock);
 	return finish(out, start, WIRE_ANSWER_MAX, err);
@@ -400,6 +401,7 @@ int wire_get_hello(const void *data, size_t len, struct wire_hello *out, struct 
 
 	get_error(&r, &out->err);
 	get_kv(&r, &out->keys, true, "keys");
+	get_kv(&r, &out->recipients, true, "recipients");
 	out->bad = get_u32(&r, "bad keys");
 	out->landlock = get_u32(&r, "landlock");
 	if (end(&r) == 0)
@@ -411,5 +413,6 @@ int wire_get_hello(const void *data, size_t len, struct wire_hello *out, struct 
 void wire_hello_clear(struct wire_hello *h)
 {
 	kv_clear(&h->keys);
+	kv_clear(&h->recipients);
 	*h = (struct wire_hello)WIRE_HELLO_INIT;
 }

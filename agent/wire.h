@@ -45,15 +45,16 @@ struct wire_answer {
 
 /* The first thing an opener says, once it is jailed; or why it could not be. */
 struct wire_hello {
-	struct err err;	   /* ERR_NONE: serving */
-	struct kv keys;	   /* id -> file name */
-	uint32_t bad;	   /* unusable files in the key directory */
-	uint32_t landlock; /* ABI in force; 0: the kernel has none */
+	struct err err;	      /* ERR_NONE: serving */
+	struct kv keys;	      /* id -> file name */
+	struct kv recipients; /* id -> public key, age1... */
+	uint32_t bad;	      /* unusable files in the key directory */
+	uint32_t landlock;    /* ABI in force; 0: the kernel has none */
 };
 
 #define WIRE_HELLO_INIT                                                                            \
 	{                                                                                          \
-		ERR_INIT, KV_INIT, 0, 0                                                            \
+		ERR_INIT, KV_INIT, KV_INIT, 0, 0                                                   \
 	}
 
 /* Append the encoding.  ERR_INVALID when it would pass the limit of its type. */

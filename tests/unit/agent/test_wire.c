@@ -409,11 +409,13 @@ static void test_hello(void **state)
 
 	(void)state;
 	kv_set_str(&h.keys, "0123456789abcdef0123456789abcdef", "a.key");
+	kv_set_str(&h.recipients, "0123456789abcdef0123456789abcdef", "age1x");
 	h.bad = 3;
 	h.landlock = 7;
 	assert_int_equal(wire_put_hello(&b, &h, &err), 0);
 	assert_int_equal(wire_get_hello(b.data, b.len, &back, &err), 0);
 	assert_true(kv_equal(&h.keys, &back.keys));
+	assert_true(kv_equal(&h.recipients, &back.recipients));
 	assert_int_equal(back.bad, 3);
 	assert_int_equal(back.landlock, 7);
 	wire_hello_clear(&back);
