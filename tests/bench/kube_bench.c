@@ -5,10 +5,10 @@
  *
  *	kube_bench [--kubeconfig FILE] [--context NAME] [--expect STATUS]... PHASE...
  *
- * Each PHASE is a file of JSON lines {"method", "path", "type", "body", "metadata"}: what would be
- * sent, prepared beforehand and read before the clock starts.  A phase ends with its last answer,
- * then the next begins.  One JSON line for each phase, and one for all of them together; exit 1
- *when an answer was none of the expected statuses (200 and 201).
+ * Each PHASE is a file of JSON lines with method, path, type, body, metadata and idempotent: what
+ * would be sent, prepared beforehand and read before the clock starts.  A phase ends with its last
+ * answer, then the next begins.  One JSON line for each phase, and one for all of them together;
+ * exit 1 when an answer was none of the expected statuses (200 and 201; 0 is no answer).
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ struct usage {
 
 static struct kube_client *client;
 static struct phase *running;
-static long expected[EXPECT_MAX] = { 200, 201 };
+static long expected[EXPECT_MAX];
 static size_t n_expected;
 
 static void fail(const struct err *err)
@@ -112,6 +112,7 @@ static void read_request(struct request *q, const char *line, size_t len, const 
 	if (q->r.method == NULL || q->r.path == NULL)
 		fail(&err);
 	q->r.metadata_only = json_is_true(json_object_get(q->spec, "metadata"));
+	q->r.idempotent = json_is_true(json_object_get(q->spec, "idempotent"));
 	q->r.timeout_ms = 120000;
 	read_body(q);
 }
@@ -143,7 +144,7 @@ static void read_phase(struct phase *p, const char *path)
 
 static bool is_expected(long status)
 {
-	for (size_t i = 0; i < EXPECT_MAX && expected[i] != 0; i++) {
+	for (size_t i = 0; i < n_expected; i++) {
 		if (expected[i] == status)
 			return true;
 	}
@@ -269,8 +270,10 @@ static int options(int argc, char **argv, struct kube_config_options *o)
 		else
 			exit(ERR_USAGE);
 	}
-	if (n_expected == 1)
-		expected[1] = 0;
+	if (n_expected == 0) {
+		expected[n_expected++] = 200;
+		expected[n_expected++] = 201;
+	}
 	return optind;
 }
 
