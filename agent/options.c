@@ -84,7 +84,9 @@ const struct options_row options_table[] = {
 		       "60)",
 		       RUN, false },
 	[O_FULL_LOOK] = { "full-look", 0, "SECONDS",
-			  "how often to look at everything, whatever stirs (300)", RUN, false },
+			  "how often to look at everything, whatever stirs (300; in a cluster "
+			  "600)",
+			  RUN, false },
 	[O_SOCKET] = { "socket", 0, "PATH", "where the agent finds the opener", OPENER, false },
 	[O_SOCKET_GROUP] = { "socket-group", 0, "GID", "who may connect beside this user", OPENER,
 			     false },
@@ -318,7 +320,7 @@ static int need(const char *what, const char *value, struct err *err)
 /* Options of one store are none of the other's. */
 static int check_store(const struct parse *p)
 {
-	static const int folders[] = { O_DOCUMENTS, O_SECRETS, O_FILE_MODE, O_FULL_LOOK, -1 };
+	static const int folders[] = { O_DOCUMENTS, O_SECRETS, O_FILE_MODE, -1 };
 	static const int cluster[] = {
 		O_KUBECONFIG, O_CONTEXT, O_NAMESPACES, O_AGENT_NAMESPACE, O_NO_LEASE,
 		O_UNBOUNDED,  -1
@@ -332,6 +334,8 @@ static int check_store(const struct parse *p)
 				       p->out->kubernetes ? "does not go with" : "needs");
 	if (p->out->kubernetes && !p->seen[O_SETTLE])
 		p->out->settle_ms = INT64_C(1000) * OPTIONS_SETTLE_KUBERNETES;
+	if (p->out->kubernetes && !p->seen[O_FULL_LOOK])
+		p->out->look_ms = INT64_C(1000) * OPTIONS_LOOK_KUBERNETES;
 	return 0;
 }
 

@@ -14,6 +14,7 @@ struct err;
 
 #define OPTIONS_SETTLE 5 /* seconds */
 #define OPTIONS_LOOK 300 /* seconds */
+#define OPTIONS_LOOK_KUBERNETES 600
 #define OPTIONS_SETTLE_KUBERNETES 60
 #define OPTIONS_AGENT_NAMESPACE "bulla-system"
 

@@ -21,9 +21,8 @@
 #include "kube/client.h"
 #include "kube/lease.h"
 
-#define DRAIN_MS 20000	/* of the 30 s that a pod is given to end */
-#define OPEN_MS 5000	/* for one opening: the loop waits, and a lease has 15 s */
-#define PROBE_MS 600000 /* each Secret is looked at once in so long */
+#define DRAIN_MS 20000 /* of the 30 s that a pod is given to end */
+#define OPEN_MS 5000   /* for one opening: the loop waits, and a lease has 15 s */
 #define WAIT_MS 1000
 
 struct agent {
@@ -163,7 +162,7 @@ static int open_all(struct agent *a, struct err *err)
 		.agent_namespace = a->o->agent_namespace,
 		.namespaces = (const char *const *)a->namespaces,
 		.settle_ms = a->o->settle_ms,
-		.probe_ms = PROBE_MS,
+		.probe_ms = a->o->look_ms,
 		.unbounded = a->o->unbounded,
 	};
 	a->metrics = (struct metrics_kube){ .opener = a->opener,

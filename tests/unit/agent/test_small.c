@@ -60,6 +60,13 @@ static void test_options(void **state)
 	assert_int_equal(o.file_mode, 0440);
 	assert_int_equal(o.settle_ms, 0);
 	assert_int_equal(o.look_ms, 7000);
+	assert_int_equal(parse("--kubernetes --keys c", &o, &err), 0);
+	assert_int_equal(o.settle_ms, 60000);
+	assert_int_equal(o.look_ms, 600000);
+	assert_int_equal(parse("--kubernetes --keys c --settle 1 --full-look 7", &o, &err), 0);
+	assert_int_equal(o.settle_ms, 1000);
+	assert_int_equal(o.look_ms, 7000);
+	assert_int_equal(parse("--kubernetes --keys c --file-mode 440", &o, &err), -1);
 	assert_int_equal(o.level, LOG_ERROR);
 	assert_int_equal(parse("--documents=d --secrets=s --keys=k --listen=:1", &o, &err), 0);
 	assert_string_equal(o.listen, ":1");
