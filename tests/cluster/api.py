@@ -236,6 +236,10 @@ class Api:
             for c in (thing.get("status") or {}).get("conditions") or []:
                 if c["type"] == kind and c.get("observedGeneration", meta.get("generation")) == meta.get("generation"):
                     assert c["status"] == status and reason in (None, c.get("reason")), c
+                    if (kind, status) == ("Ready", "True"):
+                        # Flux writes its conditions first, the rest of the status after
+                        seen = thing["status"].get("observedGeneration", meta.get("generation"))
+                        assert seen == meta.get("generation"), thing["status"]
                     return thing
             raise AssertionError(f"no condition {kind}: {thing.get('status')}")
         return wait_for(there, seconds, f"{path}: {kind}={status}")
