@@ -140,6 +140,8 @@ static void take_applied(struct kube_doc *d, const struct status_json_read *r)
 
 	if (r->uid[0] == '\0' || n + 1 != DOCUMENT_DIGEST_TEXT)
 		return;
+	if (d->applied_uid != NULL && strcmp(d->applied_uid, r->uid) != 0)
+		return; /* the inventory, which only the agent writes, says otherwise */
 	d->s.recorded = true;
 	d->s.target = TARGET_INTACT;
 	set(&d->applied_uid, r->uid);
@@ -188,7 +190,7 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	d->generation = generation;
 	d->s.documents = 1;
 	d->s.gone_since = 0;
-	if (first && !d->s.recorded)
+	if (first && d->applied_version == NULL)
 		take_applied(d, &r);
 	if (!new_text && status_stands(d, &r) && d->busy == KUBE_IDLE && !d->telling_due &&
 	    d->turn.line == NULL)
