@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/command.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/name.h"
+#include "base/out.h"
+#include "base/walk.h"
+#include "document/edit.h"
+#include "sealer/cluster.h"
+#include "sealer/report.h"
+#include "sealer/standing.h"
+
+#define PAGE 200 /* documents in one answer, which is bounded in bytes as well */
+#define TRIES 5
+
+struct status_options {
+	struct option_list contexts;
+	const char *kubeconfig, *namespace, *output;
+};
+
+struct run {
+	const struct status_options *o;
+	json_t *git;	      /* documents */
+	json_t *rows;	      /* of all clusters */
+	enum err_class worst; /* class of the first file or cluster that could not be read */
+	size_t unread;
+};
+
+static void fail(struct run *r, const char *where, const struct err *why)
+{
+	out_warn("%s%s%s", where, *where != '\0' ? ": " : "", why->text);
+	if (r->worst == ERR_NONE)
+		r->worst = why->class;
+	r->unread++;
+}
+
+/* --- documents in Git ---------------------------------------------------------------------------
+ */
+
+static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
+{
+	struct run *r = ctx;
+	struct edit_file f = { 0 };
+	struct err why = ERR_INIT;
+
+	if (error != NULL) {
+		fail(r, "", error);
+		return 0;
+	}
+	if (edit_load(path, text, &f, &why) != 0) {
+		fail(r, "", &why);
+		return 0;
+	}
+	for (size_t i = 0; i < f.n; i++)
+		if (r->o->namespace == NULL ||
+		    strcmp(f.documents[i].namespace, r->o->namespace) == 0)
+			standing_add_document(r->git, path, &f.documents[i]);
+	edit_clear(&f);
+	return 0;
+}
+
+static int read_git(const struct invocation *in, struct run *r, struct err *err)
+{
+	int ret = 0;
+
+	if (in->n == 0)
+		return walk_yaml(".", DOCUMENT_FILE_MAX, visit, r, err);
+	for (size_t i = 0; ret == 0 && i < in->n; i++)
+		ret = walk_yaml(in->args[i], DOCUMENT_FILE_MAX, visit, r, err);
+	return ret;
+}
+
+/* --- documents in a cluster ---------------------------------------------------------------------
+ */
+
+/* One page; *next is what comes after it, NULL at the end.  Owned by the caller. */
+struct page {
+	const char *namespace;
+	size_t limit;
+	char *next;
+};
+
+static void make_path(const struct page *p, struct buf *path)
+{
+	buf_puts(path, "/apis/bulla.dev/v1/");
+	if (p->namespace != NULL) {
+		buf_puts(path, "namespaces/");
+		kube_path_put(path, p->namespace);
+		buf_putc(path, '/');
+	}
+	buf_printf(path, "sealedcredentials?limit=%zu", p->limit);
+	if (p->next != NULL) {
+		buf_puts(path, "&continue=");
+		kube_path_put(path, p->next);
+	}
+}
+
+static int take_items(const json_t *list, json_t *objects, struct err *err)
+{
+	const json_t *items = json_object_get(list, "items");
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(items))
+		return err_set(err, ERR_IO, "list SealedCredentials: the answer is no list");
+	json_array_foreach(items, i, item)
+	{
+		if (!standing_add_object(objects, item))
+			return err_set(err, ERR_IO,
+				       "list SealedCredentials: an object without a name");
+	}
+	return 0;
+}
+
+static int read_page(struct cluster *c, struct page *p, json_t *objects, struct err *err)
+{
+	struct buf path = BUF_INIT;
+	struct cluster_request r = {
+		.request = { .method = "GET", .idempotent = true },
+		.what = "list SealedCredentials",
+	};
+	const char *next;
+	json_t *list;
+	int ret;
+
+	make_path(p, &path);
+	r.request.path = buf_str(&path);
+	ret = cluster_ask(c, &r, &list, err);
+	if (ret == 0)
+		ret = take_items(list, objects, err);
+	if (ret == 0) {
+		next = json_string_value(
+		    json_object_get(json_object_get(list, "metadata"), "continue"));
+		mem_free(p->next);
+		p->next = next != NULL && *next != '\0' ? mem_str(next) : NULL;
+	}
+	json_decref(list);
+	buf_clear(&path);
+	return ret;
+}
+
+/* The text of kube/transfer.c: fewer at a time then, for documents may be a megabyte each. */
+static bool is_too_large(const struct err *err)
+{
+	return strstr(err->text, "the answer is larger than") != NULL;
+}
+
+static int read_objects(struct cluster *c, const char *namespace, json_t *objects, struct err *err)
+{
+	struct page p = { namespace, PAGE, NULL };
+	int tries = TRIES, r;
+
+	do {
+		r = read_page(c, &p, objects, err);
+		if (r != 0 && is_too_large(err) && p.limit > 1) {
+			p.limit = p.limit > 8 ? p.limit / 8 : 1;
+			r = 1;
+		} else if (r != 0 && err->class == ERR_CONFLICT && p.next != NULL && --tries > 0) {
+			/* the list grew too old: from the start */
+			mem_free(p.next);
+			p.next = NULL;
+			json_object_clear(objects);
+			r = 1;
+		}
+	} while (r > 0 || (r == 0 && p.next != NULL));
+	mem_free(p.next);
+	return r;
+}
+
+/* "[NAME=]CONTEXT": a context may have a "=" in it, but a recipient's name comes before one. */
+static const char *split(const char *given, char **name)
+{
+	const char *sign = strchr(given, '=');
+
+	*name = sign != NULL ? mem_strn(given, (size_t)(sign - given)) : NULL;
+	if (*name != NULL && name_is_label(*name))
+		return sign + 1;
+	mem_free(*name);
+	*name = NULL;
+	return given;
+}
+
+static void read_cluster(struct run *r, const char *given)
+{
+	char *name;
+	const char *context = split(given, &name);
+	json_t *objects = json_object();
+	struct standing_cluster standing = { name != NULL ? name : context, name, objects,
+					     clock_now() };
+	struct err why = ERR_INIT;
+	struct cluster c;
+
+	if (cluster_open(r->o->kubeconfig, context, &c, &why) == 0 &&
+	    read_objects(&c, r->o->namespace, objects, &why) == 0)
+		standing_rows(r->git, &standing, r->rows);
+	else
+		fail(r, standing.label, &why);
+	cluster_close(&c);
+	json_decref(objects);
+	mem_free(name);
+}
+
+/* --- printing ------------------------------------------------------------------------------------
+ */
+
+static const char *cell(const json_t *row, const char *name)
+{
+	const char *s = json_string_value(json_object_get(row, name));
+
+	return s != NULL ? s : "-";
+}
+
+static void expiry_cell(struct out_table *t, const json_t *row, int64_t now)
+{
+	char span[24], text[64] = "-";
+	int64_t end;
+
+	if (clock_parse(cell(row, "notAfter"), &end)) {
+		report_span(end - now, span);
+		snprintf(text, sizeof(text), end >= now ? "in %s" : "EXPIRED %s ago", span);
+	}
+	out_table_cell(t, text);
+}
+
+/* Why, where it is not as it should be; else which file it is. */
+static void about_cell(struct out_table *t, const json_t *row)
+{
+	bool good = json_is_true(json_object_get(row, "good"));
+	char *text;
+
+	if (good || json_object_get(row, "reason") == NULL)
+		text = mem_str(cell(row, "file"));
+	else
+		text = mem_printf("%s: %s", cell(row, "reason"), cell(row, "message"));
+	out_table_cell(t, text);
+	mem_free(text);
+}
+
+static void print_table(const json_t *rows)
+{
+	static const char *const heads[] = { "DOCUMENT", "KIND",    "CLUSTER",
+					     "STATE",	 "EXPIRES", "ABOUT" };
+	struct out_table *t = out_table_new(sizeof(heads) / sizeof(heads[0]));
+	int64_t now = clock_now();
+	const json_t *row;
+	size_t i;
+
+	for (i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+		out_table_cell(t, heads[i]);
+	json_array_foreach(rows, i, row)
+	{
+		out_table_cell(t, cell(row, "document"));
+		out_table_cell(t, cell(row, "kind"));
+		out_table_cell(t, cell(row, "cluster"));
+		out_table_cell(t, cell(row, "state"));
+		expiry_cell(t, row, now);
+		about_cell(t, row);
+	}
+	if (json_array_size(rows) > 0)
+		out_table_print(t, stdout);
+	out_table_free(t);
+}
+
+static int finish(struct run *r, struct err *err)
+{
+	json_t *sorted = standing_sorted(r->rows);
+	bool good = standing_good(sorted), any = json_array_size(sorted) > 0;
+	int ret = 0;
+
+	if (r->o->output != NULL && strcmp(r->o->output, "json") == 0)
+		ret = report_json(json_pack("{s:O}", "documents", sorted), err);
+	else
+		print_table(sorted);
+	json_decref(sorted);
+	if (ret == 0 && r->worst != ERR_NONE)
+		return err_set(err, r->worst, "%zu file%s or cluster%s could not be read",
+			       r->unread, r->unread == 1 ? "" : "s", r->unread == 1 ? "" : "s");
+	if (ret == 0 && !any)
+		out_note("no sealed documents, neither here nor there");
+	return ret == 0 && !good ? err_set(err, ERR_FINDINGS, "%s", "") : ret;
+}
+
+static int run(const struct invocation *in, struct err *err)
+{
+	const struct status_options *o = in->options;
+	struct run r = { .o = o };
+	int ret;
+
+	if (o->namespace != NULL && !name_is_label(o->namespace))
+		return err_set(err, ERR_USAGE, "-n: not a namespace's name");
+	r.git = json_object();
+	r.rows = json_array();
+	ret = read_git(in, &r, err);
+	for (size_t i = 0; ret == 0 && i < o->contexts.n; i++)
+		read_cluster(&r, o->contexts.items[i]);
+	if (ret == 0)
+		ret = finish(&r, err);
+	json_decref(r.git);
+	json_decref(r.rows);
+	return ret;
+}
+
+static const struct option_spec options[] = {
+	{ 0, "context", "[NAME=]CONTEXT",
+	  "a cluster, by its kubeconfig context; NAME: the recipient that it is",
+	  offsetof(struct status_options, contexts), OPTION_MANY | OPTION_NEEDED },
+	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
+	  offsetof(struct status_options, kubeconfig), 0 },
+	{ 'n', "namespace", "NAMESPACE", "documents of this namespace alone",
+	  offsetof(struct status_options, namespace), 0 },
+	{ 'o', "output", "table|json", "how to print it", offsetof(struct status_options, output),
+	  0 },
+	{ 0, NULL, NULL, NULL, 0, 0 },
+};
+
+const struct command cmd_status = {
+	.name = "status",
+	.summary = "say how the documents of Git stand in clusters",
+	.arguments = "[PATH...]",
+	.about = "Hold the sealed documents of files and folders (default: this folder) against "
+		 "those in clusters and what the agents say of them: applied, expiring, expired, "
+		 "stale, failing, waiting, missing or orphaned.  Exit status 1 when one is not as "
+		 "it should be.",
+	.options = options,
+	.options_size = sizeof(struct status_options),
+	.run = run,
+};

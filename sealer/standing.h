@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How documents stand in a cluster: those of Git held against the objects that the API server has
+ * and what its agent says of them.  Pure.
+ */
+#ifndef BULLA_SEALER_STANDING_H
+#define BULLA_SEALER_STANDING_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "document/document.h"
+
+struct standing_state {
+	const char *name; /* as in tables and JSON */
+	bool good;	  /* as it should be */
+};
+
+enum standing {
+	STANDING_APPLIED,  /* Ready, with the digest that Git has */
+	STANDING_EXPIRING, /* the same, for less than CHECK_EXPIRY_WARN days */
+	STANDING_EXPIRED,
+	STANDING_STALE,	   /* the agent looked at another version than Git's */
+	STANDING_FAILING,  /* not Ready; the reason says why */
+	STANDING_WAITING,  /* no agent has looked at what is there yet */
+	STANDING_MISSING,  /* not in the cluster */
+	STANDING_ORPHANED, /* not in Git */
+	STANDING_COUNT,
+};
+
+extern const struct standing_state standing_states[STANDING_COUNT];
+
+/* Documents of Git: {"NAMESPACE/NAME": [{...}]}, one for each file that has it. */
+void standing_add_document(json_t *git, const char *path, const struct document *d);
+/* Objects of a cluster: {"NAMESPACE/NAME": item}.  false when an item has no name. */
+bool standing_add_object(json_t *objects, json_t *item);
+
+struct standing_cluster {
+	const char *label;     /* what the rows call it */
+	const char *recipient; /* whose documents are expected there; NULL: all */
+	const json_t *objects;
+	int64_t now;
+};
+
+/*
+ * Append a row for each document that is there or should be:
+ * {document, kind, cluster, state, reason, message, digest, appliedDigest, notAfter, file, line},
+ * those that are known.
+ */
+void standing_rows(const json_t *git, const struct standing_cluster *c, json_t *rows);
+/* Are all rows' states good ones? */
+bool standing_good(const json_t *rows);
+/* By document, then in the order they were in. */
+json_t *standing_sorted(const json_t *rows);
+
+#endif
