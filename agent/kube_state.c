@@ -20,6 +20,34 @@ void kube_state_tell(struct store_kube *st, struct kube_doc *d)
 		turns_ask(&st->tells, &d->tell, d->s.namespace);
 }
 
+/* A first success is none: four thousand of them would cost a third of the time. */
+static bool is_event(enum reason before, enum reason now)
+{
+	if (now == REASON_APPLIED)
+		return before != REASON_PENDING && !status_table[before].fine;
+	return status_table[now].level <= LOG_WARN;
+}
+
+static void put_event(struct store_kube *st, const struct kube_doc *d, enum reason before)
+{
+	const struct status_row *row = &status_table[d->s.reason];
+	const struct kube_event e = {
+		.api_version = DOCUMENT_API_VERSION,
+		.kind = DOCUMENT_KIND,
+		.namespace = d->s.namespace,
+		.name = d->s.name,
+		.uid = d->uid,
+		.resource_version = d->version,
+		.reason = row->name,
+		.action = "Apply",
+		.note = d->why != NULL ? d->why : row->meaning,
+		.warning = d->s.reason != REASON_APPLIED,
+	};
+
+	if (d->uid != NULL && is_event(before, d->s.reason))
+		kube_recorder_put(st->recorder, &e);
+}
+
 void kube_state_report(struct store_kube *st, struct kube_doc *d)
 {
 	const struct status_row *row = &status_table[d->s.reason];
@@ -28,6 +56,7 @@ void kube_state_report(struct store_kube *st, struct kube_doc *d)
 		return;
 	st->counts.reasons[d->reported]--;
 	st->counts.reasons[d->s.reason]++;
+	put_event(st, d, d->reported);
 	d->reported = d->s.reason;
 	log_line(row->level, "document", "namespace", d->s.namespace, "name", d->s.name, "reason",
 		 row->name, "text", d->why != NULL ? d->why : row->meaning, (char *)NULL);

@@ -13,6 +13,7 @@
 #include "agent/kube_doc.h"
 #include "agent/opener.h"
 #include "kube/client.h"
+#include "kube/recorder.h"
 #include "kube/watch.h"
 
 #define KUBE_DOCUMENTS "sealedcredentials"
@@ -22,9 +23,10 @@ struct store_kube_options {
 	const char *agent_namespace;   /* no document and no Secret is served there */
 	const char *const *namespaces; /* NULL-terminated; NULL: all, the cluster install */
 	int64_t settle_ms;	       /* so long a document must be gone before its Secret goes */
-	int64_t probe_ms; /* how often a Secret is looked at that cannot be watched; 0: never */
-	size_t in_flight; /* 0: 16 */
-	bool unbounded;	  /* the cluster install works though no policy bounds it */
+	int64_t probe_ms;     /* how often a Secret is looked at that cannot be watched; 0: never */
+	size_t in_flight;     /* 0: 16 */
+	const char *instance; /* who tells in Events: the pod */
+	bool unbounded;	      /* the cluster install works though no policy bounds it */
 };
 
 struct store_kube_counts {
@@ -88,6 +90,7 @@ struct store_kube {
 	bool asking_crd;
 	int64_t crd_again; /* monotonic ms; 0: no need */
 	bool ready;
+	struct kube_recorder *recorder;
 	struct store_kube_counts counts;
 };
 

@@ -34,7 +34,8 @@ struct agent {
 	struct store_kube *store; /* NULL: another replica works */
 	struct kube_lease *lease; /* NULL: --no-lease */
 	char *identity;
-	bool lost; /* the lease */
+	char host[256]; /* a pod's name is that of its host */
+	bool lost;	/* the lease */
 	bool releasing, released;
 	struct metrics_kube metrics;
 	struct httpd_pages pages;
@@ -158,12 +159,15 @@ static int open_all(struct agent *a, struct err *err)
 	if (a->signals < 0 || open_config(a, err) < 0 || open_httpd(a, err) < 0)
 		return -1;
 	split_namespaces(a);
+	if (gethostname(a->host, sizeof(a->host) - 1) != 0)
+		memcpy(a->host, "bulla-agent", sizeof("bulla-agent"));
 	a->store_options = (struct store_kube_options){
 		.agent_namespace = a->o->agent_namespace,
 		.namespaces = (const char *const *)a->namespaces,
 		.settle_ms = a->o->settle_ms,
 		.probe_ms = a->o->look_ms,
 		.unbounded = a->o->unbounded,
+		.instance = a->host,
 	};
 	a->metrics = (struct metrics_kube){ .opener = a->opener,
 					    .client = a->client,

@@ -189,11 +189,13 @@ static void look(struct store_kube *st, struct kube_doc *d)
 struct store_kube *store_kube_open(const struct store_kube_options *o, struct kube_client *client,
 				   struct opener *opener)
 {
+	const struct kube_reporter by = { "bulla.dev/agent", o->instance };
 	struct store_kube *st = mem_alloc(sizeof(*st));
 
 	*st =
 	    (struct store_kube){ .o = o, .client = client, .opener = opener, .gone_at = INT64_MAX };
 	st->finished = finished;
+	st->recorder = kube_recorder_new(client, &by);
 	kube_docs_init(&st->docs);
 	turns_init(&st->looks);
 	turns_init(&st->tells);
@@ -224,6 +226,7 @@ void store_kube_close(struct store_kube *st)
 	if (st == NULL)
 		return;
 	kube_show_close(st);
+	kube_recorder_free(st->recorder);
 	kube_inventory_close(st);
 	kube_cancel(st->client, st); /* what belongs to no document */
 	nodes = table_nodes(&st->docs.table);
