@@ -106,7 +106,8 @@ const struct inventory_item *inventory_find(const struct inventory *v, const cha
 const struct inventory_item **inventory_items(const struct inventory *v)
 {
 	struct table_node **nodes = table_nodes(&v->table);
-	const struct inventory_item **items = mem_array(v->table.n, sizeof(*items));
+	const struct inventory_item **items =
+	    mem_array(v->table.n, sizeof(struct inventory_item *));
 
 	for (size_t i = 0; i < v->table.n; i++)
 		items[i] = (const struct inventory_item *)nodes[i]; /* their first member */
@@ -433,7 +434,7 @@ static int take_line(struct reading *r, const char *line, size_t len)
 	done = split(r, line, len, &w);
 	if (done == 0) {
 		x = mem_alloc(sizeof(*x));
-		r->items = mem_grow(r->items, r->n + 1, sizeof(*r->items));
+		r->items = mem_grow(r->items, r->n + 1, sizeof(struct inventory_item *));
 		done = take_words(r, &w, x);
 		if (done == 0)
 			r->items[r->n++] = x;
@@ -446,8 +447,8 @@ static int take_line(struct reading *r, const char *line, size_t len)
 
 static int read_all(struct reading *r)
 {
-	const char *line;
-	size_t len;
+	const char *line = NULL;
+	size_t len = 0;
 
 	if (r->at == r->end)
 		return 0;

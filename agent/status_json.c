@@ -247,14 +247,14 @@ bool status_json_same(const struct status_json *s, const json_t *old)
 static void read_applied(struct status_json_read *out)
 {
 	const char *slash = strchr(out->applied, '/');
-	size_t n = slash == NULL ? 0 : (size_t)(slash - out->applied);
+	size_t n = slash == NULL ? 0 : (size_t)(slash - out->applied), len = strlen(out->applied);
 
-	if (n == 0 || slash[1] == '\0' || strlen(out->applied) >= STATUS_JSON_APPLIED_MAX ||
+	if (n == 0 || slash[1] == '\0' || len >= STATUS_JSON_APPLIED_MAX ||
 	    strchr(slash + 1, '/') != NULL)
 		return;
 	memcpy(out->uid, out->applied, n);
 	out->uid[n] = '\0';
-	strcpy(out->version, slash + 1);
+	memcpy(out->version, slash + 1, len - n); /* with its NUL */
 }
 
 static enum status_json_ready read_word(const char *word)
