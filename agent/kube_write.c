@@ -19,6 +19,8 @@ enum how {
 	HOW_PATCH_SEEN, /* ours, and the very one that we made */
 	HOW_PATCH,	/* ours */
 	HOW_ADOPT,	/* not ours, but marked for us */
+	HOW_PROBE,	/* ours after all, and of another type or immutable? */
+	HOW_DELETE,	/* it is: the very one that the probe saw, to be made again */
 };
 
 struct kube_write {
@@ -29,6 +31,7 @@ struct kube_write {
 	struct kv keys;
 	enum how how;
 	unsigned steps;
+	char *uid, *version; /* as the probe saw it */
 	bool repair;
 };
 
@@ -44,6 +47,8 @@ void kube_write_abandon(struct kube_doc *d)
 	document_clear(&w->doc);
 	kind_secret_clear(&w->secret);
 	kv_clear(&w->keys);
+	mem_free(w->uid);
+	mem_free(w->version);
 	mem_free(w);
 }
 
@@ -144,24 +149,56 @@ static bool test_failed(const struct kube_answer *a)
 	return a->status == 422 && a->name[0] == '\0' && a->cause[0] == '\0';
 }
 
+/* The patch was fine and the outcome is not: the type differs, or the Secret is immutable. */
+static bool invalid(const struct kube_answer *a)
+{
+	return a->status == 422 && !test_failed(a);
+}
+
 /* What to try next; -1: nothing. */
 static int next_how(const struct kube_write *w, const struct kube_answer *a)
 {
+	if (a->status == 404 && w->how != HOW_CREATE)
+		return HOW_CREATE;
 	switch (w->how) {
 	case HOW_CREATE:
 		return a->status == 409 ? HOW_PATCH : -1;
 	case HOW_PATCH_SEEN:
-		if (a->status == 404)
-			return HOW_CREATE;
-		return test_failed(a) || a->status == 409 ? HOW_PATCH : -1;
+		if (test_failed(a) || a->status == 409)
+			return HOW_PATCH;
+		return invalid(a) ? HOW_PROBE : -1;
 	case HOW_PATCH:
-		if (a->status == 404)
-			return HOW_CREATE;
-		return test_failed(a) ? HOW_ADOPT : -1;
+		if (test_failed(a))
+			return HOW_ADOPT;
+		return invalid(a) ? HOW_PROBE : -1;
 	case HOW_ADOPT:
-		return a->status == 404 ? HOW_CREATE : -1;
+		return test_failed(a) ? HOW_PROBE : -1;
+	case HOW_PROBE:
+	case HOW_DELETE:
+		return -1;
 	}
 	return -1;
+}
+
+/* A probe that fits is followed by a deletion, and that by a creation. */
+static bool go_on(struct kube_write *w, const struct kube_answer *a)
+{
+	const json_t *metadata = json_object_get(a->object, "metadata");
+
+	if (w->how == HOW_DELETE) {
+		w->how = HOW_CREATE;
+		return true;
+	}
+	if (w->how != HOW_PROBE || secret_json_field(metadata, "uid") == NULL)
+		return false;
+	mem_free(w->uid);
+	mem_free(w->version);
+	w->uid = mem_str(secret_json_field(metadata, "uid"));
+	w->version = mem_str(secret_json_field(metadata, "resourceVersion"));
+	w->how = HOW_DELETE;
+	log_line(LOG_WARN, "Secret is immutable or of another type; it is deleted and made again",
+		 "namespace", w->d->s.namespace, "name", w->d->s.name, (char *)NULL);
+	return true;
 }
 
 static void answered(void *ctx, const struct kube_answer *a)
@@ -170,15 +207,18 @@ static void answered(void *ctx, const struct kube_answer *a)
 	int next;
 
 	w->st->writing--;
-	if (a->status == 200 || a->status == 201) {
-		succeed(w, a);
+	if (a->status >= 200 && a->status < 300) {
+		if (go_on(w, a))
+			send(w);
+		else
+			succeed(w, a);
 		return;
 	}
 	next = next_how(w, a);
 	if (next >= 0 && ++w->steps < STEPS_MAX) {
 		w->how = (enum how)next;
 		send(w);
-	} else if (w->how == HOW_ADOPT && test_failed(a)) {
+	} else if (w->how == HOW_PROBE && test_failed(a)) {
 		fail_foreign(w);
 	} else if (a->status == 403) {
 		fail_forbidden(w, a);
@@ -188,6 +228,17 @@ static void answered(void *ctx, const struct kube_answer *a)
 }
 
 /* --- what is asked ---------------------------------------------------------------------------- */
+
+static void format_replacement(const struct kube_write *w, struct buf *body)
+{
+	const struct document owner = { .namespace = w->doc.namespace, .name = w->doc.name };
+	const struct secret_json_seen any = { NULL, NULL, NULL };
+
+	if (w->how == HOW_PROBE)
+		secret_json_probe(&owner, &any, false, body);
+	else
+		secret_json_delete(w->uid, w->version, body);
+}
 
 static int format(const struct kube_write *w, struct buf *body, struct err *err)
 {
@@ -202,6 +253,10 @@ static int format(const struct kube_write *w, struct buf *body, struct err *err)
 
 	if (w->how == HOW_CREATE)
 		return secret_json_create(&s, body, err);
+	if (w->how == HOW_PROBE || w->how == HOW_DELETE) {
+		format_replacement(w, body);
+		return 0;
+	}
 	return secret_json_patch(&s, &seen, w->how == HOW_ADOPT, body, err);
 }
 
@@ -220,11 +275,14 @@ static void send(struct kube_write *w)
 {
 	struct buf body = BUF_INIT, path = BUF_INIT;
 	struct err err = ERR_INIT;
-	struct kube_request r = { .method = w->how == HOW_CREATE ? "POST" : "PATCH",
-				  .type = w->how == HOW_CREATE ? KUBE_JSON : KUBE_JSON_PATCH,
-				  .body = &body,
-				  .metadata_only = true };
+	struct kube_request r = {
+		.method = "PATCH", .type = KUBE_JSON_PATCH, .body = &body, .metadata_only = true
+	};
 
+	if (w->how == HOW_CREATE || w->how == HOW_DELETE) {
+		r.method = w->how == HOW_CREATE ? "POST" : "DELETE";
+		r.type = KUBE_JSON;
+	}
 	if (format(w, &body, &err) != 0) {
 		fail(w, REASON_INVALID, err.text);
 	} else {

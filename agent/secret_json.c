@@ -255,7 +255,8 @@ static void put_tests(const struct document *d, const char *type,
 		op_text(out, "test", "/metadata/uid", NULL, seen->uid);
 	op_text(out, "test", "/metadata/annotations", adopt ? SECRET_JSON_ADOPT : SECRET_JSON_OWNER,
 		mark);
-	op_text(out, "test", "/type", NULL, type);
+	if (type != NULL)
+		op_text(out, "test", "/type", NULL, type);
 	mem_free(mark);
 }
 

@@ -78,7 +78,8 @@ int secret_json_patch(const struct secret_json *s, const struct secret_json_seen
 
 /*
  * A JSON patch of tests alone: changes nothing, and with a metadata answer shows no data.  200:
- * it is the document's (adopt: may be taken over by it) and of this type; 422: it is not; 404.
+ * it is the document's (adopt: may be taken over by it) and of d's type (NULL: of any); 422: it is
+ * not; 404.
  */
 void secret_json_probe(const struct document *d, const struct secret_json_seen *seen, bool adopt,
 		       struct buf *out);
