@@ -11,6 +11,7 @@ import subprocess
 import pytest
 import yaml
 
+CRD = pathlib.Path(__file__).resolve().parents[2] / "manifests/base/crd.yaml"
 CORPUS = pathlib.Path(__file__).resolve().parents[1] / "fuzz" / "corpus" / "kubeconfig"
 BIN_DIR = pathlib.Path(os.environ.get("BULLA_BIN_DIR", pathlib.Path(__file__).resolve().parents[2] / "build"))
 PATHS = {"certificate-authority", "client-certificate", "client-key", "tokenFile"}
@@ -325,3 +326,30 @@ users:
         assert (tmp_path / f"{who}.args").read_text().splitlines()[0] == "a b c"
     assert told["bulla"] == told["kubectl"]
     assert told["bulla"]["spec"]["cluster"]["config"]["audience"] == "06"
+
+
+def test_a_plugin_is_run_again_when_its_token_is_refused(tmp_path, control_plane, namespace):
+    """First a token that the API server does not know, then, by the same plugin, one that it does."""
+    control_plane.admin.apply_file(CRD)
+    token = control_plane.token(namespace, "reader")
+    control_plane.admin.grant((namespace, "reader"), [("bulla.dev", "sealedcredentials", "list")], namespace)
+    plugin = tmp_path / "plugin"
+    plugin.write_text('#!/bin/sh\necho >>"$0.runs"\nt=wrong\n[ "$(wc -l <"$0.runs")" = 1 ] || t=$(cat "$0.token")\n'
+                      'echo "{\\"apiVersion\\":\\"client.authentication.k8s.io/v1\\",\\"kind\\":\\"ExecCredential\\",'
+                      '\\"status\\":{\\"token\\":\\"$t\\"}}"\n')
+    plugin.chmod(0o755)
+    (tmp_path / "plugin.token").write_text(token)
+    file = tmp_path / "config"
+    file.touch(0o600)
+    file.write_text(yaml.safe_dump({
+        "current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": control_plane.server,
+                                               "certificate-authority": str(control_plane.ca)}}],
+        "users": [{"name": "u", "user": {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin",
+                                                  "interactiveMode": "Never"}}}]}))
+    done = subprocess.run([BIN_DIR / "bulla", "status", "--context", "x", "-n", namespace, "--kubeconfig", file],
+                          cwd=tmp_path, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "no sealed documents" in done.stderr
+    assert (tmp_path / "plugin.runs").read_text() == "\n\n"
