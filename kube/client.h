@@ -36,6 +36,12 @@ struct kube_timers;
 /*
  * c must outlive the client, which refreshes it.  name becomes the User-Agent and with it the
  * default field manager ("bulla-agent").  ERR_IO when libcurl cannot be loaded.
+ *
+ * It loads all code; a jail may close after it.  What must stay open then: making sockets and
+ * threads (names are looked up in threads), the files that c is refreshed from, for a server or
+ * proxy given by name also /etc/resolv.conf, hosts, nsswitch.conf and gai.conf with the modules
+ * that nsswitch.conf names, and without a CA of its own the system's
+ * (/etc/ssl/certs/ca-certificates.crt, read for each new connection).
  */
 struct kube_client *kube_client_new(struct kube_config *c, const char *name, struct err *err);
 /* Requests under way end without their done being called. */

@@ -448,7 +448,7 @@ static void start_over(struct kube_lane *l, int64_t now_ms)
 	for (struct kube_transfer *t = l->active.first; t != NULL; t = t->next) {
 		if (t->place != KUBE_PLACE_WIRE)
 			continue;
-		kube_status_copy(t->error, sizeof(t->error),
+		kube_status_copy(t->words->error, sizeof(t->words->error),
 				 "given up, because others before it got no answer in time");
 		end_try(l, t, CURLE_RECV_ERROR);
 		t->place = KUBE_PLACE_ENDED;

@@ -10,8 +10,9 @@
 
 #include "base/buf.h"
 
-#define KUBE_ANSWER_MAX ((size_t)4 * 1024 * 1024) /* bytes of one answer that is taken as a whole  \
-						   */
+#define KUBE_ANSWER_MAX                                                                            \
+	((size_t)4 * 1024 * 1024) /* bytes of one answer that is taken as a whole                  \
+				   */
 
 #define KUBE_STREAM_SILENCE_S                                                                      \
 	150 /* so long without a byte, and a stream ends (bookmarks: 60 s)                         \

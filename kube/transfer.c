@@ -43,6 +43,10 @@ static void drop_handle(struct kube_transfer *t)
 	if (t->easy == NULL)
 		return;
 	curl = t->session->curl;
+	/* the handle outlives what it points to */
+	curl->easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
+	curl->easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+	curl->easy_setopt(t->easy, CURLOPT_CONNECT_TO, NULL);
 	kube_session_give(t->session, t->easy);
 	t->easy = NULL;
 	curl->slist_free_all(t->headers);
@@ -58,6 +62,7 @@ void kube_transfer_free(struct kube_transfer *t)
 	json_decref(t->object);
 	buf_clear(&t->answer);
 	buf_clear(&t->body);
+	mem_free(t->words);
 	mem_free(t->method);
 	mem_free(t->path);
 	mem_free(t->accept);
@@ -179,7 +184,7 @@ static bool set_callbacks(struct kube_transfer *t)
 	CURL *e = t->easy;
 
 	return curl->easy_setopt(e, CURLOPT_PRIVATE, t) == CURLE_OK &&
-	       curl->easy_setopt(e, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
+	       curl->easy_setopt(e, CURLOPT_ERRORBUFFER, t->words->error) == CURLE_OK &&
 	       curl->easy_setopt(e, CURLOPT_READFUNCTION, on_read) == CURLE_OK &&
 	       curl->easy_setopt(e, CURLOPT_READDATA, t) == CURLE_OK &&
 	       curl->easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek) == CURLE_OK &&
@@ -209,9 +214,9 @@ static void forget_try(struct kube_transfer *t)
 	json_decref(t->object);
 	t->object = NULL;
 	buf_reset(&t->answer);
-	memset(&t->said, 0, sizeof(t->said));
-	memset(t->error, 0, sizeof(t->error));
-	t->text[0] = '\0';
+	if (t->words == NULL)
+		t->words = mem_alloc(sizeof(*t->words));
+	memset(t->words, 0, sizeof(*t->words));
 	t->status = 0;
 	t->retry_ms = 0;
 	t->body_at = 0;
@@ -267,13 +272,13 @@ static void read_answer(struct kube_transfer *t)
 	v = json_parse(buf_str(&t->answer), t->answer.len, "answer", &err);
 	if (json_is_object(v)) {
 		t->object = v;
-		kube_status_read(v, &t->said);
+		kube_status_read(v, &t->words->said);
 		return;
 	}
 	json_decref(v);
 	if (t->status >= 300) /* the status says enough, whoever put a page of text under it */
 		return;
-	snprintf(t->text, sizeof(t->text),
+	snprintf(t->words->text, sizeof(t->words->text),
 		 "%.200s: status %ld, but the answer is not whole: %.300s", t->session->authority,
 		 t->status, err.class == ERR_NONE ? "not an object" : err.text);
 	t->status = 0;
@@ -301,9 +306,9 @@ static void take_answer(struct kube_transfer *t)
 	t->how = KUBE_HOW_ANSWERED;
 	read_answer(t);
 	if (t->retry_ms == 0)
-		t->retry_ms = t->said.retry_ms;
+		t->retry_ms = t->words->said.retry_ms;
 	if (t->status == 401)
-		kube_explain_rejected(t->session, t->text, sizeof(t->text));
+		kube_explain_rejected(t->session, t->words->text, sizeof(t->words->text));
 }
 
 static void take_failure(struct kube_transfer *t, CURLcode code)
@@ -311,12 +316,14 @@ static void take_failure(struct kube_transfer *t, CURLcode code)
 	t->how = kube_retry_how((int)code);
 	if (t->overflow) {
 		t->how = KUBE_HOW_TOO_LARGE;
-		snprintf(t->text, sizeof(t->text), "%.200s: the answer is larger than %zu bytes",
-			 t->session->authority, t->answer.max);
+		snprintf(t->words->text, sizeof(t->words->text),
+			 "%.200s: the answer is larger than %zu bytes", t->session->authority,
+			 t->answer.max);
 	} else {
 		if (t->how == KUBE_HOW_BROKEN && t->status != 0)
 			t->how = KUBE_HOW_CUT;
-		kube_explain_transport(t->session, code, t->error, t->text, sizeof(t->text));
+		kube_explain_transport(t->session, code, t->words->error, t->words->text,
+				       sizeof(t->words->text));
 	}
 	/* of a stream that was open, the owner is still to learn that it was */
 	if (!is_stream_data(t))
@@ -340,14 +347,14 @@ void kube_transfer_fail(struct kube_transfer *t, enum kube_how how, const char *
 	drop_handle(t);
 	forget_try(t);
 	t->how = how;
-	kube_status_copy(t->text, sizeof(t->text), text);
+	kube_status_copy(t->words->text, sizeof(t->words->text), text);
 }
 
 void kube_transfer_share(struct kube_transfer *t, const struct kube_transfer *of)
 {
-	kube_transfer_fail(t, of->how, of->text);
+	kube_transfer_fail(t, of->how, of->words->text);
 	t->status = of->status;
-	t->said = of->said;
+	t->words->said = of->words->said;
 	t->retry_ms = of->retry_ms;
 }
 
@@ -355,10 +362,10 @@ void kube_transfer_answer(const struct kube_transfer *t, struct kube_answer *a)
 {
 	memset(a, 0, sizeof(*a));
 	a->status = t->status;
-	a->reason = t->said.reason;
-	a->cause = t->said.cause;
-	a->name = t->said.name;
-	a->message = t->text[0] != '\0' ? t->text : t->said.message;
+	a->reason = t->words->said.reason;
+	a->cause = t->words->said.cause;
+	a->name = t->words->said.name;
+	a->message = t->words->text[0] != '\0' ? t->words->text : t->words->said.message;
 	a->retry_ms = t->retry_ms;
 	a->unsent = !t->acted;
 	a->object = t->object;

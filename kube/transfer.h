@@ -21,6 +21,13 @@
 
 struct kube_transfer;
 
+/* Text about one try.  Apart, because thousands may wait that have had none. */
+struct kube_words {
+	char error[CURL_ERROR_SIZE];   /* libcurl's */
+	struct kube_status said;       /* the server's */
+	char text[KUBE_TRANSFER_TEXT]; /* ours, instead of said.message; "" else */
+};
+
 /* What its owner wants to hear. */
 struct kube_transfer_owner {
 	void (*opened)(struct kube_transfer *t);			    /* streams: 200 came */
@@ -63,7 +70,6 @@ struct kube_transfer {
 	struct curl_slist *headers, *connect_to;
 	size_t body_at;
 	bool overflow;
-	char error[CURL_ERROR_SIZE];
 
 	/* what came */
 	long status;
@@ -72,8 +78,7 @@ struct kube_transfer {
 	enum kube_how how;
 	struct buf answer;
 	json_t *object;
-	struct kube_status said;
-	char text[KUBE_TRANSFER_TEXT]; /* instead of said.message, "" else */
+	struct kube_words *words; /* NULL before the first try */
 	int64_t retry_ms;
 };
 
