@@ -52,7 +52,7 @@ static size_t n_expected;
 static void fail(const struct err *err)
 {
 	fprintf(stderr, "kube_bench: %s\n", err->text);
-	exit(err->class);
+	exit((int)err->class);
 }
 
 static double clock_seconds(clockid_t clock)

@@ -213,7 +213,7 @@ def put(path, text):
 def test_a_fresh_token_after_401(kube, world, tmp_path, server):
     token = tmp_path / "token"
     put(token, "old")
-    requests = [{"path": "/a", "pause": 300}, {"path": "/b", "times": 20}]
+    requests = [{"path": "/a", "pause": 300}, {"path": "/b", "times": 20, "idempotent": True}]
 
     def answer(r):
         reply = needs("new")(r)
@@ -236,7 +236,8 @@ def test_thirty_at_once_refresh_once(kube, server, tmp_path):
         put(token, "new")
         return reply
     server.handler = answer
-    answers, figures = kube(server, [{"path": "/x", "method": "POST", "body": "{}", "times": 30}],
+    answers, figures = kube(server, [{"path": "/x", "method": "PUT", "body": "{}", "times": 30,
+                                      "idempotent": True}],
                             "--token-file", token)
     assert [a["status"] for a in answers] == [200] * 30
     assert figures["refreshes"] == 1
@@ -246,7 +247,8 @@ def test_a_dead_token_is_not_hammered_with(kube, server, tmp_path):
     token = tmp_path / "token"
     put(token, "dead")
     server.handler = needs("other")
-    answers, figures = kube(server, [{"path": "/x", "times": 5, "pause": 300}, {"path": "/y"}],
+    answers, figures = kube(server, [{"path": "/x", "times": 5, "pause": 300, "idempotent": True},
+                                     {"path": "/y", "idempotent": True}],
                             "--token-file", token, "--context", "prod")
     assert [a["status"] for a in answers] == [401] * 6
     assert all(a["unsent"] and a["reason"] == "Unauthorized" for a in answers)

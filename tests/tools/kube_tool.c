@@ -288,7 +288,7 @@ static void read_to(const char *path, struct buf *out)
 
 	if (file_read(path, MAX, 0, out, NULL, &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
-		exit(err.class);
+		exit((int)err.class);
 	}
 }
 
@@ -380,7 +380,7 @@ int main(int argc, char **argv)
 	client = kube_client_new(&c, "kube-tool", &err);
 	if (client == NULL) {
 		fprintf(stderr, "%s\n", err.text);
-		return err.class;
+		return (int)err.class;
 	}
 	specs = json_loadf(stdin, 0, NULL);
 	run(specs);
