@@ -30,25 +30,32 @@ enum move {
 struct rule {
 	long from, to; /* HTTP status, or code of a Status inside of the stream */
 	const char *cause;
-	enum move move[3]; /* by enum kube_ask; a streaming list that is whole is a watch */
+	enum move move[4]; /* by enum kube_ask, and INSIDE */
 	int64_t floor_ms;
 };
 
-/* The first that fits. */
+enum { INSIDE = KUBE_ASK_WATCH + 1 }; /* an ERROR among the events of a watch */
+
+/*
+ * The first that fits.  A watch that a server could not begin is not asked for again from the same
+ * version, as client-go does: behind an outage there can be an etcd that went back in time, whose
+ * silence lasts until its versions pass the one that was asked for, and which then never tells what
+ * it lost.
+ */
 static const struct rule rules[] = {
-	{ 400, 400, NULL, { PLAIN, OVER, OVER }, 0 },
-	{ 401, 401, NULL, { AGAIN, AGAIN, AGAIN }, 0 },
-	{ 403, 403, NULL, { OVER, OVER, OVER }, KUBE_DENIED_MS },
-	{ 404, 404, NULL, { OVER, OVER, OVER }, 0 },
-	{ 410, 410, NULL, { OVER, UNPAGED, GONE }, 0 },
-	{ 422, 422, NULL, { PLAIN, OVER, OVER }, 0 },
-	{ 429, 429, NULL, { AGAIN, AGAIN, AGAIN }, 0 },
-	{ 500, 500, NULL, { PLAIN, COUNTED, COUNTED }, 0 },
+	{ 400, 400, NULL, { PLAIN, OVER, OVER, OVER }, 0 },
+	{ 401, 401, NULL, { AGAIN, AGAIN, AGAIN, OVER }, 0 },
+	{ 403, 403, NULL, { OVER, OVER, OVER, OVER }, KUBE_DENIED_MS },
+	{ 404, 404, NULL, { OVER, OVER, OVER, OVER }, 0 },
+	{ 410, 410, NULL, { OVER, UNPAGED, GONE, GONE }, 0 },
+	{ 422, 422, NULL, { PLAIN, OVER, OVER, OVER }, 0 },
+	{ 429, 429, NULL, { AGAIN, AGAIN, AGAIN, AGAIN }, 0 },
+	{ 500, 500, NULL, { PLAIN, COUNTED, OVER, COUNTED }, 0 },
 	/* the server is behind what was seen (another replica, a restored etcd) */
-	{ 504, 504, "ResourceVersionTooLarge", { PLAIN, OVER, OVER }, 0 },
-	{ 504, 504, NULL, { PLAIN, COUNTED, AGAIN }, 0 },
-	{ 500, 599, NULL, { AGAIN, AGAIN, AGAIN }, 0 },
-	{ 0, 999, NULL, { OVER, OVER, OVER }, 0 },
+	{ 504, 504, "ResourceVersionTooLarge", { PLAIN, OVER, OVER, OVER }, 0 },
+	{ 504, 504, NULL, { PLAIN, COUNTED, OVER, AGAIN }, 0 },
+	{ 500, 599, NULL, { AGAIN, AGAIN, OVER, AGAIN }, 0 },
+	{ 0, 999, NULL, { OVER, OVER, OVER, OVER }, 0 },
 };
 
 static void forget(char **s)
@@ -129,8 +136,12 @@ int64_t kube_reflect_due(const struct kube_reflect *r)
 	if (!r->out)
 		return r->at_ms;
 	silent += r->filling ? KUBE_FILL_SILENT_MS : KUBE_SILENT_MS;
-	if (!r->filling)
+	if (!r->filling) {
+		/* asked for again after silence: a list as soon as it may be deafness */
+		if (r->asked_ms > r->heard_ms && silent > r->heard_ms + KUBE_DEAF_MS)
+			silent = r->heard_ms + KUBE_DEAF_MS;
 		return silent < r->full_at_ms ? silent : r->full_at_ms;
+	}
 	if (r->ask == KUBE_ASK_STREAM && silent > r->asked_ms + KUBE_FILL_MAX_MS)
 		return r->asked_ms + KUBE_FILL_MAX_MS;
 	return silent;
@@ -271,17 +282,18 @@ static void apply(struct kube_reflect *r, int64_t now, enum move move, int64_t f
 	back_off(r, now, floor_ms);
 }
 
-static void refuse(struct kube_reflect *r, int64_t now, const struct kube_answer *a,
+static void refuse(struct kube_reflect *r, int64_t now, const struct kube_answer *a, bool inside,
 		   struct kube_verdict *v)
 {
 	const struct rule *rule = rules;
+	int column = inside && !r->filling ? INSIDE : (int)r->ask;
 
 	while (a->status < rule->from || a->status > rule->to ||
 	       (rule->cause != NULL && strcmp(rule->cause, a->cause) != 0))
 		rule++;
 	over(r, v);
 	v->answer = *a;
-	apply(r, now, rule->move[r->ask],
+	apply(r, now, rule->move[column],
 	      a->retry_ms > rule->floor_ms ? a->retry_ms : rule->floor_ms, v);
 }
 
@@ -322,7 +334,7 @@ static void on_error(struct kube_reflect *r, int64_t now, const json_t *status,
 				       .retry_ms = wait > 0 && wait < 3600 ? wait * 1000 : 0,
 				       .object = status };
 
-	refuse(r, now, &a, v);
+	refuse(r, now, &a, true, v);
 }
 
 static void on_bookmark(struct kube_reflect *r, int64_t now, const json_t *object,
@@ -480,6 +492,7 @@ static void watch_ended(struct kube_reflect *r, int64_t now, bool clean, struct 
 	v->failed = useless || !clean;
 }
 
+/* Also of a watch that found no server: see rules. */
 static void list_ended(struct kube_reflect *r, int64_t now, enum kube_end how)
 {
 	bool stream = r->ask == KUBE_ASK_STREAM;
@@ -497,16 +510,14 @@ void kube_reflect_end(struct kube_reflect *r, int64_t now, enum kube_end how,
 {
 	nothing(v);
 	if (how == KUBE_END_REFUSED) {
-		refuse(r, now, a, v);
+		refuse(r, now, a, false, v);
 		return;
 	}
 	over(r, v);
 	v->failed = true;
 	v->answer = *a;
-	if (r->filling)
+	if (r->filling || how == KUBE_END_UNREACHED)
 		list_ended(r, now, how);
-	else if (how == KUBE_END_UNREACHED)
-		back_off(r, now, a->retry_ms);
 	else
 		watch_ended(r, now, how == KUBE_END_CLEAN, v);
 	if (v->failed && v->answer.message[0] == '\0')
