@@ -162,6 +162,7 @@ static const struct rule supervising[] = {
 
 /* What nothing that is still itself would call. */
 static const struct rule fatal[] = {
+	CALL(accept),
 	CALL(add_key),
 	CALL(bind),
 	CALL(bpf),
@@ -193,7 +194,7 @@ static const struct rule fatal[] = {
 };
 
 /* The same for all but who waits for the other container. */
-static const struct rule fatal_accept[] = { CALL(accept), CALL(accept4), END };
+static const struct rule fatal_accept[] = { CALL(accept4), END };
 
 /* And that one: a socket that listens was there before the filter, and no other can be made. */
 static const struct rule serving[] = { CALL(accept4),

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -22,7 +23,9 @@ from checkout import BULLA, CONFLICT, IO, USAGE
 
 SANITIZED = "BULLA_SANITIZED" in os.environ
 NOBODY = 65534
-VERSION, OPENER, DIED, FAILED, KILL, REPLACED = 0x42554c01, 1, 2, 3, 4, 5
+TOP = pathlib.Path(__file__).resolve().parents[2]
+VERSION = int(re.search(r"#define CONTROL_VERSION (0x[0-9a-f]{8})u", (TOP / "agent/control.h").read_text()).group(1), 16)
+OPENER, DIED, FAILED, KILL, REPLACED = 1, 2, 3, 4, 5
 MESSAGE = struct.Struct("=IIIi500s")
 MARK = "canary-51c0ffee77"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a hostile agent may send to the supervisor in the other container: any packet, with any
- * number of descriptors (the first byte says how many).  It is a message only when it is of the
+ * number of descriptors (the first byte says how many, and with its top bit that the packet begins
+ * with the right version).  It is a message only when it is of the
  * right size and version and brings one descriptor at most; its text then ends; and no descriptor
  * stays open that the caller was not given.
  */
@@ -52,20 +53,24 @@ static int next_descriptor(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct control_msg msg;
-	uint32_t version = 0;
+	uint8_t packet[4096];
+	uint32_t version = CONTROL_VERSION;
 	size_t fds, n;
 	int pair[2], next, fd, r;
 	bool garbage, right;
 
-	if (size < 2 || size > 4096)
+	if (size < 1 + sizeof(version) || size > sizeof(packet))
 		return 0;
-	fds = data[0] % (PASSED_MAX + 1);
+	fds = (data[0] & 0x7f) % (PASSED_MAX + 1);
 	n = size - 1;
-	memcpy(&version, data + 1, n < sizeof(version) ? n : sizeof(version));
+	memcpy(packet, data + 1, n);
+	if ((data[0] & 0x80) != 0)
+		memcpy(packet, &version, sizeof(version));
+	memcpy(&version, packet, sizeof(version));
 	right = n == sizeof(msg) && version == CONTROL_VERSION && fds < 2;
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	next = next_descriptor();
-	send_packet(pair[0], data + 1, n, fds);
+	send_packet(pair[0], packet, n, fds);
 	r = control_recv(pair[1], &msg, &fd, &garbage);
 	must(r == (right ? 1 : 0) && garbage == !right);
 	must((fd >= 0) == (right && fds == 1));

@@ -10,11 +10,14 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 
 #include "agent/filter.h"
 #include "agent/jail.h"
 #include "agent/jail_self_test.h"
 #include "agent/landlock.h"
+#include "agent/listen.h"
 #include "agent/opener.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -218,6 +221,88 @@ static void test_supervisor(void **state)
 	assert_int_equal(in_child(supervisor_socket), SIGSYS);
 	assert_int_equal(in_child(supervisor_execve), SIGSYS);
 	assert_int_equal(in_child(supervisor_ptrace), SIGSYS);
+}
+
+/* One that serves another container: takes connections on the socket it has, makes no other. */
+static int enter_server(void)
+{
+	char *path = scene_path(top, "s.sock");
+	const struct listen_options o = { path, geteuid(), LISTEN_NO_GROUP };
+	struct listen_socket l;
+	struct err err = ERR_INIT;
+	int landlock;
+
+	EXPECT(listen_open(&o, &l, &err) == 0);
+	EXPECT(jail_supervisor(keys, true, &landlock, &err) == 0);
+	return l.fd;
+}
+
+/* The connection is made before the jail closes, and taken behind it. */
+static void server_accepts(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct listen_socket l = LISTEN_INIT;
+	char *path = scene_path(top, "s.sock");
+	const struct listen_options o = { path, geteuid(), LISTEN_NO_GROUP };
+	struct listen_peer peer;
+	struct err err = ERR_INIT;
+	int value, landlock, fd, client = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	socklen_t len = sizeof(value);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	EXPECT(listen_open(&o, &l, &err) == 0);
+	EXPECT(connect(client, (struct sockaddr *)&a, sizeof(a)) == 0);
+	EXPECT(jail_supervisor(keys, true, &landlock, &err) == 0);
+	fd = listen_accept(&l, geteuid(), &peer, &err);
+	EXPECT(fd >= 0 && peer.uid == geteuid() && peer.pid == getpid());
+	EXPECT(write(client, "x", 1) == 1);
+	EXPECT(listen_accept(&l, geteuid(), &peer, &err) < 0); /* no other */
+	/* of sockets it may learn nothing but who the other is, and change nothing */
+	EXPECT(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &len) < 0 && errno == EPERM);
+	EXPECT(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, len) < 0 && errno == EPERM);
+}
+
+static void server_socket(void)
+{
+	enter_server();
+	socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void server_connect(void)
+{
+	connect(enter_server(), NULL, 0);
+}
+
+static void server_bind(void)
+{
+	bind(enter_server(), NULL, 0);
+}
+
+static void server_accept(void)
+{
+	syscall(SYS_accept, enter_server(), NULL, NULL);
+}
+
+/* What it starts is an opener, which may not. */
+static void server_opener(void)
+{
+	struct err err = ERR_INIT;
+	int landlock, fd = enter_server();
+
+	EXPECT(jail_opener(STDERR_FILENO, &landlock, &err) == 0);
+	accept4(fd, NULL, NULL, 0);
+}
+
+static void test_server(void **state)
+{
+	(void)state;
+	needs_jail();
+	assert_int_equal(in_child(server_accepts), 0);
+	assert_int_equal(in_child(server_socket), SIGSYS);
+	assert_int_equal(in_child(server_connect), SIGSYS);
+	assert_int_equal(in_child(server_bind), SIGSYS);
+	assert_int_equal(in_child(server_accept), SIGSYS);
+	assert_int_equal(in_child(server_opener), SIGSYS);
 }
 
 /* A key directory that is not there yet can be read once it is. */
@@ -491,6 +576,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_early, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_supervisor, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_supervisor_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_net, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_net_keys_inside, setup, teardown),
