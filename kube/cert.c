@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 
-#define PEM_MAX (1024 * 1024)
+#define PEM_MAX ((size_t)1 << 20)
 
 static BIO *open_pem(const struct buf *pem)
 {
@@ -26,7 +26,7 @@ int cert_check_authorities(const struct buf *pem, struct err *err)
 	int n = 0;
 
 	if (bio == NULL)
-		return err_set(err, ERR_INVALID, "empty, or larger than %d bytes", PEM_MAX);
+		return err_set(err, ERR_INVALID, "empty, or larger than %zu bytes", PEM_MAX);
 	ERR_clear_error();
 	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
 		X509_free(x);

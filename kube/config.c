@@ -310,6 +310,16 @@ static int fill(const struct kubeconfig_choice *choice, bool interactive, struct
 	return 0;
 }
 
+static int choose(const struct kubeconfig *k, const struct kube_config_options *o,
+		  struct kube_config *out, struct err *err)
+{
+	struct kubeconfig_choice choice;
+
+	if (kubeconfig_choose(k, o->context, &choice, err) != 0)
+		return -1;
+	return fill(&choice, o->interactive, out, err);
+}
+
 static bool is_empty(const struct kubeconfig *k)
 {
 	return k->n_contexts == 0 && k->n_clusters == 0 && k->n_users == 0 && k->current == NULL;
@@ -325,7 +335,6 @@ static int nothing(struct err *err)
 int kube_config_load(const struct kube_config_options *o, struct kube_config *out, struct err *err)
 {
 	struct kubeconfig k = KUBECONFIG_INIT;
-	struct kubeconfig_choice choice;
 	int r;
 
 	memset(out, 0, sizeof(*out));
@@ -333,9 +342,7 @@ int kube_config_load(const struct kube_config_options *o, struct kube_config *ou
 	if (r == 0 && is_empty(&k) && o->kubeconfig == NULL)
 		r = o->context == NULL && pod_here() ? load_pod(out, err) : nothing(err);
 	else if (r == 0)
-		r = kubeconfig_choose(&k, o->context, &choice, err);
-	if (r == 0 && out->source == NULL)
-		r = fill(&choice, o->interactive, out, err);
+		r = choose(&k, o, out, err);
 	kubeconfig_clear(&k);
 	if (r != 0)
 		kube_config_clear(out);

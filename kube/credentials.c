@@ -11,9 +11,9 @@
 #include "kube/exec.h"
 
 #define TOKEN_MAX 65536 /* bytes of a token's file */
-#define PEM_MAX (1024 * 1024)
+#define PEM_MAX ((size_t)1 << 20)
 #define TOKEN_MS 50000
-#define FILES_MS (5 * 60 * 1000)
+#define FILES_MS 300000
 #define RETRY_MS 10000
 
 int credentials_check_token(const char *s, struct err *err)

@@ -300,7 +300,7 @@ int kube_exec_run(const struct kubeconfig_exec *e, const struct kube_exec_run *r
 		  struct exec_answer *out, struct err *err)
 {
 	struct buf text = BUF_INIT;
-	struct child child;
+	struct child child = { .out = -1 };
 	int r;
 
 	memset(out, 0, sizeof(*out));

@@ -36,7 +36,7 @@ static bool parse_offset(const char *s, int64_t *seconds)
 		return false;
 	h = digits(s + 1);
 	m = digits(s + 4);
-	*seconds = (h * 60 + m) * 60 * (s[0] == '-' ? -1 : 1);
+	*seconds = ((int64_t)h * 60 + m) * (s[0] == '-' ? -60 : 60);
 	return h >= 0 && h < 24 && m >= 0 && m < 60;
 }
 

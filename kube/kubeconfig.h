@@ -19,7 +19,7 @@
 
 struct err;
 
-#define KUBECONFIG_MAX (8 * 1024 * 1024) /* bytes of one file */
+#define KUBECONFIG_MAX ((size_t)8 << 20) /* bytes of one file */
 
 /* Where an entry stands. */
 struct kubeconfig_place {
