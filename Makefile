@@ -35,7 +35,7 @@ PKGS_loaded := libcurl
 PKGS_agent := libseccomp libmicrohttpd
 
 # Targets that need no compiler leave the probes below alone.
-NO_CC := clean help deps dist demo test asan fuzz bench lint
+NO_CC := clean help deps dist demo test asan fuzz bench bench-cluster lint
 ifneq ($(filter-out $(NO_CC),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/flags.mk
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(PKGS_loaded) 2>/dev/null)
@@ -178,6 +178,11 @@ bench: ## measure against the neighbours and the bare limit (minutes)
 	$(Q)$(MAKE) --no-print-directory all tools
 	@scripts/bench $(BUILD)
 
+bench-cluster: ## the same for the agent of a cluster, on a real API server (minutes)
+	@scripts/deps test
+	$(Q)$(MAKE) --no-print-directory all tools
+	@scripts/bench-cluster $(BUILD)
+
 lint: ## compilers' warnings as errors, static analysis, shell and manual pages
 	@scripts/deps lint
 	@scripts/lint $(BUILD)
@@ -209,4 +214,4 @@ clean: ## remove everything that was built
 	rm -rf build dist
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
-.PHONY: all unit tools fuzz fuzzers demo deps test asan bench lint install dist help clean
+.PHONY: all unit tools fuzz fuzzers demo deps test asan bench bench-cluster lint install dist help clean

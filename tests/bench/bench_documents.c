@@ -2,7 +2,7 @@
 /*
  * Make a folder of N sealed documents, app-0.yaml and on, in 50 namespaces, in one process.
  *
- * usage: bench_documents FOLDER N age1...
+ * usage: bench_documents FOLDER N age1... [PREFIX]   namespaces are PREFIX-team-0 and on
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,10 +22,11 @@ static void die(const struct err *err)
 	exit(1);
 }
 
-static void make(int folder, long i, const struct recipients *to)
+static void make(int folder, long i, const char *prefix, const struct recipients *to)
 {
 	struct document d = { .name = mem_printf("app-%ld", i),
-			      .namespace = mem_printf("team-%ld", i % 50),
+			      .namespace = mem_printf("%s%steam-%ld", prefix,
+						      *prefix == '\0' ? "" : "-", i % 50),
 			      .kind = kind_find("opaque"),
 			      .type = TYPE_OPAQUE };
 	struct kind_secret s = { .type = TYPE_OPAQUE };
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
 	int folder;
 
 	mem_init();
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
 	if (age_recipient_parse(argv[3], &key, &err) != 0 ||
 	    recipients_add(&to, "bench", &key, &err) != 0)
@@ -65,7 +66,7 @@ int main(int argc, char **argv)
 	mkdir(argv[1], 0700);
 	folder = open(argv[1], O_DIRECTORY | O_CLOEXEC);
 	for (long i = 0; i < atol(argv[2]); i++)
-		make(folder, i, &to);
+		make(folder, i, argc == 5 ? argv[4] : "", &to);
 	close(folder);
 	recipients_clear(&to);
 	return 0;
