@@ -8,9 +8,46 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "kube/address.h"
+#include "kube/impersonate.h"
 #include "kube/kubeconfig.h"
+#include "kube/strings.h"
 
 #define NAME "/f/k"
+
+/* What address_server makes is https, has no "/" at its end, and is made again of itself. */
+static void check_server(const char *text)
+{
+	struct err err = ERR_INIT;
+	char *server = address_server(text, &err), *again;
+
+	if (server == NULL) {
+		must(err.class == ERR_INVALID);
+		return;
+	}
+	must(strncmp(server, "https://", 8) == 0 && server[8] != '/' && server[8] != '\0');
+	must(server[strlen(server) - 1] != '/' && strpbrk(server, " \r\n@?#") == NULL);
+	again = address_server(server, &err);
+	must(again != NULL && strcmp(again, server) == 0);
+	mem_free(again);
+	mem_free(server);
+}
+
+/* A header line is one line, whatever stands in the file. */
+static void check_headers(const struct kubeconfig_user *u)
+{
+	struct err err = ERR_INIT;
+	char **lines;
+
+	if (impersonate_lines(u, &lines, &err) != 0)
+		must(err.class == ERR_INVALID && lines == NULL);
+	for (char **line = lines; line != NULL && *line != NULL; line++) {
+		must(strncmp(*line, "Impersonate-", 12) == 0);
+		must(strpbrk(*line, "\r\n") == NULL && strstr(*line, ": ") != NULL);
+		must(strcspn(*line, " ") > strcspn(*line, ":"));
+	}
+	strings_free(lines);
+}
 
 static void check_choice(const struct kubeconfig *k, const char *context)
 {
@@ -27,6 +64,8 @@ static void check_choice(const struct kubeconfig *k, const char *context)
 	must((c.user->cert.len != 0 || c.user->cert_file != NULL) ==
 	     (c.user->key.len != 0 || c.user->key_file != NULL));
 	must(c.user->auth_provider == NULL);
+	check_server(c.cluster->server);
+	check_headers(c.user);
 	if (c.user->exec != NULL) {
 		struct kubeconfig_exec *e = kubeconfig_exec_copy(c.user->exec);
 
