@@ -201,6 +201,17 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	return true;
 }
 
+bool kube_doc_fetched(struct kube_doc *d, const json_t *object)
+{
+	const json_t *metadata = json_object_get(object, "metadata");
+
+	if (string_at(metadata, "uid") == NULL || string_at(metadata, "resourceVersion") == NULL)
+		return false;
+	if (!kube_doc_take(d, object) && d->text == NULL)
+		take_text(d, object);
+	return true;
+}
+
 void kube_doc_gone(struct kube_doc *d)
 {
 	d->s.documents = 0;

@@ -91,6 +91,8 @@ void kube_docs_drop(struct kube_docs *t, struct kube_doc *d);
  * says was applied counts the first time only; from then on the agent knows better.
  */
 bool kube_doc_take(struct kube_doc *d, const json_t *object);
+/* The same for one that was asked for because its text is needed.  false: it is no document. */
+bool kube_doc_fetched(struct kube_doc *d, const json_t *object);
 /* The document is not there any more. */
 void kube_doc_gone(struct kube_doc *d);
 

@@ -78,8 +78,7 @@ static void fetched(void *ctx, const struct kube_answer *a)
 	d->again = false;
 	if (d->s.documents == 0) {
 		st->gone_due = true;
-	} else if (a->status == 200) {
-		kube_doc_take(d, a->object);
+	} else if (a->status == 200 && kube_doc_fetched(d, a->object)) {
 		kube_state_look(st, d);
 	} else {
 		/* when it is gone the watch says so */
@@ -138,6 +137,12 @@ static void forget_why(struct kube_doc *d)
 		kube_doc_say(d, NULL);
 }
 
+/* To open it; or to write a status, which keeps what the old one says of keys and times. */
+static bool needs_text(const struct kube_doc *d)
+{
+	return d->s.action == ACTION_APPLY || d->s.reason != d->told;
+}
+
 static void look(struct store_kube *st, struct kube_doc *d)
 {
 	struct document doc = DOCUMENT_INIT;
@@ -164,7 +169,7 @@ static void look(struct store_kube *st, struct kube_doc *d)
 	decide(st, d, &result);
 	if (result.wake_ms != INT64_MAX)
 		turns_wait(&st->looks, &d->turn, result.wake_ms);
-	if (d->s.action == ACTION_APPLY && !read && d->text == NULL) {
+	if (needs_text(d) && !read && d->text == NULL) {
 		fetch(st, d);
 		return;
 	}
