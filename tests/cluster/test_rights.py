@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ClusterRole is minimal: each verb is taken away, what stops is shown, and an agent that has it does it."""
+import copy
+
+import pytest
+import yaml
+
+import controlplane
+from agentbed import ACCOUNT, MANIFESTS, SYSTEM, Bed, value
+from processes import wait_for
+
+ROLE = next(o for o in yaml.safe_load_all((MANIFESTS / "base/clusterrole.yaml").read_text()) if o["kind"] == "ClusterRole")
+QUIET = 3  # seconds in which what was taken away does not happen; with the verb it takes less than one
+
+
+@pytest.fixture(scope="module")
+def plane(programs, tmp_path_factory):
+    """Of its own: the role is changed under the agent."""
+    with controlplane.ControlPlane(tmp_path_factory.mktemp("rights"), programs) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def older_plane(older_programs, tmp_path_factory):
+    with controlplane.ControlPlane(tmp_path_factory.mktemp("older-rights"), older_programs) as plane:
+        yield plane
+
+
+def allowed(plane, group, resource, verb):
+    """Whether the server lets the agent's account."""
+    resource, _, subresource = resource.partition("/")
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
+        "user": f"system:serviceaccount:{SYSTEM}:{ACCOUNT}", "groups": ["system:serviceaccounts", "system:authenticated"],
+        "resourceAttributes": {"group": group, "resource": resource, "subresource": subresource, "verb": verb,
+                               "name": "sealedcredentials.bulla.dev", "namespace": "" if resource == "customresourcedefinitions" else "x"}}}
+    return plane.admin.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review).body["status"]["allowed"]
+
+
+def set_role(plane, without=None):
+    """The role as it is in the manifests, or without one verb on one resource; until the server goes by it."""
+    role = copy.deepcopy(ROLE)
+    for rule in role["rules"]:
+        if without and without[0] in rule["resources"]:
+            assert len(rule["resources"]) == 1
+            rule["verbs"].remove(without[1])
+    role["rules"] = [r for r in role["rules"] if r["verbs"]]
+    plane.admin.apply(role)
+    for rule in ROLE["rules"]:
+        for verb in rule["verbs"]:
+            wanted = (rule["resources"][0], verb) != without
+            wait_for(lambda: allowed(plane, rule["apiGroups"][0], rule["resources"][0], verb) == wanted, 30, "RBAC")  # noqa: B023
+
+
+def never(check):
+    """check() stays false for a while."""
+    with pytest.raises(TimeoutError):
+        wait_for(check, QUIET, "what was taken away", pause=0.1)
+
+
+class Make:
+    """A new document becomes a Secret."""
+
+    def prepare(self, bed, ns):
+        pass
+
+    def act(self, bed, ns):
+        bed.put("doc", {"v": value()}, ns)
+
+    def done(self, bed, ns):
+        return bed.secret("doc", ns) == bed.sealed["doc", ns]
+
+
+class Update(Make):
+    """A changed document changes its Secret."""
+
+    def prepare(self, bed, ns):
+        bed.put("doc", {"v": value()}, ns)
+        bed.ready("doc", ns)
+
+
+class Tell(Make):
+    """A document is told that it is applied."""
+
+    def done(self, bed, ns):
+        return bed.document("doc", ns)["status"]["observedGeneration"] == 1
+
+
+class Remove(Update):
+    """A document that was deleted takes its Secret along."""
+
+    def act(self, bed, ns):
+        bed.api.delete(f"/apis/bulla.dev/v1/namespaces/{ns}/sealedcredentials/doc")
+
+    def done(self, bed, ns):
+        return bed.secret_object("doc", ns) is None
+
+
+# (resource, verb): what stops, and what the document says meanwhile
+CASES = {
+    ("sealedcredentials", "list"): (Make, None),
+    ("sealedcredentials", "watch"): (Make, None),
+    ("sealedcredentials", "get"): (Remove, None),
+    ("sealedcredentials/status", "patch"): (Tell, None),
+    ("secrets", "create"): (Make, "Forbidden"),
+    ("secrets", "patch"): (Update, "Forbidden"),
+    ("secrets", "delete"): (Remove, None),
+    ("namespaces", "get"): (Remove, None),
+    ("customresourcedefinitions", "get"): (Remove, None),
+}
+# no Event is sent yet: whoever sends the first takes these out, and adds what stops without them
+UNTRIED = {("events", "create"), ("events", "patch")}
+
+
+def test_every_verb_is_tried():
+    granted = {(resource, verb) for rule in ROLE["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+    assert granted == set(CASES) | UNTRIED
+
+
+@pytest.mark.parametrize("taken", CASES, ids=lambda t: f"{t[1]}-{t[0].replace('/', '-')}")
+def test_without_a_verb_something_stops(request, tmp_path, taken):
+    """The list is what a server without streaming lists is asked for, so that one is tried on the older version."""
+    plane = request.getfixturevalue("older_plane" if taken[1] == "list" else "plane")
+    kind, reason = CASES[taken]
+    work = kind()
+    with Bed(plane, tmp_path / "bed") as bed:
+        ns = bed.namespace()
+        try:
+            with bed.run("--settle", 0):
+                work.prepare(bed, ns)
+                if kind is Remove:
+                    # one that was not there when the document went could not know of it
+                    stops(plane, bed, ns, work, taken)
+                    set_role(plane)
+                    wait_for(lambda: work.done(bed, ns), 120, f"what {taken[1]} on {taken[0]} is for", pause=0.1)
+            if kind is not Remove:
+                set_role(plane, taken)  # before it starts: a watch that is open goes on
+                with bed.run("--settle", 0, wait=False):
+                    stops(plane, bed, ns, work, taken)
+                    if reason:
+                        bed.says("doc", ns, reason, "RoleBinding")
+                # started anew, because how long one that was refused waits is another matter
+                set_role(plane)
+                with bed.run("--settle", 0):
+                    wait_for(lambda: work.done(bed, ns), 60, f"what {taken[1]} on {taken[0]} is for", pause=0.1)
+        finally:
+            set_role(plane)
+
+
+def stops(plane, bed, ns, work, taken):
+    set_role(plane, taken)
+    work.act(bed, ns)
+    never(lambda: work.done(bed, ns))
