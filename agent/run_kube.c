@@ -15,6 +15,7 @@
 #include "agent/opener.h"
 #include "agent/run.h"
 #include "agent/store_kube.h"
+#include "agent/trim.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -294,6 +295,7 @@ static int64_t work(struct agent *a)
 	rest = store_kube_work(a->store);
 	if (!a->ready && store_kube_ready(a->store)) {
 		a->ready = true;
+		trim_memory();
 		log_line(LOG_INFO, "ready", (char *)NULL);
 	}
 	return rest;

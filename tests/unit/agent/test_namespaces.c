@@ -3,8 +3,10 @@
 #include "tests/unit/agent/scene.h"
 
 #include "agent/namespaces.h"
+#include "base/file.h"
 #include "base/name.h"
 
+#define EXAMPLE "manifests/examples/two-regions/infrastructure/bulla/fan-out.yaml"
 #define MAP                                                                                        \
 	"flux-system:\n"                                                                           \
 	"  namespaces: [\"team-*\", web, \"*\"]\n"                                                 \
@@ -129,6 +131,26 @@ static void test_accounts(void **state)
 			fail_msg("%s %s", cases[i].fact, cases[i].account);
 	}
 	namespaces_clear(&m);
+}
+
+/* The example is a map that does something.  Tests run at the top of the tree. */
+static void test_example(void **state)
+{
+	const struct namespaces_rule *rule;
+	struct namespaces m = NAMESPACES_INIT;
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (file_read(EXAMPLE, NAMESPACES_MAX, 0, &text, NULL, &err) != 0 ||
+	    namespaces_parse(EXAMPLE, "bulla-system", text.data, text.len, &m, &err) != 0)
+		fail_msg("%s", err.text);
+	rule = namespaces_rule(&m, "flux-system", "registry");
+	assert_non_null(rule);
+	assert_true(namespaces_target(&m, rule, "*", rule->targets.items[0].name));
+	assert_true(namespaces_account(rule, "default", "default"));
+	namespaces_clear(&m);
+	buf_clear(&text);
 }
 
 static void test_empty(void **state)
@@ -314,10 +336,11 @@ static void test_meet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rules),	    cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_accounts),    cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_not_allowed), cmocka_unit_test(test_meet),
+		cmocka_unit_test(test_rules),	 cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_accounts), cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_example),	 cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_limits),	 cmocka_unit_test(test_not_allowed),
+		cmocka_unit_test(test_meet),
 	};
 
 	mem_init();
