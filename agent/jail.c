@@ -245,16 +245,18 @@ static int check_barred(const char *keys, struct err *err)
 int jail_net(const struct jail_net *o, int *landlock, struct err *err)
 {
 	struct landlock_rule rules[JAIL_EXTRA_MAX + 3] = { { NULL, 0 } };
-	char *documents = reach(o->documents, err);
-	char *secrets = documents == NULL ? NULL : reach(o->secrets, err);
+	char *documents = NULL, *secrets = NULL;
 	size_t n = 0;
 	int r = -1;
 
 	*landlock = 0;
-	if (secrets == NULL)
+	if ((o->documents != NULL && (documents = reach(o->documents, err)) == NULL) ||
+	    (o->secrets != NULL && (secrets = reach(o->secrets, err)) == NULL))
 		goto out;
-	rules[n++] = (struct landlock_rule){ documents, LANDLOCK_READ };
-	rules[n++] = (struct landlock_rule){ secrets, LANDLOCK_READ | LANDLOCK_WRITE };
+	if (documents != NULL)
+		rules[n++] = (struct landlock_rule){ documents, LANDLOCK_READ };
+	if (secrets != NULL)
+		rules[n++] = (struct landlock_rule){ secrets, LANDLOCK_READ | LANDLOCK_WRITE };
 	for (size_t i = 0; o->extra != NULL && o->extra[i] != NULL; i++) {
 		if (i == JAIL_EXTRA_MAX) {
 			err_set(err, ERR_INTERNAL, "more than %d further paths to allow", (int)i);

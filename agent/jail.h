@@ -57,8 +57,8 @@ int jail_opener(int audit_fd, int *landlock, struct err *err);
  * in force, the key directory can still be read.
  */
 struct jail_net {
-	const char *documents;	  /* read */
-	const char *secrets;	  /* read and write */
+	const char *documents;	  /* read; NULL: none */
+	const char *secrets;	  /* read and write; NULL: none */
 	const char *keys;	  /* out of reach; NULL: in another container */
 	const char *const *extra; /* read; NULL-terminated, at most JAIL_EXTRA_MAX, or NULL */
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/httpd.h"
+#include "agent/jail.h"
 #include "agent/loop.h"
 #include "agent/metrics_kube.h"
 #include "agent/opener.h"
@@ -151,6 +152,54 @@ static void open_lease(struct agent *a)
 	a->lease = kube_lease_new(a->client, &o, &handler, a);
 }
 
+/* --- the jail --------------------------------------------------------------------------------- */
+
+/* Of the system: what finding a server by its name, and checking its certificate, reads. */
+static const char *const system_paths[] = {
+	"/etc/resolv.conf", "/etc/hosts",     "/etc/nsswitch.conf",
+	"/etc/gai.conf",    "/etc/host.conf", "/etc/ssl/certs/ca-certificates.crt",
+	"/usr/lib",	    "/lib",	      "/lib64",
+};
+#define SYSTEM_PATHS (sizeof(system_paths) / sizeof(*system_paths))
+
+static int close_jail(struct agent *a, struct err *err)
+{
+	char *folders[KUBE_CONFIG_FOLDERS];
+	size_t n = kube_config_folders(&a->config, folders);
+	const char *extra[SYSTEM_PATHS + KUBE_CONFIG_FOLDERS + 2] = { NULL };
+	struct jail_net net = { .keys = a->o->keys, .extra = extra };
+	size_t k = 0;
+	int landlock = 0, r;
+
+	for (size_t i = 0; i < SYSTEM_PATHS; i++)
+		extra[k++] = system_paths[i];
+	for (size_t i = 0; i < n; i++)
+		extra[k++] = folders[i];
+	if (a->o->opener != NULL)
+		extra[k++] = a->o->opener;
+	r = jail_net(&net, &landlock, err);
+	for (size_t i = 0; i < n; i++)
+		mem_free(folders[i]);
+	if (r == 0 && landlock == 0)
+		log_line(LOG_WARN,
+			 "this kernel has no Landlock: nothing but file modes keeps this process "
+			 "from the keys",
+			 (char *)NULL);
+	return r;
+}
+
+static int jail(struct agent *a, struct err *err)
+{
+	if (!kube_config_runs(&a->config))
+		return close_jail(a, err);
+	log_line(
+	    LOG_WARN,
+	    "this process has no jail: the kubeconfig names a program that it must run for its "
+	    "credentials",
+	    (char *)NULL);
+	return 0;
+}
+
 static int open_all(struct agent *a, struct err *err)
 {
 	a->opener = run_opener(a->o, a->o->keys, OPEN_MS, err);
@@ -175,6 +224,8 @@ static int open_all(struct agent *a, struct err *err)
 					    .anonymous = a->o->anonymous,
 					    .statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
 					    .started = clock_now() };
+	if (jail(a, err) < 0)
+		return -1;
 	open_lease(a);
 	return 0;
 }

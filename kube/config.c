@@ -29,6 +29,34 @@ struct kube_source {
 	struct credentials with;
 };
 
+static char *folder_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (slash == NULL)
+		return mem_str(".");
+	return slash == file ? mem_str("/") : mem_strn(file, (size_t)(slash - file));
+}
+
+size_t kube_config_folders(const struct kube_config *c, char *out[static KUBE_CONFIG_FOLDERS])
+{
+	static const struct credentials none;
+	const struct credentials *w = c->source == NULL ? &none : &c->source->with;
+	const char *const files[KUBE_CONFIG_FOLDERS] = { w->ca_file, w->cert_file, w->key_file,
+							 w->token_file };
+	size_t n = 0;
+
+	for (size_t i = 0; i < KUBE_CONFIG_FOLDERS; i++)
+		if (files[i] != NULL)
+			out[n++] = folder_of(files[i]);
+	return n;
+}
+
+bool kube_config_runs(const struct kube_config *c)
+{
+	return c->source != NULL && c->source->with.exec != NULL;
+}
+
 void kube_config_clear(struct kube_config *c)
 {
 	char *const strings[] = { c->context, c->namespace, c->server,	 c->tls_server_name,

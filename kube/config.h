@@ -62,6 +62,15 @@ int kube_config_pod(struct kube_config *out, struct err *err);
  */
 int kube_config_refresh(struct kube_config *c, bool rejected, int64_t now_ms, struct err *err);
 
+/*
+ * The folders that kube_config_refresh reads from, as new strings: at most KUBE_CONFIG_FOLDERS.
+ * What a jail must leave open.
+ */
+#define KUBE_CONFIG_FOLDERS 4
+size_t kube_config_folders(const struct kube_config *c, char *out[static KUBE_CONFIG_FOLDERS]);
+/* It runs a program for its credentials, again and again: no jail can be closed around that. */
+bool kube_config_runs(const struct kube_config *c);
+
 void kube_config_clear(struct kube_config *c);
 
 #endif

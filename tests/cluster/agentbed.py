@@ -119,7 +119,7 @@ class Bed:
         self.namespaces, self.agents, self.count = [], [], itertools.count()
         self.values, self.sealed = set(), {}
         self.keys, self.home = self.folder / "keys", self.folder / "home"
-        for made in (self.keys, self.home):
+        for made in (self.keys, self.home, self.folder / "account"):
             made.mkdir(parents=True)
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C",
                     "XDG_CONFIG_HOME": str(self.home / ".config"), "GIT_CONFIG_NOSYSTEM": "1"}
@@ -127,7 +127,7 @@ class Bed:
             if name in os.environ:
                 self.env[name] = os.environ[name]
         self.key = self.new_key("20260101T000000Z-one.key")
-        self.token_file = self.folder / "token"
+        self.token_file = self.folder / "account/token"  # apart from the keys, as in a Pod
 
     @property
     def api(self):
@@ -178,7 +178,7 @@ class Bed:
 
     def new_token(self, seconds=3600):
         """Into the file that the agent's kubeconfig names."""
-        new = self.folder / ".token.new"
+        new = self.token_file.with_name(".token.new")
         new.write_text(self.plane.token(SYSTEM, ACCOUNT, seconds))
         new.rename(self.token_file)
 
