@@ -16,9 +16,9 @@
 
 #include "base/buf.h"
 
-#define KUBE_DECODE_DEPTH 64		 /* levels of one object, its event's included */
-#define KUBE_DECODE_HEAD 256		 /* bytes that are kept of an object that is too large */
-#define KUBE_DECODE_REST_MAX (64 * 1024) /* bytes of a list without its items */
+#define KUBE_DECODE_DEPTH 64 /* levels of one object, its event's included */
+#define KUBE_DECODE_HEAD 256 /* bytes that are kept of an object that is too large */
+#define KUBE_DECODE_REST_MAX ((size_t)64 * 1024) /* bytes of a list without its items */
 
 enum kube_shape {
 	KUBE_EVENTS, /* objects one after the other, white space between them or not */

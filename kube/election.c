@@ -184,9 +184,9 @@ static void on_read(struct kube_election *e, int64_t now, long status, const jso
 		return;
 	}
 	e->at_ms = now;
-	if (e->role != KUBE_STANDBY && !ours(e) && kube_election_holder(e)[0] != '\0') {
-		e->role = KUBE_OVER;
-	} else if (e->role == KUBE_LEAVING && !ours(e)) {
+	/* a leader may take again what nobody has; one that leaves has nothing more to give */
+	if ((e->role == KUBE_LEADER && !ours(e) && kube_election_holder(e)[0] != '\0') ||
+	    (e->role == KUBE_LEAVING && !ours(e))) {
 		e->role = KUBE_OVER;
 	} else if (e->role == KUBE_STANDBY && !takeable(e, now)) {
 		e->fresh = false;

@@ -81,8 +81,8 @@ static void entry_free(struct entry *e)
 static void remove_at(struct kube_recorder *r, size_t i)
 {
 	entry_free(r->entries[i]);
-	r->n--;
-	memmove(&r->entries[i], &r->entries[i + 1], (r->n - i) * sizeof(r->entries[0]));
+	for (r->n--; i < r->n; i++)
+		r->entries[i] = r->entries[i + 1];
 }
 
 static void drop(struct kube_recorder *r, const struct entry *e)

@@ -19,8 +19,8 @@
 #define KUBE_RECORDER_IN_FLIGHT 2
 #define KUBE_RECORDER_TRIES 12
 #define KUBE_RECORDER_RETRY_MS 10000
-#define KUBE_SERIES_REFRESH_MS (30 * 60000)
-#define KUBE_SERIES_END_MS (6 * 60000)
+#define KUBE_SERIES_REFRESH_MS ((int64_t)30 * 60000)
+#define KUBE_SERIES_END_MS ((int64_t)6 * 60000)
 
 struct kube_recorder;
 

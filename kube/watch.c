@@ -160,11 +160,9 @@ static void on_end(void *ctx, enum kube_end how, const struct kube_answer *a)
 	struct kube_watch *w = ctx;
 
 	w->busy = true;
-	if (how != KUBE_END_CLEAN)
-		ended(w, how, a);
-	else if (!kube_decode_whole(&w->decode))
+	if (how == KUBE_END_CLEAN && !kube_decode_whole(&w->decode))
 		broken(w, "ended inside of an object");
-	else if (w->decode.shape == KUBE_LIST)
+	else if (how == KUBE_END_CLEAN && w->decode.shape == KUBE_LIST)
 		page(w);
 	else
 		ended(w, how, a);
