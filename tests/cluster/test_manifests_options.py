@@ -2,6 +2,7 @@
 """What can be added to the base: the policies of the components, the namespaces install, the Helm chart."""
 import os
 import subprocess
+import uuid
 
 import pytest
 import yaml
@@ -61,9 +62,14 @@ def account(admin, agent):
     path = "/api/v1/namespaces/web/serviceaccounts/puller"
     admin.delete(path)
     admin.ensure("v1", "ServiceAccount", "web", "puller", imagePullSecrets=[{"name": "theirs"}], secrets=[{"name": "s"}])
-    wait_for(lambda: check(refused(agent.request, "PATCH", path, {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)),
+    wait_for(lambda: check(refused(agent.request, "PATCH", path, label(), content_type=MERGE)),
              60, "the policy")
     return path
+
+
+def label():
+    """Another one each time: what changes nothing is let through, and the first may come before the policy."""
+    return {"metadata": {"labels": {"probe": uuid.uuid4().hex}}}
 
 
 def check(truth):
@@ -121,7 +127,7 @@ def source(admin, agent):
     path = admin.path_of(thing)
     admin.delete(path)
     admin.create(thing)
-    wait_for(lambda: check(refused(agent.request, "PATCH", path, {"metadata": {"labels": {"a": "c"}}}, content_type=MERGE)),
+    wait_for(lambda: check(refused(agent.request, "PATCH", path, label(), content_type=MERGE)),
              60, "the policy")
     return path
 
