@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -198,6 +199,19 @@ static int not_run(const struct kubeconfig_exec *e, const char *why, struct err 
 		       e->install_hint != NULL ? e->install_hint : "");
 }
 
+/* Some systems tell of a start that fails by the child's status alone. */
+static int check_program(const char *program)
+{
+	struct stat st;
+
+	if (access(program, X_OK) != 0 || stat(program, &st) != 0)
+		return -1;
+	if (S_ISREG(st.st_mode))
+		return 0;
+	errno = EACCES;
+	return -1;
+}
+
 static int start(const struct kubeconfig_exec *e, const struct kube_exec_run *run,
 		 struct child *child, struct err *err)
 {
@@ -206,6 +220,11 @@ static int start(const struct kubeconfig_exec *e, const struct kube_exec_run *ru
 
 	if (program == NULL)
 		return not_run(e, "there is no such program in PATH", err);
+	if (check_program(program) != 0) {
+		not_run(e, strerror(errno), err);
+		mem_free(program);
+		return -1;
+	}
 	if (make_pipe(ends, err) != 0) {
 		mem_free(program);
 		return -1;
