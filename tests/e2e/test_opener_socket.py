@@ -12,6 +12,7 @@ import socket
 import stat
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -23,6 +24,7 @@ from checkout import BULLA, CONFLICT, IO, USAGE
 
 SANITIZED = "BULLA_SANITIZED" in os.environ
 NOBODY = 65534
+PYTHON = next(p for p in ("/usr/bin/python3", sys.executable) if os.path.exists(p))  # that nobody may run
 TOP = pathlib.Path(__file__).resolve().parents[2]
 VERSION = int(re.search(r"#define CONTROL_VERSION (0x[0-9a-f]{8})u", (TOP / "agent/control.h").read_text()).group(1), 16)
 OPENER, DIED, FAILED, KILL, REPLACED = 1, 2, 3, 4, 5
@@ -440,7 +442,7 @@ def test_wrong_peer(open_bed):
         open_bed.socket.chmod(0o666)
         script = ("import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.settimeout(10);"
                   "s.connect(sys.argv[1]); sys.exit(0 if s.recv(9) == b'' else 1)")
-        done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "python3", "-c",
+        done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", PYTHON, "-c",
                                script, open_bed.socket], timeout=30)
         assert done.returncode == 0
         assert "user 65534 was refused; only user 0" in opener.wait_log(msg="no connection")["error"]
@@ -456,7 +458,7 @@ def test_wrong_opener(open_bed):
     place.mkdir()
     os.chown(place, NOBODY, NOBODY)
     open_bed.socket = place / "s.sock"
-    fake = subprocess.Popen(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "python3", "-c",
+    fake = subprocess.Popen(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", PYTHON, "-c",
                              script, open_bed.socket], stdin=subprocess.PIPE)
     try:
         while not open_bed.socket.exists():
