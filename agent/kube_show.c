@@ -123,6 +123,7 @@ static void secret_object(void *ctx, const json_t *object)
 	struct kube_scope *scope = ctx;
 	const json_t *metadata = json_object_get(object, "metadata");
 	struct kube_doc *d = doc_of(scope->st, object, false);
+	const char *adopted;
 
 	if (d == NULL && ours_by_mark(metadata)) {
 		d = doc_of(scope->st, object, true);
@@ -132,6 +133,9 @@ static void secret_object(void *ctx, const json_t *object)
 	if (d == NULL)
 		return;
 	d->secret_shown = true;
+	adopted = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
+	if (adopted != NULL && strcmp(adopted, "true") == 0 && ours_by_mark(metadata))
+		d->adopted = true;
 	see(scope->st, d, metadata);
 }
 

@@ -11,16 +11,18 @@
 #include "base/mem.h"
 #include "base/notes.h"
 
-#define STEPS_MAX 6 /* someone else is faster than we are: try later */
+#define STEPS_MAX 8 /* someone else is faster than we are: try later */
 
 /* How the next request goes about it. */
 enum how {
 	HOW_CREATE,
 	HOW_PATCH_SEEN, /* ours, and the very one that we made */
-	HOW_PATCH,	/* ours */
+	HOW_PROBE,	/* ours after all?  the answer shows its metadata */
+	HOW_PATCH,	/* ours, as the probe saw it */
+	HOW_TRY,	/* of another type, or immutable: could it be made anew? */
+	HOW_DELETE,	/* it could: the very one that the probe saw, to be made again */
 	HOW_ADOPT,	/* not ours, but marked for us */
-	HOW_PROBE,	/* ours after all, and of another type or immutable? */
-	HOW_DELETE,	/* it is: the very one that the probe saw, to be made again */
+	HOW_ADOPT_BARE, /* the same, without any label */
 };
 
 struct kube_write {
@@ -31,7 +33,7 @@ struct kube_write {
 	struct kv keys;
 	enum how how;
 	unsigned steps;
-	char *uid, *version; /* as the probe saw it */
+	json_t *seen; /* metadata, as the probe saw it */
 	bool repair;
 };
 
@@ -47,8 +49,7 @@ void kube_write_abandon(struct kube_doc *d)
 	document_clear(&w->doc);
 	kind_secret_clear(&w->secret);
 	kv_clear(&w->keys);
-	mem_free(w->uid);
-	mem_free(w->version);
+	json_decref(w->seen);
 	mem_free(w);
 }
 
@@ -72,6 +73,16 @@ static void fail(struct kube_write *w, enum reason reason, const char *why)
 
 /* --- what the server said --------------------------------------------------------------------- */
 
+/* What was taken over stays when its document goes, unless that says otherwise. */
+static void note_adopted(struct kube_doc *d, const json_t *metadata)
+{
+	const char *mark = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
+
+	d->adopted = mark != NULL && strcmp(mark, "true") == 0;
+	if (d->adopted && !d->chosen)
+		d->s.retain = true;
+}
+
 static void succeed(struct kube_write *w, const struct kube_answer *a)
 {
 	struct kube_doc *d = w->d;
@@ -82,7 +93,7 @@ static void succeed(struct kube_write *w, const struct kube_answer *a)
 		fail(w, REASON_WRITE_FAILED, "the API server's answer names no Secret");
 		return;
 	}
-	d->adopted = d->adopted || w->how == HOW_ADOPT;
+	note_adopted(d, metadata);
 	kube_doc_applied(d, metadata);
 	document_digest(&w->doc, hex);
 	mem_free(d->digest);
@@ -107,8 +118,10 @@ static void fail_foreign(struct kube_write *w)
 {
 	struct buf text = BUF_INIT;
 
-	buf_puts(&text, "a Secret of this name is there that is not this document's, or of another "
-			"type; to let it be taken over: ");
+	buf_printf(&text,
+		   "a Secret of this name is there that is not this document's; to let it be taken "
+		   "over, if its type is %s: ",
+		   w->secret.type);
 	secret_json_adopt_command(&w->doc, w->d->s.namespace, &text);
 	fail(w, REASON_FOREIGN, buf_str(&text));
 	buf_clear(&text);
@@ -125,7 +138,7 @@ static void fail_forbidden(struct kube_write *w, const struct kube_answer *a)
 	why =
 	    mem_printf("the agent may not write Secrets in namespace %s; give its service account "
 		       "the role bulla-agent there (a RoleBinding), or look at the policy "
-		       "bulla-agent-bounds",
+		       "bulla-agent-secrets",
 		       w->d->s.namespace);
 	fail(w, REASON_FORBIDDEN, why);
 	mem_free(why);
@@ -158,106 +171,137 @@ static bool invalid(const struct kube_answer *a)
 /* What to try next; -1: nothing. */
 static int next_how(const struct kube_write *w, const struct kube_answer *a)
 {
-	if (a->status == 404 && w->how != HOW_CREATE)
+	if (a->status == 404 && w->how != HOW_CREATE && w->how != HOW_TRY)
 		return HOW_CREATE;
 	switch (w->how) {
 	case HOW_CREATE:
-		return a->status == 409 ? HOW_PATCH : -1;
+		return a->status == 409 ? HOW_PROBE : -1;
 	case HOW_PATCH_SEEN:
-		if (test_failed(a) || a->status == 409)
-			return HOW_PATCH;
-		return invalid(a) ? HOW_PROBE : -1;
-	case HOW_PATCH:
-		if (test_failed(a))
-			return HOW_ADOPT;
-		return invalid(a) ? HOW_PROBE : -1;
-	case HOW_ADOPT:
-		return test_failed(a) ? HOW_PROBE : -1;
+		return test_failed(a) || invalid(a) || a->status == 409 ? HOW_PROBE : -1;
 	case HOW_PROBE:
+		return test_failed(a) ? HOW_ADOPT : -1;
+	case HOW_PATCH:
+		if (test_failed(a) || invalid(a))
+			return HOW_TRY;
+		return a->status == 409 ? HOW_PROBE : -1;
+	case HOW_TRY: /* the server looks at all of it before it says that one is there */
+		return a->status == 409 ? HOW_DELETE : -1;
 	case HOW_DELETE:
+		return a->status == 409 ? HOW_PROBE : -1;
+	case HOW_ADOPT:
+		return test_failed(a) ? HOW_ADOPT_BARE : -1;
+	case HOW_ADOPT_BARE:
 		return -1;
 	}
 	return -1;
 }
 
-/* A probe that fits is followed by a deletion, and that by a creation. */
-static bool go_on(struct kube_write *w, const struct kube_answer *a)
+/* Takes what the probe saw. */
+static bool take_seen(struct kube_write *w, const struct kube_answer *a)
 {
-	const json_t *metadata = json_object_get(a->object, "metadata");
+	json_t *metadata = json_object_get(a->object, "metadata");
 
-	if (w->how == HOW_DELETE) {
-		w->how = HOW_CREATE;
-		return true;
-	}
-	if (w->how != HOW_PROBE || secret_json_field(metadata, "uid") == NULL)
+	if (secret_json_field(metadata, "uid") == NULL ||
+	    secret_json_field(metadata, "resourceVersion") == NULL)
 		return false;
-	mem_free(w->uid);
-	mem_free(w->version);
-	w->uid = mem_str(secret_json_field(metadata, "uid"));
-	w->version = mem_str(secret_json_field(metadata, "resourceVersion"));
-	w->how = HOW_DELETE;
-	log_line(LOG_WARN, "Secret is immutable or of another type; it is deleted and made again",
-		 "namespace", w->d->s.namespace, "name", w->d->s.name, (char *)NULL);
+	json_decref(w->seen);
+	w->seen = json_incref(metadata);
 	return true;
+}
+
+/* What follows from a step that was done; -1: nothing, the Secret is written. */
+static int follow(struct kube_write *w, const struct kube_answer *a)
+{
+	if (w->how == HOW_PROBE && take_seen(w, a))
+		return HOW_PATCH;
+	return w->how == HOW_DELETE || w->how == HOW_TRY ? HOW_CREATE : -1;
+}
+
+static void go_on(struct kube_write *w, int how)
+{
+	w->how = (enum how)how;
+	if (w->how == HOW_DELETE)
+		log_line(LOG_WARN,
+			 "Secret is immutable or of another type; it is deleted and made again",
+			 "namespace", w->d->s.namespace, "name", w->d->s.name, (char *)NULL);
+	send(w);
 }
 
 static void answered(void *ctx, const struct kube_answer *a)
 {
 	struct kube_write *w = ctx;
-	int next;
+	bool done = a->status >= 200 && a->status < 300;
+	int next = done ? follow(w, a) : next_how(w, a);
 
 	w->st->writing--;
-	if (a->status >= 200 && a->status < 300) {
-		if (go_on(w, a))
-			send(w);
-		else
-			succeed(w, a);
-		return;
-	}
-	next = next_how(w, a);
-	if (next >= 0 && ++w->steps < STEPS_MAX) {
-		w->how = (enum how)next;
-		send(w);
-	} else if (w->how == HOW_PROBE && test_failed(a)) {
+	if (next >= 0 && ++w->steps < STEPS_MAX)
+		go_on(w, next);
+	else if (done && next < 0)
+		succeed(w, a);
+	else if (w->how == HOW_ADOPT_BARE && test_failed(a))
 		fail_foreign(w);
-	} else if (a->status == 403) {
+	else if (a->status == 403)
 		fail_forbidden(w, a);
-	} else {
+	else
 		fail_otherwise(w, a);
-	}
 }
 
 /* --- what is asked ---------------------------------------------------------------------------- */
 
-static void format_replacement(const struct kube_write *w, struct buf *body)
+static const char *method(const struct kube_write *w)
+{
+	if (w->how == HOW_DELETE)
+		return "DELETE";
+	return w->how == HOW_CREATE || w->how == HOW_TRY ? "POST" : "PATCH";
+}
+
+static void format_probe(const struct kube_write *w, struct buf *body)
 {
 	const struct document owner = { .namespace = w->doc.namespace, .name = w->doc.name };
-	const struct secret_json_seen any = { NULL, NULL, NULL };
+	const struct secret_json_seen any = { .uid = NULL };
 
-	if (w->how == HOW_PROBE)
-		secret_json_probe(&owner, &any, false, body);
-	else
-		secret_json_delete(w->uid, w->version, body);
+	secret_json_probe(&owner, &any, false, body);
+}
+
+static int format_patch(const struct kube_write *w, const struct secret_json *s, struct buf *body,
+			struct err *err)
+{
+	struct secret_json_seen seen = { .bare = w->how == HOW_ADOPT_BARE };
+
+	if (w->how == HOW_PATCH_SEEN) {
+		seen.uid = w->d->applied_uid;
+		seen.lists = true;
+	} else if (w->how == HOW_PATCH) {
+		seen.uid = secret_json_field(w->seen, "uid");
+		seen.resource_version = secret_json_field(w->seen, "resourceVersion");
+		seen.metadata = w->seen;
+	}
+	return secret_json_patch(s, &seen, w->how == HOW_ADOPT || w->how == HOW_ADOPT_BARE, body,
+				 err);
 }
 
 static int format(const struct kube_write *w, struct buf *body, struct err *err)
 {
-	const struct kube_doc *d = w->d;
 	const struct secret_json s = { .document = &w->doc,
 				       .secret = &w->secret,
-				       .document_uid = d->uid,
+				       .document_uid = w->d->uid,
 				       .crd_uid = w->st->crd_uid,
-				       .adopted = d->adopted || w->how == HOW_ADOPT };
-	const struct secret_json_seen seen = { .uid = w->how == HOW_PATCH_SEEN ? d->applied_uid
-									       : NULL };
+				       .adopted = w->d->adopted };
 
-	if (w->how == HOW_CREATE)
+	switch (w->how) {
+	case HOW_CREATE:
+	case HOW_TRY:
 		return secret_json_create(&s, body, err);
-	if (w->how == HOW_PROBE || w->how == HOW_DELETE) {
-		format_replacement(w, body);
+	case HOW_PROBE:
+		format_probe(w, body);
 		return 0;
+	case HOW_DELETE:
+		secret_json_delete(secret_json_field(w->seen, "uid"),
+				   secret_json_field(w->seen, "resourceVersion"), body);
+		return 0;
+	default:
+		return format_patch(w, &s, body, err);
 	}
-	return secret_json_patch(&s, &seen, w->how == HOW_ADOPT, body, err);
 }
 
 static void put_path(const struct kube_write *w, struct buf *path)
@@ -265,7 +309,9 @@ static void put_path(const struct kube_write *w, struct buf *path)
 	buf_puts(path, "/api/v1/namespaces/");
 	kube_path_put(path, w->d->s.namespace);
 	buf_puts(path, "/secrets");
-	if (w->how != HOW_CREATE) {
+	if (w->how == HOW_TRY)
+		buf_puts(path, "?dryRun=All");
+	if (w->how != HOW_CREATE && w->how != HOW_TRY) {
 		buf_puts(path, "/");
 		kube_path_put(path, w->d->s.name);
 	}
@@ -275,14 +321,9 @@ static void send(struct kube_write *w)
 {
 	struct buf body = BUF_INIT, path = BUF_INIT;
 	struct err err = ERR_INIT;
-	struct kube_request r = {
-		.method = "PATCH", .type = KUBE_JSON_PATCH, .body = &body, .metadata_only = true
-	};
+	struct kube_request r = { .method = method(w), .body = &body, .metadata_only = true };
 
-	if (w->how == HOW_CREATE || w->how == HOW_DELETE) {
-		r.method = w->how == HOW_CREATE ? "POST" : "DELETE";
-		r.type = KUBE_JSON;
-	}
+	r.type = strcmp(r.method, "PATCH") == 0 ? KUBE_JSON_PATCH : KUBE_JSON;
 	if (format(w, &body, &err) != 0) {
 		fail(w, REASON_INVALID, err.text);
 	} else {
@@ -319,7 +360,7 @@ static enum how first_how(const struct kube_doc *d)
 		return HOW_ADOPT;
 	if (d->s.target == TARGET_ABSENT)
 		return HOW_CREATE;
-	return d->applied_uid != NULL ? HOW_PATCH_SEEN : HOW_PATCH;
+	return d->applied_uid != NULL ? HOW_PATCH_SEEN : HOW_PROBE;
 }
 
 void kube_write_begin(struct store_kube *st, struct kube_doc *d, struct document *doc)

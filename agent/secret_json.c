@@ -260,6 +260,32 @@ static void put_tests(const struct document *d, const char *type,
 	mem_free(mark);
 }
 
+/* Test a list of names; absent where the document gives none. */
+static void test_list(struct buf *out, const char *list, const struct marks *m)
+{
+	const char *names = kv_get_str(&m->annotations, list);
+
+	if (names != NULL) {
+		op_text(out, "test", "/metadata/annotations", list, names);
+		return;
+	}
+	op_begin(out, "test", "/metadata/annotations", list);
+	buf_puts(out, ",\"value\":null}");
+}
+
+/* What is taken for granted of metadata that was never read. */
+static void put_guesses(const struct secret_json_seen *seen, const struct marks *m, struct buf *out)
+{
+	if (seen->lists) {
+		test_list(out, SECRET_JSON_LABELS, m);
+		test_list(out, SECRET_JSON_ANNOTATIONS, m);
+	}
+	if (seen->bare) {
+		op_begin(out, "test", "/metadata/labels", NULL);
+		buf_puts(out, ",\"value\":null}");
+	}
+}
+
 /* Set ours among the others; a map that is not there yet is made of ours alone. */
 static void put_map(struct buf *out, const char *path, const struct kv *kv, bool there)
 {
@@ -337,6 +363,8 @@ int secret_json_patch(const struct secret_json *s, const struct secret_json_seen
 	marks_make(s, s->adopted || adopt || is_adopted(metadata), &m);
 	buf_putc(out, '[');
 	put_tests(s->document, s->secret->type, seen, adopt, out);
+	if (metadata == NULL)
+		put_guesses(seen, &m, out);
 	if (seen->resource_version != NULL)
 		op_text(out, "replace", "/metadata/resourceVersion", NULL, seen->resource_version);
 	op_begin(out, "add", "/data", NULL);
@@ -344,7 +372,8 @@ int secret_json_patch(const struct secret_json *s, const struct secret_json_seen
 	put_data(out, &s->secret->data);
 	buf_putc(out, '}');
 	put_map(out, "/metadata/labels", &m.labels,
-		metadata == NULL || json_object_size(json_object_get(metadata, "labels")) != 0);
+		metadata == NULL ? !seen->bare
+				 : json_object_size(json_object_get(metadata, "labels")) != 0);
 	put_map(out, "/metadata/annotations", &m.annotations, true);
 	put_removals(out, metadata, &m, adopt);
 	buf_putc(out, ']');

@@ -59,6 +59,9 @@ struct secret_json_seen {
 	 * agent leaves one: with labels and with annotations.
 	 */
 	const json_t *metadata;
+	/* Where it was never read: */
+	bool lists; /* test that no label or annotation of an earlier state would stay behind */
+	bool bare;  /* it has no labels at all (tested) */
 };
 
 /* The whole Secret, for POST .../secrets.  -1: past out's max (ERR_INVALID; out unchanged). */
