@@ -232,6 +232,18 @@ void kube_inventory_made(struct store_kube *st, const struct kube_doc *d)
 		inventory_made(&st->inventory->items, &what);
 }
 
+void kube_inventory_check(struct store_kube *st, const struct kube_doc *d)
+{
+	const struct inventory_item *x;
+
+	if (st->inventory == NULL || !kube_inventory_loaded(st) || !d->s.recorded ||
+	    d->s.reason != REASON_APPLIED)
+		return;
+	x = inventory_find(&st->inventory->items, d->s.namespace, d->s.name);
+	if (x == NULL || x->gone != 0)
+		kube_inventory_made(st, d);
+}
+
 void kube_inventory_removed(struct store_kube *st, const struct kube_doc *d)
 {
 	if (st->inventory != NULL)

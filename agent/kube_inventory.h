@@ -20,6 +20,9 @@ void kube_inventory_made(struct store_kube *st, const struct kube_doc *d);
 void kube_inventory_removed(struct store_kube *st, const struct kube_doc *d);
 void kube_inventory_forget(struct store_kube *st, const struct kube_doc *d);
 
+/* d stands as it should: put it in where it is missing (someone has deleted a shard). */
+void kube_inventory_check(struct store_kube *st, const struct kube_doc *d);
+
 /* Read and write what is due.  When more is (monotonic ms; INT64_MAX: nothing). */
 int64_t kube_inventory_work(struct store_kube *st, int64_t now_ms);
 /* Everything is written, or nothing more can be. */

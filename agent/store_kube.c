@@ -29,6 +29,7 @@
 static void conclude(struct store_kube *st, struct kube_doc *d)
 {
 	kube_state_report(st, d);
+	kube_inventory_check(st, d);
 	kube_tell_check(st, d);
 	if (d->telling_due)
 		kube_state_tell(st, d);
