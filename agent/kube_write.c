@@ -11,7 +11,8 @@
 #include "base/mem.h"
 #include "base/notes.h"
 
-#define STEPS_MAX 8 /* someone else is faster than we are: try later */
+#define FORBIDDEN_MS 30000 /* nobody tells when a right is given */
+#define STEPS_MAX 8	   /* someone else is faster than we are: try later */
 
 /* How the next request goes about it. */
 enum how {
@@ -140,8 +141,11 @@ static void fail_forbidden(struct kube_write *w, const struct kube_answer *a)
 		       "the role bulla-agent there (a RoleBinding), or look at the policy "
 		       "bulla-agent-secrets",
 		       w->d->s.namespace);
-	fail(w, REASON_FORBIDDEN, why);
+	subject_failed(&w->d->s, REASON_FORBIDDEN, clock_monotonic_ms());
+	w->d->s.attempt.not_before = clock_monotonic_ms() + FORBIDDEN_MS;
+	kube_doc_say(w->d, why);
 	mem_free(why);
+	end(w);
 }
 
 /* The server's own words may quote the secret: only its status is told. */
