@@ -144,6 +144,7 @@ static void take_applied(struct kube_doc *d, const struct status_json_read *r)
 		return; /* the inventory, which only the agent writes, says otherwise */
 	d->s.recorded = true;
 	d->s.target = TARGET_INTACT;
+	d->inherited = r->observed_generation == d->generation;
 	set(&d->applied_uid, r->uid);
 	set(&d->applied_version, r->version);
 	set(&d->digest, r->digest);
@@ -233,9 +234,11 @@ static void fill(struct kube_doc *d, const struct document *doc)
 
 	document_digest(doc, hex);
 	source_id(doc, d->s.digest);
-	/* what an agent before this one made is told by the digest alone */
-	if (d->s.recorded && d->digest != NULL && strcmp(d->digest, hex) == 0)
+	/* the digest leaves out facts and recipients: it counts for what was looked at as a whole
+	 */
+	if (d->inherited && d->s.recorded && d->digest != NULL && strcmp(d->digest, hex) == 0)
 		memcpy(d->s.made, d->s.digest, sizeof(d->s.made));
+	d->inherited = false;
 	mem_free(d->recipients);
 	d->recipients = source_recipients(doc);
 	d->not_after = source_not_after(doc);

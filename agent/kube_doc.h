@@ -72,6 +72,7 @@ struct kube_doc {
 	bool secret_shown;
 	struct store_kube *store; /* while it is fetched or probed */
 	bool parsed;		  /* recipients, s.cover, s.digest are those of the generation */
+	bool inherited;		  /* an agent before this one applied this very generation */
 	bool chosen;		  /* the policy is written in the document */
 };
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the agent remembers of a document in a cluster. */
+#include "agent/kube_doc.h"
+
+#include "agent/cover.h"
+#include "agent/secret_json.h"
+#include "tests/unit/agent/sealed.h"
+
+#define NS "web"
+#define NAME "app"
+
+struct bed {
+	struct recipients to;
+	struct keyring keys;
+	struct kube_docs docs;
+	json_t *spec;
+	char digest[DOCUMENT_DIGEST_TEXT];
+};
+
+/* The spec of a sealed document as the API server has it. */
+static json_t *make_spec(struct bed *b, const char *value)
+{
+	const struct sealed s = { NS, NAME, value, POLICY_UNSET, &b->to };
+	struct document d = sealed_document(&s);
+	struct buf armored = BUF_INIT;
+	json_t *spec, *recipients = json_object(), *facts = json_object();
+
+	document_digest(&d, b->digest);
+	assert_int_equal(age_armor(d.parts[0].age.data, d.parts[0].age.len, &armored, NULL), 0);
+	for (size_t i = 0; i < d.parts[0].recipients.n; i++)
+		json_object_set_new(recipients, d.parts[0].recipients.items[i].name,
+				    json_string((const char *)d.parts[0].recipients.items[i].data));
+	for (size_t i = 0; i < d.parts[0].facts.n; i++)
+		json_object_set_new(facts, d.parts[0].facts.items[i].name,
+				    json_string((const char *)d.parts[0].facts.items[i].data));
+	spec = json_pack("{s:s,s:{s:s},s:{s:{s:o,s:o,s:s}}}", "kind", "opaque", "secret", "type",
+			 TYPE_OPAQUE, "parts", "k", "recipients", recipients, "facts", facts,
+			 "sealed", buf_str(&armored));
+	assert_non_null(spec);
+	buf_clear(&armored);
+	document_clear(&d);
+	return spec;
+}
+
+static json_t *object(const struct bed *b, const char *uid, const char *version, int generation)
+{
+	return json_pack("{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:i,s:{s:s}},s:O}", "apiVersion",
+			 DOCUMENT_API_VERSION, "kind", DOCUMENT_KIND, "metadata", "namespace", NS,
+			 "name", NAME, "uid", uid, "resourceVersion", version, "generation",
+			 generation, "annotations", "kubectl.kubernetes.io/last-applied", "{}",
+			 "spec", b->spec);
+}
+
+static void set_status(json_t *o, const struct bed *b, const char *applied, int generation)
+{
+	json_object_set_new(o, "status",
+			    json_pack("{s:i,s:s,s:s,s:[{s:s,s:s,s:s}]}", "observedGeneration",
+				      generation, "digest", b->digest, "applied", applied,
+				      "conditions", "type", "Ready", "status", "True", "reason",
+				      "Applied"));
+}
+
+static bool take(struct kube_doc *d, json_t *o)
+{
+	bool r = kube_doc_take(d, o);
+
+	json_decref(o);
+	return r;
+}
+
+static int set_up(void **state)
+{
+	struct bed *b = mem_alloc(sizeof(*b));
+
+	b->to = (struct recipients)RECIPIENTS_INIT;
+	sealed_key("eu", &b->keys, &b->to);
+	kube_docs_init(&b->docs);
+	b->spec = make_spec(b, "one");
+	*state = b;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bed *b = *state;
+
+	json_decref(b->spec);
+	kube_docs_clear(&b->docs);
+	keyring_clear(&b->keys);
+	recipients_clear(&b->to);
+	mem_free(b);
+	return 0;
+}
+
+static void parse(struct kube_doc *d)
+{
+	struct document doc = DOCUMENT_INIT;
+
+	assert_int_equal(kube_doc_parse(d, &doc), 0);
+	assert_string_equal(doc.name, NAME);
+	document_clear(&doc);
+}
+
+static void test_first_sight(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+
+	assert_ptr_equal(kube_docs_find(&b->docs, NS, NAME), d);
+	assert_null(kube_docs_find(&b->docs, "we", "b/app"));
+	assert_true(take(d, object(b, "u1", "10", 1)));
+	assert_int_equal(d->s.documents, 1);
+	assert_false(d->s.recorded);
+	assert_null(strstr(d->text, "last-applied")); /* other tools' marks are not ours to judge */
+	parse(d);
+	assert_true(d->parsed && !d->s.invalid);
+	assert_int_equal(kube_doc_cover(d, &(struct kv)KV_INIT), COVER_NONE);
+	assert_string_equal(d->type, TYPE_OPAQUE);
+}
+
+static void test_nothing_new(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+
+	assert_true(take(d, object(b, "u1", "10", 1)));
+	assert_false(take(d, object(b, "u1", "10", 1)));
+	assert_true(take(d, object(b, "u1", "11", 1))); /* it has no status yet */
+	assert_true(d->text != NULL);
+}
+
+/* What we wrote into the status comes back, and is no reason to look again. */
+static void test_our_own_status_comes_back(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	json_t *told = object(b, "u1", "11", 1), *wiped = object(b, "u1", "12", 1);
+
+	take(d, object(b, "u1", "10", 1));
+	parse(d);
+	d->told = REASON_APPLIED;
+	kube_doc_settle(d);
+	set_status(told, b, "s/5", 1);
+	assert_false(take(d, told));
+	assert_string_equal(d->version, "11");
+	assert_null(d->text);
+	assert_true(take(d, wiped)); /* somebody has taken it away */
+}
+
+static void test_changes(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+
+	take(d, object(b, "u1", "10", 1));
+	parse(d);
+	assert_true(take(d, object(b, "u1", "11", 2)));
+	assert_false(d->parsed);
+	parse(d);
+	assert_true(take(d, object(b, "u2", "12", 1))); /* replaced: as good as new */
+	assert_false(d->parsed);
+}
+
+static void test_applied_before_us(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	json_t *o = object(b, "u1", "10", 3);
+
+	set_status(o, b, "s/5", 3);
+	assert_true(take(d, o));
+	assert_true(d->s.recorded);
+	assert_string_equal(d->applied_uid, "s");
+	assert_string_equal(d->applied_version, "5");
+	parse(d);
+	assert_memory_equal(d->s.made, d->s.digest, SUBJECT_DIGEST);
+	/* a later status says nothing that we do not know better */
+	o = object(b, "u1", "11", 3);
+	set_status(o, b, "other/6", 3);
+	take(d, o);
+	assert_string_equal(d->applied_uid, "s");
+}
+
+/* The digest leaves out facts: those of a later generation are looked at before they count. */
+static void test_the_digest_counts_for_its_generation(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	json_t *o = object(b, "u1", "10", 4);
+
+	set_status(o, b, "s/5", 3);
+	take(d, o);
+	parse(d);
+	assert_true(d->s.recorded);
+	assert_memory_not_equal(d->s.made, d->s.digest, SUBJECT_DIGEST);
+}
+
+static void test_the_inventory_is_believed_before_a_status(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	json_t *o = object(b, "u1", "10", 1);
+
+	kube_doc_recorded(d, "mine");
+	set_status(o, b, "forged/5", 1);
+	take(d, o);
+	assert_string_equal(d->applied_uid, "mine");
+	assert_int_equal(d->s.target, TARGET_CHANGED);
+	o = object(b, "u1", "11", 1);
+	set_status(o, b, "mine/7", 1);
+	kube_doc_gone(d);
+	take(d, o);
+	assert_string_equal(d->applied_version, "7");
+}
+
+static void test_invalid(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	struct document doc = DOCUMENT_INIT;
+	json_t *o = object(b, "u1", "10", 1);
+
+	json_object_set_new(o, "spec", json_pack("{s:s}", "kind", "nonsense"));
+	take(d, o);
+	assert_int_equal(kube_doc_parse(d, &doc), -1);
+	assert_true(d->s.invalid && d->parsed);
+	assert_true(strncmp(d->why, "spec.kind: ", 11) == 0);
+	assert_int_equal(kube_doc_cover(d, &(struct kv)KV_INIT), COVER_NONE);
+}
+
+static void test_what_was_done(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	json_t *metadata = json_pack("{s:s,s:s}", "uid", "s", "resourceVersion", "9");
+
+	take(d, object(b, "u1", "10", 1));
+	parse(d);
+	kube_doc_applied(d, metadata);
+	assert_true(d->s.recorded);
+	assert_int_equal(d->s.target, TARGET_INTACT);
+	assert_string_equal(d->seen, "s/9");
+	/* what a watch showed meanwhile may be newer: it stands */
+	d->seen_anew = true;
+	mem_free(d->seen);
+	d->seen = mem_str("s/11");
+	kube_doc_applied(d, metadata);
+	assert_string_equal(d->seen, "s/11");
+	kube_doc_gone(d);
+	assert_int_equal(d->s.documents, 0);
+	assert_true(d->s.recorded); /* its Secret is still there */
+	kube_doc_unapplied(d);
+	assert_false(d->s.recorded);
+	assert_null(d->applied_uid);
+	json_decref(metadata);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_first_sight),
+		TEST(test_nothing_new),
+		TEST(test_our_own_status_comes_back),
+		TEST(test_changes),
+		TEST(test_applied_before_us),
+		TEST(test_the_digest_counts_for_its_generation),
+		TEST(test_the_inventory_is_believed_before_a_status),
+		TEST(test_invalid),
+		TEST(test_what_was_done),
+	};
+
+	mem_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
