@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "agent/generate_key.h"
 #include "agent/jail.h"
 #include "agent/jail_self_test.h"
 #include "agent/options.h"
@@ -26,6 +27,8 @@ static enum err_class dispatch(const struct options *o, struct err *err)
 		return serve_run(o, err);
 	case OPTIONS_SELF_TEST:
 		return jail_self_test(stdout, err) < 0 ? err->class : ERR_NONE;
+	case OPTIONS_GENERATE_KEY:
+		return generate_key(o, err);
 	default:
 		return o->kubernetes ? run_kube(o, err) : run(o, err);
 	}

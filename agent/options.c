@@ -35,6 +35,7 @@ enum {
 	O_SOCKET_GROUP,
 	O_CLIENT_UID,
 	O_SELF_TEST,
+	O_GENERATE_KEY,
 	O_QUIET,
 	O_VERBOSE,
 	O_HELP,
@@ -94,6 +95,8 @@ const struct options_row options_table[] = {
 			   OPENER, false },
 	[O_SELF_TEST] = { "self-test", 0, NULL, "try what the opener must not be able to do", RUN,
 			  false },
+	[O_GENERATE_KEY] = { "generate-key", 0, NULL,
+			     "make the first sealing key of a cluster, in its Secret", RUN, false },
 	[O_QUIET] = { "quiet", 'q', NULL, "log less; may be repeated", BOTH, true },
 	[O_VERBOSE] = { "verbose", 'v', NULL, "log more; may be repeated", BOTH, true },
 	[O_HELP] = { "help", 'h', NULL, "show this help", BOTH, false },
@@ -117,7 +120,8 @@ void options_help(FILE *f)
 
 	fputs("usage: bulla-agent --documents DIR --secrets DIR --keys DIR [OPTION]...\n"
 	      "       bulla-agent --kubernetes --keys DIR [OPTION]...\n"
-	      "       bulla-agent opener --keys DIR --socket PATH [OPTION]...\n\n"
+	      "       bulla-agent opener --keys DIR --socket PATH [OPTION]...\n"
+	      "       bulla-agent --generate-key [--agent-namespace NAME] [OPTION]...\n\n"
 	      "Opens the sealed documents of a checkout, or of a cluster, and keeps the Secrets\n"
 	      "they hold.\n"
 	      "`opener` is the part that holds the keys, in a container of its own.\n\n",
@@ -275,6 +279,10 @@ static int take(struct parse *p, int i, const char *value)
 	case O_VERSION:
 		o->mode = OPTIONS_VERSION;
 		return 0;
+	case O_GENERATE_KEY:
+		if (o->mode == OPTIONS_RUN)
+			o->mode = OPTIONS_GENERATE_KEY;
+		return 0;
 	default:
 		o->mode = OPTIONS_SELF_TEST;
 		return 0;
@@ -366,18 +374,43 @@ static int finish_opener(const struct options *o, struct err *err)
 	return 0;
 }
 
+/* It needs to know the cluster, and no more. */
+static int finish_generate(const struct parse *p)
+{
+	static const bool goes[O_COUNT] = {
+		[O_GENERATE_KEY] = true, [O_AGENT_NAMESPACE] = true, [O_KUBECONFIG] = true,
+		[O_CONTEXT] = true,	 [O_QUIET] = true,	     [O_VERBOSE] = true
+	};
+
+	for (int i = 0; i < O_COUNT; i++)
+		if (p->seen[i] && !goes[i])
+			return err_set(p->err, ERR_USAGE, "--%s does not go with --generate-key",
+				       options_table[i].name);
+	return 0;
+}
+
+static int finish_mode(const struct parse *p)
+{
+	switch (p->out->mode) {
+	case OPTIONS_GENERATE_KEY:
+		return finish_generate(p);
+	case OPTIONS_OPENER:
+		return finish_opener(p->out, p->err);
+	default:
+		return check_store(p) < 0 ? -1 : finish_run(p->out, p->err);
+	}
+}
+
 static int finish(struct parse *p, int rest, char **argv)
 {
 	struct options *o = p->out;
 	int level;
 
-	if (o->mode != OPTIONS_RUN && o->mode != OPTIONS_OPENER)
+	if (o->mode == OPTIONS_HELP || o->mode == OPTIONS_VERSION || o->mode == OPTIONS_SELF_TEST)
 		return 0;
 	if (argv[rest] != NULL)
 		return err_set(p->err, ERR_USAGE, "unexpected argument %s", argv[rest]);
-	if (o->mode == OPTIONS_RUN && check_store(p) < 0)
-		return -1;
-	if ((o->mode == OPTIONS_RUN ? finish_run(o, p->err) : finish_opener(o, p->err)) < 0)
+	if (finish_mode(p) < 0)
 		return -1;
 	/* with --once the list at the end says what a log would */
 	level = (o->once ? LOG_ERROR : LOG_INFO) + p->louder;

@@ -23,7 +23,8 @@ enum options_mode {
 	OPTIONS_OPENER, /* bulla-agent opener */
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
-	OPTIONS_SELF_TEST
+	OPTIONS_SELF_TEST,
+	OPTIONS_GENERATE_KEY
 };
 
 /* Where an option may stand. */

@@ -79,6 +79,47 @@ static void test_options(void **state)
 	assert_int_equal(o.mode, OPTIONS_SELF_TEST);
 }
 
+static void test_generate_options(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *error; /* NULL: none */
+	} cases[] = {
+		{ "--generate-key", NULL },
+		{ "--generate-key --agent-namespace a --kubeconfig f --context c -q -v", NULL },
+		{ "--agent-namespace a --generate-key", NULL },
+		{ "--generate-key --generate-key", "given twice" },
+		{ "--generate-key extra", "unexpected argument" },
+		{ "--generate-key --agent-namespace=", "is empty" },
+		{ "--generate-key --kubernetes", "--kubernetes does not go with --generate-key" },
+		{ "--generate-key --keys k", "--keys does not go with --generate-key" },
+		{ "--generate-key --once", "--once does not go with --generate-key" },
+		{ "--generate-key --listen :1", "--listen does not go with --generate-key" },
+		{ "opener --generate-key", "not for bulla-agent opener" },
+		{ "--agent-namespace a", "needs --kubernetes" },
+	};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct err err = ERR_INIT;
+		int r = parse(cases[i].line, &o, &err);
+
+		if (cases[i].error == NULL ? r != 0
+					   : r == 0 || strstr(err.text, cases[i].error) == NULL)
+			fail_msg("%s: %d %s", cases[i].line, r, err.text);
+		if (r != 0)
+			assert_int_equal(err.class, ERR_USAGE);
+	}
+	assert_int_equal(parse("--generate-key", &o, NULL), 0);
+	assert_int_equal(o.mode, OPTIONS_GENERATE_KEY);
+	assert_string_equal(o.agent_namespace, "bulla-system");
+	assert_int_equal(o.level, LOG_INFO);
+	assert_int_equal(parse("--generate-key --agent-namespace other -q", &o, NULL), 0);
+	assert_string_equal(o.agent_namespace, "other");
+	assert_int_equal(o.level, LOG_WARN);
+}
+
 static void test_opener_options(void **state)
 {
 	static const struct {
@@ -542,6 +583,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_generate_options),
 		cmocka_unit_test(test_opener_options),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_every_option_once),
