@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/kube_flux.h"
 #include "agent/kube_inventory.h"
 #include "agent/secret_json.h"
 #include "base/clock.h"
@@ -88,13 +89,16 @@ static void succeed(struct kube_write *w, const struct kube_answer *a)
 {
 	struct kube_doc *d = w->d;
 	const json_t *metadata = json_object_get(a->object, "metadata");
+	const char *version = secret_json_field(metadata, "resourceVersion");
 	char hex[DOCUMENT_DIGEST_TEXT];
+	bool same;
 
-	if (secret_json_field(metadata, "uid") == NULL) {
+	if (secret_json_field(metadata, "uid") == NULL || version == NULL) {
 		fail(w, REASON_WRITE_FAILED, "the API server's answer names no Secret");
 		return;
 	}
 	note_adopted(d, metadata);
+	same = d->applied_version != NULL && strcmp(d->applied_version, version) == 0;
 	kube_doc_applied(d, metadata);
 	document_digest(&w->doc, hex);
 	mem_free(d->digest);
@@ -111,6 +115,8 @@ static void succeed(struct kube_write *w, const struct kube_answer *a)
 			 "name", d->s.name, (char *)NULL);
 	}
 	kube_inventory_made(w->st, d);
+	if (!same)
+		kube_flux_changed(w->st, d);
 	d->telling_due = true;
 	end(w);
 }

@@ -23,6 +23,7 @@ enum {
 	O_AGENT_NAMESPACE,
 	O_NO_LEASE,
 	O_UNBOUNDED,
+	O_FLUX,
 	O_OPENER,
 	O_OPENER_UID,
 	O_ONCE,
@@ -69,6 +70,9 @@ const struct options_row options_table[] = {
 			 RUN, false },
 	[O_UNBOUNDED] = { "unbounded", 0, NULL, "work though no admission policy bounds the agent",
 			  RUN, false },
+	[O_FLUX] = { "flux", 0, NULL,
+		     "tell Flux's sources of new Secrets, and keep those that they use", RUN,
+		     false },
 	[O_OPENER] = { "opener", 0, "PATH", "in place of --keys: the socket of an opener", RUN,
 		       false },
 	[O_OPENER_UID] = { "opener-uid", 0, "UID", "the user that it runs as (this one)", RUN,
@@ -241,6 +245,9 @@ static int take(struct parse *p, int i, const char *value)
 	case O_UNBOUNDED:
 		o->unbounded = true;
 		return 0;
+	case O_FLUX:
+		o->flux = true;
+		return 0;
 	case O_NO_LEASE:
 		o->no_lease = true;
 		return 0;
@@ -329,10 +336,8 @@ static int need(const char *what, const char *value, struct err *err)
 static int check_store(const struct parse *p)
 {
 	static const int folders[] = { O_DOCUMENTS, O_SECRETS, O_FILE_MODE, -1 };
-	static const int cluster[] = {
-		O_KUBECONFIG, O_CONTEXT, O_NAMESPACES, O_AGENT_NAMESPACE, O_NO_LEASE,
-		O_UNBOUNDED,  -1
-	};
+	static const int cluster[] = { O_KUBECONFIG, O_CONTEXT,	  O_NAMESPACES, O_AGENT_NAMESPACE,
+				       O_NO_LEASE,   O_UNBOUNDED, O_FLUX,	-1 };
 	const int *others = p->out->kubernetes ? folders : cluster;
 
 	for (size_t i = 0; others[i] >= 0; i++)

@@ -42,6 +42,7 @@ struct options {
 	const char *agent_namespace;
 	bool no_lease;
 	bool unbounded;
+	bool flux;
 	const char *opener;   /* the path of another process's socket, or NULL */
 	int64_t opener_uid;   /* -1: our own */
 	const char *socket;   /* mode OPENER: not NULL */

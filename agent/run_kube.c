@@ -217,6 +217,7 @@ static int open_all(struct agent *a, struct err *err)
 		.settle_ms = a->o->settle_ms,
 		.probe_ms = a->o->look_ms,
 		.unbounded = a->o->unbounded,
+		.flux = a->o->flux,
 		.instance = a->host,
 	};
 	a->metrics = (struct metrics_kube){ .opener = a->opener,

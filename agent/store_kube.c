@@ -6,6 +6,7 @@
 
 #include "agent/kube_crd.h"
 #include "agent/kube_canary.h"
+#include "agent/kube_flux.h"
 #include "agent/kube_gone.h"
 #include "agent/kube_inventory.h"
 #include "agent/kube_probe.h"
@@ -207,6 +208,7 @@ struct store_kube *store_kube_open(const struct store_kube_options *o, struct ku
 	turns_init(&st->tells);
 	turns_init(&st->probes);
 	kube_inventory_open(st);
+	kube_flux_open(st);
 	kube_show_open(st);
 	return st;
 }
@@ -233,6 +235,7 @@ void store_kube_close(struct store_kube *st)
 		return;
 	kube_show_close(st);
 	kube_recorder_free(st->recorder);
+	kube_flux_close(st);
 	kube_inventory_close(st);
 	kube_cancel(st->client, st); /* what belongs to no document */
 	nodes = table_nodes(&st->docs.table);
@@ -334,6 +337,7 @@ int64_t store_kube_work(struct store_kube *st)
 		kube_crd_work(st, now_ms);
 		kube_probe_work(st, now_ms);
 		take_turns(st);
+		wake = sooner(wake, kube_flux_work(st, now_ms));
 		wake = sooner(wake, next_due(st));
 	}
 	if (wake == INT64_MAX)
@@ -377,7 +381,7 @@ void store_kube_opener_news(struct store_kube *st)
 bool store_kube_idle(const struct store_kube *st)
 {
 	return in_flight(st) == 0 && st->fetching == 0 && kube_inventory_idle(st) &&
-	       (st->draining || (st->looks.n == 0 && st->tells.n == 0));
+	       (st->draining || (st->looks.n == 0 && st->tells.n == 0 && kube_flux_idle(st)));
 }
 
 bool store_kube_ready(const struct store_kube *st)

@@ -61,5 +61,6 @@
 {{- $_ := set $pod "volumes" (append $pod.volumes (dict "name" "fan-out" "configMap" (dict "name" "bulla-fan-out"))) -}}
 {{- $_ := set $o.spec.template.metadata.annotations "bulla.dev/fan-out" (toYaml $root.Values.fanOut | sha256sum) -}}
 {{- end -}}
+{{- if $root.Values.flux.enabled }}{{ $_ := set $c "args" (append $c.args "--flux") }}{{ end -}}
 {{- $_ := set $c "args" (concat $c.args $root.Values.extraArgs) -}}
 {{- end -}}
