@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/flux_source.h"
 #include "agent/kube_crd.h"
 #include "agent/kube_inventory.h"
 #include "agent/secret_json.h"
@@ -13,43 +14,48 @@
 struct kube_remove {
 	struct store_kube *st;
 	struct kube_doc *d;
-	size_t step; /* of steps */
+	size_t step;   /* of steps */
+	size_t source; /* enum flux_kind that is listed */
+	char *next;    /* its page, or NULL: the first */
+	char *user;    /* the source that uses the Secret, for a person */
 };
 
-/* What an answer means: go on, the Secret is gone, or stop (why says it). */
-enum verdict { VERDICT_ON, VERDICT_DONE, VERDICT_STOP };
+/* What an answer means: go on, once more, the Secret is gone, or stop (why says it). */
+enum verdict { VERDICT_ON, VERDICT_MORE, VERDICT_DONE, VERDICT_STOP };
 
 struct step {
 	const char *method;
-	void (*path)(const struct kube_doc *d, struct buf *out);
+	void (*path)(const struct kube_remove *m, struct buf *out);
 	enum verdict (*judge)(struct kube_remove *m, const struct kube_answer *a, const char **why);
+	bool flux;  /* only where Flux is looked after */
+	bool whole; /* the answer is needed whole, not its metadata alone */
 };
 
-static void document_path(const struct kube_doc *d, struct buf *out)
+static void document_path(const struct kube_remove *m, struct buf *out)
 {
 	buf_puts(out, KUBE_GROUP "/namespaces/");
-	kube_path_put(out, d->s.namespace);
+	kube_path_put(out, m->d->s.namespace);
 	buf_puts(out, "/" KUBE_DOCUMENTS "/");
-	kube_path_put(out, d->s.name);
+	kube_path_put(out, m->d->s.name);
 }
 
-static void crd_path(const struct kube_doc *d, struct buf *out)
+static void crd_path(const struct kube_remove *m, struct buf *out)
 {
-	(void)d;
+	(void)m;
 	buf_puts(out, KUBE_CRD_PATH);
 }
 
-static void namespace_path(const struct kube_doc *d, struct buf *out)
+static void namespace_path(const struct kube_remove *m, struct buf *out)
 {
 	buf_puts(out, "/api/v1/namespaces/");
-	kube_path_put(out, d->s.namespace);
+	kube_path_put(out, m->d->s.namespace);
 }
 
-static void secret_path(const struct kube_doc *d, struct buf *out)
+static void secret_path(const struct kube_remove *m, struct buf *out)
 {
-	namespace_path(d, out);
+	namespace_path(m, out);
 	buf_puts(out, "/secrets/");
-	kube_path_put(out, d->s.name);
+	kube_path_put(out, m->d->s.name);
 }
 
 /* A proxy, or a server without the kind, says 404 as well: this one must name the document. */
@@ -91,6 +97,50 @@ static enum verdict judge_namespace(struct kube_remove *m, const struct kube_ans
 										 : VERDICT_STOP;
 }
 
+static void sources_path(const struct kube_remove *m, struct buf *out)
+{
+	flux_source_list_path((enum flux_kind)m->source, m->d->s.namespace, m->next, out);
+}
+
+/* The first of a page that uses the Secret. */
+static bool find_user(struct kube_remove *m, const json_t *items)
+{
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const json_t *source = json_array_get(items, i);
+		const char *name = flux_source_name(source);
+
+		if (name == NULL || !flux_source_uses(source, m->d->s.name))
+			continue;
+		m->user = mem_printf("%s %s of Flux still uses the Secret; delete it, or let it "
+				     "use another one, and the Secret goes",
+				     flux_source_kind((enum flux_kind)m->source), name);
+		return true;
+	}
+	return false;
+}
+
+/* Kind by kind and page by page.  A kind that is not installed uses nothing. */
+static enum verdict judge_sources(struct kube_remove *m, const struct kube_answer *a,
+				  const char **why)
+{
+	const json_t *items = json_object_get(a->object, "items");
+	const char *next = flux_source_next(a->object);
+
+	if (a->status != 404 && (a->status != 200 || !json_is_array(items))) {
+		*why = "it cannot be seen whether a source of Flux still uses the Secret";
+		return VERDICT_STOP;
+	}
+	if (a->status == 200 && find_user(m, items)) {
+		*why = m->user;
+		return VERDICT_STOP;
+	}
+	mem_free(m->next);
+	m->next = a->status == 200 ? mem_str(next) : NULL;
+	if (m->next == NULL)
+		m->source++;
+	return m->source < FLUX_KINDS ? VERDICT_MORE : VERDICT_ON;
+}
+
 static enum verdict judge_secret(struct kube_remove *m, const struct kube_answer *a,
 				 const char **why)
 {
@@ -103,14 +153,19 @@ static enum verdict judge_secret(struct kube_remove *m, const struct kube_answer
 }
 
 static const struct step steps[] = {
-	{ "GET", document_path, judge_document },
-	{ "GET", crd_path, judge_crd },
-	{ "GET", namespace_path, judge_namespace },
-	{ "DELETE", secret_path, judge_secret },
+	{ .method = "GET", .path = document_path, .judge = judge_document },
+	{ .method = "GET", .path = crd_path, .judge = judge_crd },
+	{ .method = "GET", .path = namespace_path, .judge = judge_namespace },
+	{ "GET", sources_path, judge_sources, .flux = true, .whole = true },
+	{ .method = "DELETE", .path = secret_path, .judge = judge_secret },
 };
 
 void kube_remove_abandon(struct kube_doc *d)
 {
+	if (d->remove == NULL)
+		return;
+	mem_free(d->remove->next);
+	mem_free(d->remove->user);
 	mem_free(d->remove);
 	d->remove = NULL;
 }
@@ -128,12 +183,15 @@ static void end(struct kube_remove *m)
 static void stop(struct kube_remove *m, const struct kube_answer *a, const char *why)
 {
 	struct kube_doc *d = m->d;
-	char *text = mem_printf("%s (status %ld)", why, a->status);
+	bool used = m->user != NULL;
+	char *text = used ? mem_str(why) : mem_printf("%s (status %ld)", why, a->status);
 
-	subject_failed(&d->s, REASON_WRITE_FAILED, clock_monotonic_ms());
+	subject_failed(&d->s, used ? REASON_STILL_REFERENCED : REASON_WRITE_FAILED,
+		       clock_monotonic_ms());
 	kube_doc_say(d, text);
-	log_line(LOG_WARN, "Secret of a document that is gone stays for now", "namespace",
-		 d->s.namespace, "name", d->s.name, "why", text, (char *)NULL);
+	/* which is a reason of its own, and told as one */
+	log_line(used ? LOG_DEBUG : LOG_WARN, "Secret of a document that is gone stays for now",
+		 "namespace", d->s.namespace, "name", d->s.name, "why", text, (char *)NULL);
 	mem_free(text);
 	end(m);
 }
@@ -160,14 +218,14 @@ static void send(struct kube_remove *m)
 {
 	const struct step *step = &steps[m->step];
 	struct buf path = BUF_INIT, body = BUF_INIT;
-	struct kube_request r = { .method = step->method, .metadata_only = true };
+	struct kube_request r = { .method = step->method, .metadata_only = !step->whole };
 
 	if (strcmp(step->method, "DELETE") == 0) {
 		secret_json_delete(m->d->applied_uid, m->d->applied_version, &body);
 		r.type = KUBE_JSON;
 		r.body = &body;
 	}
-	step->path(m->d, &path);
+	step->path(m, &path);
 	r.path = buf_str(&path);
 	kube_send(m->st->client, &r, answered, m);
 	buf_clear(&path);
@@ -186,7 +244,12 @@ static void answered(void *ctx, const struct kube_answer *a)
 	}
 	switch (steps[m->step].judge(m, a, &why)) {
 	case VERDICT_ON:
-		m->step++;
+		do
+			m->step++;
+		while (steps[m->step].flux && !m->st->o->flux);
+		send(m);
+		break;
+	case VERDICT_MORE:
 		send(m);
 		break;
 	case VERDICT_DONE:

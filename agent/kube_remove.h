@@ -2,8 +2,9 @@
 /*
  * Take away the Secret of a document that is gone (DESIGN 6.1 Deletion): only after the server has
  * said, in this order, that the document is not there, that the kind is there and is the one that
- * the Secret was made under, and that the namespace is not being deleted.  A part of
- * agent/store_kube.h.
+ * the Secret was made under, and that the namespace is not being deleted; and with
+ * store_kube_options.flux, that no source of Flux uses the Secret (REASON_STILL_REFERENCED: it is
+ * looked at again, more and more slowly).  A part of agent/store_kube.h.
  */
 #ifndef BULLA_AGENT_KUBE_REMOVE_H
 #define BULLA_AGENT_KUBE_REMOVE_H

@@ -128,6 +128,8 @@ static void decide_apply(struct pass *p, struct subject *s)
 static void decide_present(struct pass *p, struct subject *s)
 {
 	s->gone_since = 0;
+	if (s->attempt.reason == REASON_STILL_REFERENCED) /* that was of its removal */
+		subject_unblock(s);
 	if (s->documents > 1) {
 		decide(s, REASON_DUPLICATE, ACTION_NONE);
 	} else if (s->invalid) {
@@ -177,8 +179,11 @@ static void decide_gone(struct pass *p, struct subject *s)
 		decide(s, REASON_RETAINED, ACTION_RETAIN);
 	} else if (s->target == TARGET_FOREIGN || s->target == TARGET_ADOPT) {
 		decide(s, REASON_REMOVED, ACTION_FORGET);
-	} else if (s->target == TARGET_ERROR || s->attempt.reason == REASON_WRITE_FAILED) {
-		decide(s, REASON_WRITE_FAILED,
+	} else if (s->target == TARGET_ERROR || s->attempt.reason == REASON_WRITE_FAILED ||
+		   s->attempt.reason == REASON_STILL_REFERENCED) {
+		decide(s,
+		       s->attempt.reason == REASON_STILL_REFERENCED ? REASON_STILL_REFERENCED
+								    : REASON_WRITE_FAILED,
 		       env->now_ms < s->attempt.not_before ? ACTION_NONE : ACTION_REMOVE);
 		if (s->action == ACTION_NONE)
 			wake_at(p, s->attempt.not_before);

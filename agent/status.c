@@ -35,6 +35,9 @@ const struct status_row status_table[REASON_COUNT] = {
 			     "The document cannot be seen just now; its Secret stays." },
 	[REASON_PENDING_REMOVAL] = { "PendingRemoval", false, false, ERR_IO, LOG_INFO,
 				     "The document is gone; its Secret goes soon." },
+	[REASON_STILL_REFERENCED] = { "StillReferenced", false, false, ERR_CONFLICT, LOG_WARN,
+				      "The document is gone; its Secret stays while Flux uses "
+				      "it." },
 	[REASON_GUARDED] = { "Guarded", false, true, ERR_CONFLICT, LOG_ERROR,
 			     "Too many documents are gone at once; their Secrets stay." },
 	[REASON_RETAINED] = { "Retained", true, false, ERR_NONE, LOG_INFO,

@@ -13,24 +13,25 @@
 #include "base/log.h"
 
 enum reason {
-	REASON_PENDING,		/* not tried yet */
-	REASON_APPLIED,		/* the Secret is what the document says */
-	REASON_NOT_FOR_US,	/* no part is sealed to a key we hold; skipped */
-	REASON_NO_KEY,		/* sealed to a key we do not hold, or no longer hold */
-	REASON_INVALID,		/* the document is malformed, or its content is */
-	REASON_REFUSED,		/* damaged, moved, renamed or mixed */
-	REASON_DUPLICATE,	/* several documents claim the name */
-	REASON_FOREIGN,		/* something the agent did not make has the name */
-	REASON_QUARANTINED,	/* an opener died on it */
-	REASON_FORBIDDEN,	/* the agent has no rights there; tried again */
-	REASON_WRITE_FAILED,	/* the Secret could not be written or checked; tried again */
-	REASON_UNAVAILABLE,	/* no opener, or the file changed while it was read; tried again */
-	REASON_CONTESTED,	/* someone keeps changing the Secret; repaired at intervals */
-	REASON_UNKNOWN,		/* the document cannot be seen just now; nothing is removed */
-	REASON_PENDING_REMOVAL, /* the document is gone; waiting to be sure */
-	REASON_GUARDED,		/* the document is gone, and with too many others */
-	REASON_RETAINED,	/* the document is gone, the Secret is kept for good */
-	REASON_REMOVED,		/* the document is gone, and so is the Secret */
+	REASON_PENDING,		 /* not tried yet */
+	REASON_APPLIED,		 /* the Secret is what the document says */
+	REASON_NOT_FOR_US,	 /* no part is sealed to a key we hold; skipped */
+	REASON_NO_KEY,		 /* sealed to a key we do not hold, or no longer hold */
+	REASON_INVALID,		 /* the document is malformed, or its content is */
+	REASON_REFUSED,		 /* damaged, moved, renamed or mixed */
+	REASON_DUPLICATE,	 /* several documents claim the name */
+	REASON_FOREIGN,		 /* something the agent did not make has the name */
+	REASON_QUARANTINED,	 /* an opener died on it */
+	REASON_FORBIDDEN,	 /* the agent has no rights there; tried again */
+	REASON_WRITE_FAILED,	 /* the Secret could not be written or checked; tried again */
+	REASON_UNAVAILABLE,	 /* no opener, or the file changed while it was read; tried again */
+	REASON_CONTESTED,	 /* someone keeps changing the Secret; repaired at intervals */
+	REASON_UNKNOWN,		 /* the document cannot be seen just now; nothing is removed */
+	REASON_PENDING_REMOVAL,	 /* the document is gone; waiting to be sure */
+	REASON_STILL_REFERENCED, /* the document is gone, and a source of Flux uses the Secret */
+	REASON_GUARDED,		 /* the document is gone, and with too many others */
+	REASON_RETAINED,	 /* the document is gone, the Secret is kept for good */
+	REASON_REMOVED,		 /* the document is gone, and so is the Secret */
 	REASON_COUNT
 };
 

@@ -20,8 +20,9 @@ static const struct status_json_row special[REASON_COUNT] = {
 	[REASON_NOT_FOR_US] = { STATUS_JSON_FALSE, true, true },
 };
 
-static const enum reason untold[] = { REASON_UNKNOWN, REASON_PENDING_REMOVAL, REASON_GUARDED,
-				      REASON_RETAINED, REASON_REMOVED };
+static const enum reason untold[] = { REASON_UNKNOWN,	       REASON_PENDING_REMOVAL,
+				      REASON_STILL_REFERENCED, REASON_GUARDED,
+				      REASON_RETAINED,	       REASON_REMOVED };
 
 static const char *const words[] = { [STATUS_JSON_TRUE] = "True",
 				     [STATUS_JSON_FALSE] = "False",

@@ -312,6 +312,40 @@ static void test_remove_failed_waits(void **state)
 	assert_int_equal(s.action, ACTION_REMOVE);
 }
 
+/* A Secret that Flux uses is asked for again and again; its document counts at once, when it is
+ * back. */
+static void test_still_referenced(void **state)
+{
+	const struct look gone = { GONE };
+	char namespace[] = "foobar", name[] = "one";
+	struct subject s = from(&gone, namespace, name);
+	struct reconcile_result out;
+	int64_t now = NOW, wait = 1000;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		subject_failed(&s, REASON_STILL_REFERENCED, now);
+		decide_one(&s, now, &out);
+		assert_int_equal(s.action, ACTION_NONE);
+		assert_int_equal(s.reason, REASON_STILL_REFERENCED);
+		assert_int_equal(out.wake_ms, now + wait);
+		now += wait;
+		decide_one(&s, now, &out);
+		assert_int_equal(s.action, ACTION_REMOVE);
+		assert_int_equal(s.reason, REASON_STILL_REFERENCED);
+		wait = wait * 2 < 60000 ? wait * 2 : 60000;
+	}
+	subject_failed(&s, REASON_STILL_REFERENCED, now);
+	s.documents = 1;
+	s.cover = COVER_ALL;
+	s.target = TARGET_CHANGED;
+	s.digest[0] ^= 1;
+	memcpy(s.attempt.digest, s.digest, sizeof(s.digest));
+	decide_one(&s, now, &out);
+	assert_int_equal(s.action, ACTION_APPLY);
+	assert_int_equal(s.attempt.reason, REASON_PENDING);
+}
+
 /* --- many at once ----------------------------------------------------------------------------- */
 
 #define MANY 40
@@ -525,6 +559,7 @@ int main(void)
 		cmocka_unit_test(test_final_until_document_or_keys_change),
 		cmocka_unit_test(test_contested),
 		cmocka_unit_test(test_remove_failed_waits),
+		cmocka_unit_test(test_still_referenced),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_release),
 		cmocka_unit_test(test_every_combination),

@@ -86,7 +86,7 @@ static void test_table(void **state)
 		{ REASON_UNAVAILABLE, "False", false }, { REASON_CONTESTED, "False", false },
 		{ REASON_UNKNOWN, NULL, false },	{ REASON_PENDING_REMOVAL, NULL, false },
 		{ REASON_GUARDED, NULL, false },	{ REASON_RETAINED, NULL, false },
-		{ REASON_REMOVED, NULL, false },
+		{ REASON_REMOVED, NULL, false },	{ REASON_STILL_REFERENCED, NULL, false },
 	};
 
 	(void)state;
