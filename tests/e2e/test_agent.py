@@ -967,6 +967,7 @@ def test_secrets_without_a_parent(bed):
     (["--kubernetes"], "--keys DIR or --opener PATH is needed"),
     (["--kubernetes", "--keys", "c", "--secrets", "b"], "--secrets does not go with --kubernetes"),
     (["--documents", "a", "--secrets", "b", "--keys", "c", "--namespaces", "x"], "--namespaces needs --kubernetes"),
+    (["--documents", "a", "--secrets", "b", "--keys", "c", "--flux"], "--flux needs --kubernetes"),
     (["--documents", ""], "--documents: is empty"),
     (["--nonsense"], "unknown option --nonsense"),
     (["-x"], "unknown option -x"),
