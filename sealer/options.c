@@ -14,6 +14,9 @@
 /* getopt_long's answer for the long option with index i; above every letter */
 #define LONG_BASE 256
 
+/* so many letters at the beginning make a mistyped option another one's */
+#define ALIKE 5
+
 const struct option_spec option_common_specs[] = {
 	{ 'h', "help", NULL, "show this help", offsetof(struct option_common, help), 0 },
 	{ 'q', "quiet", NULL, "no notes, errors only", offsetof(struct option_common, quiet), 0 },
@@ -100,6 +103,11 @@ static void append(struct option_list *list, const char *value)
 	list->items[list->n++] = value;
 }
 
+static int needs_value(const struct option_spec *spec, struct err *err)
+{
+	return err_set(err, ERR_USAGE, "--%s needs a value: %s", spec->name, spec->arg);
+}
+
 static int store(struct parse *p, size_t i, const char *value, struct err *err)
 {
 	const struct option_spec *spec = p->rows[i].spec;
@@ -138,6 +146,9 @@ static const struct option_spec *nearest(const struct parse *p, const char *type
 		if (n < len && strncmp(p->rows[i].spec->name, typed, n) == 0)
 			return p->rows[i].spec;
 	}
+	for (size_t i = 0; len >= ALIKE && i < p->n; i++)
+		if (strncmp(p->rows[i].spec->name, typed, ALIKE) == 0)
+			return p->rows[i].spec;
 	return NULL;
 }
 
@@ -163,11 +174,11 @@ static int unknown(const struct parse *p, const char *word, struct err *err)
 	n = near != NULL ? strlen(near->name) : 0;
 	if (near == NULL)
 		return err_set(err, ERR_USAGE, "there is no option --%.*s", len, word);
-	if (n == (size_t)len)
+	if (n == (size_t)len && strncmp(word, near->name, n) == 0)
 		return err_set(err, ERR_USAGE, "--%s takes no value", near->name);
 	return err_set(err, ERR_USAGE, "there is no option --%.*s; did you mean --%s?%s", len, word,
 		       near->name,
-		       takes_file(near) && n > (size_t)len
+		       takes_file(near) && strncmp(word, near->name, n) != 0
 			   ? " (secrets come from files and standard input, never from arguments)"
 			   : "");
 }
@@ -183,27 +194,28 @@ static int missing_value(const struct parse *p, const char *word, struct err *er
 	for (size_t i = 0; i < p->n; i++)
 		if (optopt == LONG_BASE + (int)i ||
 		    (p->rows[i].spec->letter != 0 && optopt == p->rows[i].spec->letter))
-			return err_set(err, ERR_USAGE, "--%s needs a value: %s",
-				       p->rows[i].spec->name, p->rows[i].spec->arg);
+			return needs_value(p->rows[i].spec, err);
 	return unknown(p, word, err);
 }
 
-static int take(struct parse *p, int c, const char *word, struct err *err)
+/* apart: the option's value is a word of its own. */
+static int take(struct parse *p, int c, const char *word, bool apart, struct err *err)
 {
 	size_t i = 0;
 
 	if (c == ':')
 		return missing_value(p, word, err);
-	if (c >= LONG_BASE) {
+	if (c >= LONG_BASE)
 		i = (size_t)(c - LONG_BASE);
-		if (abbreviated(p, i, word))
-			return unknown(p, word, err);
-		return store(p, i, optarg, err);
-	}
-	for (; i < p->n; i++)
-		if (p->rows[i].spec->letter != 0 && c == p->rows[i].spec->letter)
-			return store(p, i, optarg, err);
-	return unknown(p, word, err);
+	else
+		while (i < p->n && (p->rows[i].spec->letter == 0 || c != p->rows[i].spec->letter))
+			i++;
+	if (i == p->n || (c >= LONG_BASE && abbreviated(p, i, word)))
+		return unknown(p, word, err);
+	/* "--namespace --url URL": the value was forgotten, and the next option taken for it */
+	if (apart && strncmp(optarg, "--", 2) == 0)
+		return needs_value(p->rows[i].spec, err);
+	return store(p, i, optarg, err);
 }
 
 static void getopt_restart(void)
@@ -271,7 +283,8 @@ static int scan(struct parse *p, int argc, char **argv, struct option_common *co
 			break;
 		if (c == 1)
 			add_arg(common, optarg);
-		else if (take(p, c, argv[at], err) != 0)
+		else if (take(p, c, argv[at], optarg != NULL && optarg == argv[optind - 1], err) !=
+			 0)
 			return -1;
 		if (common->help)
 			return 0;

@@ -111,6 +111,12 @@ static void test_refuses(void **state)
 		  "there is no option --token; did you mean --token-file? (secrets come from files "
 		  "and "
 		  "standard input, never from arguments)" },
+		{ specs, "", "--token-literal a=b",
+		  "there is no option --token-literal; did you mean --token-file? (secrets come "
+		  "from files and standard input, never from arguments)" },
+		{ specs, "", "--poliyc=Retain", "there is no option --poliyc" },
+		{ needing, "NAME", "--namespcae=web",
+		  "there is no option --namespcae; did you mean --namespace?" },
 		{ specs, "", "--password=hunter2", "there is no option --password" },
 		{ specs, "", "--=hunter2", "there is no such option" },
 		{ specs, "", "--aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -118,6 +124,9 @@ static void test_refuses(void **state)
 		{ specs, "", "--flag=yes", "--flag takes no value" },
 		{ specs, "", "--url", "--url needs a value: URL" },
 		{ specs, "", "-u", "--url needs a value: URL" },
+		{ specs, "", "--url --flag", "--url needs a value: URL" },
+		{ specs, "", "-u --flag", "--url needs a value: URL" },
+		{ specs, "", "-fu -- a", "--url needs a value: URL" },
 		{ specs, "", "-u a -u b", "--url is given twice; it takes one value" },
 		{ specs, "", "-u a --url=a", "--url is given twice; it takes one value" },
 		{ specs, "", "-f -f", "--flag is given twice; it takes one value" },
