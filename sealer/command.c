@@ -69,8 +69,8 @@ static int refuse_head(const struct command *c, bool named, struct err *err)
 	for (const struct command *s = c->sub != NULL ? c->sub() : NULL;
 	     s != NULL && s->name != NULL; s++)
 		buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", s->name);
-	err_set(err, ERR_USAGE, "%s: %s", named ? "there is no such subcommand" : "say which",
-		buf_str(&names));
+	err_set(err, ERR_USAGE, "%s: %s",
+		named ? "there is no such subcommand; these are" : "say which", buf_str(&names));
 	buf_clear(&names);
 	return -1;
 }

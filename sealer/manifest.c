@@ -297,18 +297,24 @@ static const struct field secret_fields[] = {
 	{ "immutable", read_immutable },    { NULL, NULL },
 };
 
-static const struct yaml_node *only_document(const struct yaml_stream *s)
+static const struct yaml_node *only_document(const char *file, const struct yaml_stream *s,
+					     struct err *err)
 {
 	const struct yaml_node *root = NULL;
+	size_t n = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->docs[i].root == NULL)
 			continue;
-		if (root != NULL)
-			return NULL;
 		root = s->docs[i].root;
+		n++;
 	}
-	return root;
+	if (n == 0)
+		err_set(err, ERR_INVALID, "%s: holds no manifest", file);
+	if (n > 1)
+		err_set(err, ERR_INVALID, "%s: holds %zu manifests; seal them one at a time", file,
+			n);
+	return n == 1 ? root : NULL;
 }
 
 static int read_secret(struct reader *r, const struct yaml_node *root)
@@ -337,11 +343,8 @@ int manifest_parse(const char *file, const void *text, size_t len, struct manife
 
 	if (yaml_parse(file, text, len, &stream, err) != 0)
 		return -1;
-	root = only_document(&stream);
-	if (root == NULL)
-		x = err_set(err, ERR_INVALID, "%s: not exactly one manifest", file);
-	else
-		x = read_secret(&r, root);
+	root = only_document(file, &stream, err);
+	x = root != NULL ? read_secret(&r, root) : -1;
 	yaml_clear(&stream);
 	if (x != 0)
 		manifest_clear(out);

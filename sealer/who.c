@@ -187,7 +187,7 @@ static int gather_by_rule(const struct target *t, const struct who *who, struct 
 		return err_set(
 		    err, ERR_RECIPIENT,
 		    "nobody to seal to: without -w there is no path for the rules of %s; "
-		    "name the recipients with -r",
+		    "say with -w where it is to stand, or name the recipients with -r",
 		    CONFIG_PATH);
 	if (t->top == NULL)
 		return err_set(

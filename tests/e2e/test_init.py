@@ -266,7 +266,7 @@ def test_recipients(repo):
     (["remove", "eu-west9"], CONFLICT, ""),
     (["remove", "nobody"], RECIPIENT, ""),
     (["remove"], USAGE, "NAME is missing"),
-    (["frobnicate"], USAGE, "there is no such subcommand: list, add, remove"),
+    (["frobnicate"], USAGE, "there is no such subcommand; these are: list, add, remove"),
     ([], USAGE, "say which: list, add, remove"),
 ])
 def test_recipients_refused(repo, args, status, text):

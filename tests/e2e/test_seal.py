@@ -124,7 +124,7 @@ def test_opaque_refused(repo, args, input, status, text):
 
 @pytest.mark.parametrize("args, text", [
     (["seal"], "say which: "),
-    (["seal", "nokind", "x"], "there is no such subcommand: "),
+    (["seal", "nokind", "x"], "there is no such subcommand; these are: registry, "),
     (["seal", "opaque"], "NAME is missing"),
     (["seal", "opaque", "a"], "--namespace NAMESPACE is missing"),
     (["seal", "opaque", "A_b", "-n", "web"], "NAME: not an object's name"),
@@ -580,8 +580,8 @@ def changed(old, new):
 
 
 @pytest.mark.parametrize("text, want", [
-    ("", "not exactly one manifest"),
-    (MANIFEST + "---\n" + MANIFEST, "not exactly one manifest"),
+    ("", "standard input: holds no manifest"),
+    (MANIFEST + "---\n" + MANIFEST, "holds 2 manifests; seal them one at a time"),
     ("- a\n", "not a manifest with apiVersion, kind and metadata"),
     (changed("kind: Secret", "kind: ConfigMap"), 'kind: not "Secret"'),
     (changed("apiVersion: v1", "apiVersion: v2"), 'apiVersion: not "v1"'),

@@ -85,9 +85,9 @@ static void test_refuses(void **state)
 	static const struct {
 		const char *text, *error;
 	} cases[] = {
-		{ "", "f: not exactly one manifest" },
-		{ "# nothing\n", "f: not exactly one manifest" },
-		{ HEAD "---\n" HEAD, "f: not exactly one manifest" },
+		{ "", "f: holds no manifest" },
+		{ "# nothing\n", "f: holds no manifest" },
+		{ HEAD "---\n" HEAD, "f: holds 2 manifests; seal them one at a time" },
 		{ "a\n", "f:1: not a manifest with apiVersion, kind and metadata" },
 		{ "kind: Secret\nmetadata: {}\n",
 		  "f:1: not a manifest with apiVersion, kind and metadata" },

@@ -157,7 +157,7 @@ static void test_refused(void **state)
 		{ { .write = NULL },
 		  ERR_RECIPIENT,
 		  "nobody to seal to: without -w there is no path for the rules of .bulla/config; "
-		  "name the recipients with -r" },
+		  "say with -w where it is to stand, or name the recipients with -r" },
 		{ { .names = { "a" }, .accept = { "a" } }, ERR_RECIPIENT, NULL },
 	};
 
