@@ -2,6 +2,7 @@
 #include "sealer/command.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -283,6 +284,22 @@ static int read_manifest(struct job *j, struct manifest *m, struct err *err)
 	return r;
 }
 
+/* A document is added to what a file has; that may not be what it is to take the place of. */
+static int refuse_own_file(const struct job *j, struct err *err)
+{
+	const struct stat *to = &j->write.st;
+	struct stat from;
+
+	if (!j->write.exists || strcmp(j->o->filename, "-") == 0 ||
+	    stat(j->o->filename, &from) != 0 || from.st_dev != to->st_dev ||
+	    from.st_ino != to->st_ino)
+		return 0;
+	return err_set(err, ERR_CONFLICT,
+		       "-w: %s is the manifest itself, and would keep the Secret unencrypted; "
+		       "write to another file, and remove this one",
+		       j->target.path);
+}
+
 static int seal_manifest(const struct invocation *in, struct err *err)
 {
 	struct job j = { .in = in, .o = in->options };
@@ -290,7 +307,7 @@ static int seal_manifest(const struct invocation *in, struct err *err)
 	int r = -1;
 
 	if (read_manifest(&j, &m, err) == 0 && take_manifest(&j, &m, err) == 0 &&
-	    prepare(&j, err) == 0) {
+	    prepare(&j, err) == 0 && refuse_own_file(&j, err) == 0) {
 		add_missing(&j.document.labels, &m.labels);
 		add_missing(&j.document.annotations, &m.annotations);
 		r = finish(&j, err);

@@ -574,6 +574,16 @@ def test_manifest(repo):
                                              status=USAGE).err
 
 
+def test_manifest_onto_itself(repo):
+    """The document would be added behind it, and the Secret stay as it is."""
+    path = repo.write("apps/app.yaml", MANIFEST)
+    (repo.top / "apps/link.yaml").symlink_to("app.yaml")
+    for name in ("apps/app.yaml", "apps/link.yaml"):
+        assert "is the manifest itself" in repo.bulla("seal", "-f", name, "-w", "apps/", status=CONFLICT).err
+    assert path.read_text() == MANIFEST
+    repo.bulla("seal", "-f", "apps/app.yaml", "-w", "apps/sealed.yaml")
+
+
 def changed(old, new):
     assert old in MANIFEST
     return MANIFEST.replace(old, new)
