@@ -63,7 +63,7 @@ static void load_keys(struct opener_state *s, const char *dir)
 	struct err err = ERR_INIT;
 
 	if (keyring_add_dir(&s->keys, dir, &s->bad, &err) < 0)
-		log_line(LOG_WARN, "no sealing keys can be read", "error", err.text, (char *)NULL);
+		log_line(LOG_ERROR, "no sealing keys can be read", "error", err.text, (char *)NULL);
 	for (size_t i = 0; i < s->bad.n; i++)
 		log_line(LOG_WARN, "a key file cannot be used", "error", s->bad.text[i],
 			 (char *)NULL);

@@ -156,6 +156,14 @@ def test_without_any_key(bed):
     assert bed.secret("app") == {"TOKEN": "one"}
 
 
+def test_folder_of_keys_that_is_not_there(bed):
+    bed.seal("app", {"TOKEN": "one"})
+    bed.keys.rename(bed.path / "elsewhere")
+    done = bed.once(status=NOKEY)
+    [said] = [line["error"] for line in done.log if line["msg"] == "no sealing keys can be read"]
+    assert said == f"{bed.keys}: cannot open the key directory: No such file or directory"
+
+
 def test_no_longer_for_us_keeps_the_secret(bed):
     bed.seal("app", {"TOKEN": "one"})
     bed.once()
