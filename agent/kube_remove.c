@@ -88,10 +88,13 @@ static enum verdict judge_crd(struct kube_remove *m, const struct kube_answer *a
 									  : VERDICT_STOP;
 }
 
+/* Where there is no namespace any more there is no Secret either, but copies in others. */
 static enum verdict judge_namespace(struct kube_remove *m, const struct kube_answer *a,
 				    const char **why)
 {
-	(void)m;
+	if (a->status == 404 && strcmp(a->reason, "NotFound") == 0 &&
+	    strcmp(a->name, m->d->s.namespace) == 0)
+		return VERDICT_ON;
 	*why = "its namespace is going, or cannot be seen";
 	return a->status == 200 && metadata_text(a, "deletionTimestamp") == NULL ? VERDICT_ON
 										 : VERDICT_STOP;
