@@ -37,6 +37,7 @@ static void free_doc(struct kube_doc *d)
 	mem_free(d->text);
 	mem_free(d->status);
 	mem_free(d->recipients);
+	mem_free(d->reach);
 	mem_free(d->applied_uid);
 	mem_free(d->applied_version);
 	mem_free(d->seen);
@@ -243,6 +244,10 @@ static void fill(struct kube_doc *d, const struct document *doc)
 	d->recipients = source_recipients(doc);
 	d->not_after = source_not_after(doc);
 	d->type = doc->type;
+	d->kind = doc->kind;
+	set(&d->reach, NULL);
+	for (size_t i = 0; i < doc->n && d->reach == NULL; i++)
+		set(&d->reach, kv_get_str(&doc->parts[i].facts, "namespaces"));
 	d->chosen = doc->policy != POLICY_UNSET;
 	/* kept though nothing in the document says so: it was taken over */
 	d->adopted = d->adopted || (d->kept && !d->chosen && document_policy(doc) == POLICY_DELETE);
@@ -258,22 +263,38 @@ static const char *without_place(const char *text)
 	return strncmp(text, WHERE ":1: ", n) == 0 ? text + n : text;
 }
 
-int kube_doc_parse(struct kube_doc *d, struct document *out)
+static int read_text(const char *text, struct document *out, struct err *err)
 {
 	struct yaml_stream yaml = YAML_STREAM_INIT;
-	struct err err = ERR_INIT;
 	int r = -1;
 
 	/* JSON is YAML, and the strict reader of documents reads YAML */
-	if (yaml_parse(WHERE, d->text, strlen(d->text), &yaml, &err) == 0)
-		r = document_parse(WHERE, &yaml.docs[0], out, &err);
+	if (yaml_parse(WHERE, text, strlen(text), &yaml, err) == 0)
+		r = document_parse(WHERE, &yaml.docs[0], out, err);
+	yaml_clear(&yaml);
+	return r;
+}
+
+int kube_doc_read(const json_t *object, struct document *out, struct err *err)
+{
+	char *text = document_text(object);
+	int r = text == NULL ? err_set(err, ERR_INVALID, "no document") : read_text(text, out, err);
+
+	mem_free(text);
+	return r;
+}
+
+int kube_doc_parse(struct kube_doc *d, struct document *out)
+{
+	struct err err = ERR_INIT;
+	int r = read_text(d->text, out, &err);
+
 	if (r == 0)
 		fill(d, out);
 	else
 		kube_doc_say(d, without_place(err.text));
 	d->s.invalid = r != 0;
 	d->parsed = true;
-	yaml_clear(&yaml);
 	return r;
 }
 

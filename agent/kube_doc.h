@@ -19,6 +19,7 @@
 #include "base/kv.h"
 #include "document/document.h"
 
+struct err;
 struct kube_write;
 struct store_kube;
 struct kube_remove;
@@ -46,6 +47,8 @@ struct kube_doc {
 	char *status;	  /* its status as JSON; NULL: none, or as text */
 	char *recipients; /* as source_recipients makes it; NULL: invalid */
 	const char *type; /* of the Secret; a constant */
+	const struct kind *kind;
+	char *reach; /* its fact `namespaces`, a claim; NULL: none */
 	int64_t not_after;
 
 	char *applied_uid; /* of the Secret, from the answer to our write; NULL: none */
@@ -102,6 +105,9 @@ void kube_doc_gone(struct kube_doc *d);
  * not_after.  out is the document, for the caller to clear.  -1: it is invalid, d->why says why.
  */
 int kube_doc_parse(struct kube_doc *d, struct document *out);
+
+/* The same of an object as the API server gives it, without a kube_doc.  ERR_INVALID. */
+int kube_doc_read(const json_t *object, struct document *out, struct err *err);
 
 /* Does any, or each, of its parts list one of these keys? */
 enum cover kube_doc_cover(const struct kube_doc *d, const struct kv *keys);

@@ -256,6 +256,11 @@ void kube_inventory_forget(struct store_kube *st, const struct kube_doc *d)
 		inventory_forget(&st->inventory->items, d->s.namespace, d->s.name);
 }
 
+struct inventory *kube_inventory_all(const struct store_kube *st)
+{
+	return st->inventory == NULL ? NULL : &st->inventory->items;
+}
+
 /* --- open, work, close ------------------------------------------------------------------------ */
 
 void kube_inventory_open(struct store_kube *st)

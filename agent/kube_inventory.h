@@ -10,10 +10,15 @@
 
 #include "agent/kube_state.h"
 
+struct inventory;
+
 void kube_inventory_open(struct store_kube *st);
 void kube_inventory_close(struct store_kube *st);
 /* All shards were read; always true where there is no inventory. */
 bool kube_inventory_loaded(const struct store_kube *st);
+
+/* All that is in it, for agent/kube_copy.h, which keeps copies in it; NULL: there is none. */
+struct inventory *kube_inventory_all(const struct store_kube *st);
 
 /* d's Secret was written; was removed; is none of ours any more. */
 void kube_inventory_made(struct store_kube *st, const struct kube_doc *d);

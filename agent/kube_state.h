@@ -26,8 +26,9 @@ struct store_kube_options {
 	int64_t probe_ms;     /* how often a Secret is looked at that cannot be watched; 0: never */
 	size_t in_flight;     /* 0: 16 */
 	const char *instance; /* who tells in Events: the pod */
-	bool unbounded;	      /* the cluster install works though no policy bounds it */
-	bool flux;	      /* Flux's sources are told of Secrets, and keep those they use */
+	const struct namespaces *fan_out; /* the map; NULL: no copies are made */
+	bool unbounded;			  /* the cluster install works though no policy bounds it */
+	bool flux; /* Flux's sources are told of Secrets, and keep those they use */
 };
 
 struct store_kube_counts {
@@ -37,6 +38,8 @@ struct store_kube_counts {
 
 struct kube_inventory;
 struct kube_flux;
+struct kube_fanout;
+struct namespaces;
 
 enum kube_canary { CANARY_UNKNOWN, CANARY_SINGS, CANARY_SILENT };
 
@@ -69,10 +72,11 @@ struct store_kube {
 	size_t probing;
 	struct kube_inventory *inventory; /* NULL: the namespaces install */
 	bool inventory_loaded;
-	struct kube_flux *flux; /* NULL: without */
-	bool gone_due;		/* some document is gone: decide about all of those */
-	int64_t gone_at;	/* or at that time; monotonic ms */
-	int64_t gone_next;	/* and not before */
+	struct kube_fanout *fanout; /* NULL: no copies are made */
+	struct kube_flux *flux;	    /* NULL: without */
+	bool gone_due;		    /* some document is gone: decide about all of those */
+	int64_t gone_at;	    /* or at that time; monotonic ms */
+	int64_t gone_next;	    /* and not before */
 	bool draining;
 	struct guard_done *done; /* removals of late */
 	size_t n_done;

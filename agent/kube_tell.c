@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/kube_fanout.h"
 #include "agent/status_json.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -54,7 +55,6 @@ void kube_tell_check(struct store_kube *st, struct kube_doc *d)
 	json_t *old;
 	struct status_json s;
 
-	(void)st;
 	if (d->s.documents != 1 || d->version == NULL || !status_json_row(d->s.reason).told) {
 		d->telling_due = false;
 		return;
@@ -66,9 +66,12 @@ void kube_tell_check(struct store_kube *st, struct kube_doc *d)
 	old = old_status(d);
 	keep_keys(d, old);
 	s = say(d);
+	kube_fanout_say(st, d, old, &s.fan_out);
 	d->telling_due = !status_json_same(&s, old);
-	if (!d->telling_due)
+	if (!d->telling_due) {
 		d->told = d->s.reason;
+		kube_fanout_told(st, d, kube_fanout_news(st, d));
+	}
 	json_decref(old);
 }
 
@@ -78,6 +81,7 @@ struct telling {
 	struct store_kube *st;
 	struct kube_doc *d;
 	enum reason reason;
+	unsigned news;	  /* of its copies */
 	char version[64]; /* decided on */
 };
 
@@ -95,6 +99,7 @@ static void told(struct telling *t, const struct kube_answer *a)
 		d->version = mem_str(version);
 	}
 	d->telling_due = false;
+	kube_fanout_told(t->st, d, t->news);
 }
 
 static void retry(struct telling *t, const struct kube_answer *a)
@@ -153,12 +158,15 @@ static void send(struct telling *t, const struct buf *body)
 void kube_tell_begin(struct store_kube *st, struct kube_doc *d)
 {
 	struct telling *t = mem_alloc(sizeof(*t));
-	const struct status_json s = say(d);
+	struct status_json s = say(d);
 	json_t *old = old_status(d);
 	struct buf body = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	*t = (struct telling){ .st = st, .d = d, .reason = d->s.reason };
+	*t = (struct telling){
+		.st = st, .d = d, .reason = d->s.reason, .news = kube_fanout_news(st, d)
+	};
+	kube_fanout_say(st, d, old, &s.fan_out);
 	snprintf(t->version, sizeof(t->version), "%s", d->version);
 	d->busy = KUBE_TELLING;
 	d->telling = t;

@@ -21,6 +21,7 @@ enum {
 	O_CONTEXT,
 	O_NAMESPACES,
 	O_AGENT_NAMESPACE,
+	O_FAN_OUT,
 	O_NO_LEASE,
 	O_UNBOUNDED,
 	O_FLUX,
@@ -66,6 +67,8 @@ const struct options_row options_table[] = {
 	[O_AGENT_NAMESPACE] = { "agent-namespace", 0, "NAME",
 				"where the agent and its keys live; never served (bulla-system)",
 				RUN, false },
+	[O_FAN_OUT] = { "fan-out", 0, "FILE",
+			"copy Secrets to other namespaces, as far as this map allows", RUN, false },
 	[O_NO_LEASE] = { "no-lease", 0, NULL, "work at once, though another agent may be at work",
 			 RUN, false },
 	[O_UNBOUNDED] = { "unbounded", 0, NULL, "work though no admission policy bounds the agent",
@@ -227,6 +230,7 @@ static const char **text_of(struct options *o, int i)
 		[O_CONTEXT] = &o->context,
 		[O_NAMESPACES] = &o->namespaces,
 		[O_AGENT_NAMESPACE] = &o->agent_namespace,
+		[O_FAN_OUT] = &o->fan_out,
 	};
 
 	return texts[i];
@@ -336,8 +340,9 @@ static int need(const char *what, const char *value, struct err *err)
 static int check_store(const struct parse *p)
 {
 	static const int folders[] = { O_DOCUMENTS, O_SECRETS, O_FILE_MODE, -1 };
-	static const int cluster[] = { O_KUBECONFIG, O_CONTEXT,	  O_NAMESPACES, O_AGENT_NAMESPACE,
-				       O_NO_LEASE,   O_UNBOUNDED, O_FLUX,	-1 };
+	static const int cluster[] = { O_KUBECONFIG,	  O_CONTEXT, O_NAMESPACES,
+				       O_AGENT_NAMESPACE, O_FAN_OUT, O_NO_LEASE,
+				       O_UNBOUNDED,	  O_FLUX,    -1 };
 	const int *others = p->out->kubernetes ? folders : cluster;
 
 	for (size_t i = 0; others[i] >= 0; i++)
@@ -363,6 +368,10 @@ static int finish_run(const struct options *o, struct err *err)
 			       "--keys and --opener: the keys are either here or there");
 	if (o->opener == NULL && o->opener_uid >= 0)
 		return err_set(err, ERR_USAGE, "--opener-uid is of use only with --opener");
+	if (o->fan_out != NULL && o->namespaces != NULL)
+		return err_set(err, ERR_USAGE,
+			       "--fan-out does not go with --namespaces: with Roles alone "
+			       "nobody sees which namespaces there are");
 	if (o->once && o->listen != NULL)
 		return err_set(err, ERR_USAGE, "--once ends before anyone could ask --listen");
 	return 0;

@@ -40,6 +40,7 @@ struct options {
 	const char *context;
 	const char *namespaces; /* "a,b", or NULL: all */
 	const char *agent_namespace;
+	const char *fan_out; /* the file of the map, or NULL */
 	bool no_lease;
 	bool unbounded;
 	bool flux;

@@ -13,11 +13,14 @@
 #include "agent/jail.h"
 #include "agent/loop.h"
 #include "agent/metrics_kube.h"
+#include "agent/namespaces.h"
 #include "agent/opener.h"
 #include "agent/run.h"
 #include "agent/store_kube.h"
 #include "agent/trim.h"
 #include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "kube/client.h"
@@ -33,6 +36,7 @@ struct agent {
 	struct kube_client *client;
 	struct opener *opener;
 	struct store_kube_options store_options;
+	struct namespaces map;	  /* of --fan-out */
 	struct store_kube *store; /* NULL: another replica works */
 	struct kube_lease *lease; /* NULL: --no-lease */
 	char *identity;
@@ -89,6 +93,43 @@ static void split_namespaces(struct agent *a)
 	     at += at[strcspn(at, ",")] == ',' ? strcspn(at, ",") + 1 : strcspn(at, ","))
 		if (*at != ',')
 			a->namespaces[n++] = mem_strn(at, strcspn(at, ","));
+}
+
+/* On failure the map is what it was. */
+static int read_map(struct agent *a, struct err *err)
+{
+	struct namespaces map = NAMESPACES_INIT;
+	struct buf text = BUF_INIT;
+	int r;
+
+	if (a->o->fan_out == NULL)
+		return 0;
+	r = file_read(a->o->fan_out, NAMESPACES_MAX, 0, &text, NULL, err);
+	if (r == 0)
+		r = namespaces_parse(a->o->fan_out, a->o->agent_namespace, text.data, text.len,
+				     &map, err);
+	if (r == 0) {
+		namespaces_clear(&a->map);
+		a->map = map;
+	}
+	buf_clear(&text);
+	return r;
+}
+
+static void read_map_again(struct agent *a)
+{
+	struct err err = ERR_INIT;
+
+	if (a->o->fan_out == NULL)
+		return;
+	if (read_map(a, &err) != 0) {
+		log_line(LOG_ERROR, "the map of fan-out cannot be read; the one before stays",
+			 "error", err.text, (char *)NULL);
+		return;
+	}
+	log_line(LOG_INFO, "map of fan-out read", (char *)NULL);
+	if (a->store != NULL)
+		store_kube_map_changed(a->store);
 }
 
 static int open_config(struct agent *a, struct err *err)
@@ -162,11 +203,23 @@ static const char *const system_paths[] = {
 };
 #define SYSTEM_PATHS (sizeof(system_paths) / sizeof(*system_paths))
 
+/* A mounted ConfigMap changes by a link beside the file, so it is the folder that is read. */
+static char *folder_of(const char *path)
+{
+	const char *slash = path == NULL ? NULL : strrchr(path, '/');
+
+	if (path == NULL)
+		return NULL;
+	return slash == NULL ? mem_str(".")
+			     : mem_strn(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 static int close_jail(struct agent *a, struct err *err)
 {
 	char *folders[KUBE_CONFIG_FOLDERS];
 	size_t n = kube_config_folders(&a->config, folders);
-	const char *extra[SYSTEM_PATHS + KUBE_CONFIG_FOLDERS + 2] = { NULL };
+	const char *extra[SYSTEM_PATHS + KUBE_CONFIG_FOLDERS + 3] = { NULL };
+	char *map = folder_of(a->o->fan_out);
 	struct jail_net net = { .keys = a->o->keys, .extra = extra };
 	size_t k = 0;
 	int landlock = 0, r;
@@ -177,7 +230,10 @@ static int close_jail(struct agent *a, struct err *err)
 		extra[k++] = folders[i];
 	if (a->o->opener != NULL)
 		extra[k++] = a->o->opener;
+	if (map != NULL)
+		extra[k++] = map;
 	r = jail_net(&net, &landlock, err);
+	mem_free(map);
 	for (size_t i = 0; i < n; i++)
 		mem_free(folders[i]);
 	if (r == 0 && landlock == 0)
@@ -202,6 +258,10 @@ static int jail(struct agent *a, struct err *err)
 
 static int open_all(struct agent *a, struct err *err)
 {
+	if (read_map(a, err) < 0) {
+		err->class = ERR_USAGE;
+		return -1;
+	}
 	a->opener = run_opener(a->o, a->o->keys, OPEN_MS, err);
 	if (a->opener == NULL)
 		return -1;
@@ -216,6 +276,7 @@ static int open_all(struct agent *a, struct err *err)
 		.namespaces = (const char *const *)a->namespaces,
 		.settle_ms = a->o->settle_ms,
 		.probe_ms = a->o->look_ms,
+		.fan_out = a->o->fan_out == NULL ? NULL : &a->map,
 		.unbounded = a->o->unbounded,
 		.flux = a->o->flux,
 		.instance = a->host,
@@ -249,6 +310,7 @@ static void close_all(struct agent *a)
 	for (size_t i = 0; a->namespaces != NULL && a->namespaces[i] != NULL; i++)
 		mem_free(a->namespaces[i]);
 	mem_free(a->namespaces);
+	namespaces_clear(&a->map);
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -259,6 +321,7 @@ static void take_signals(struct agent *a)
 
 	while (read(a->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP) {
+			read_map_again(a);
 			if (a->store != NULL)
 				store_kube_keys_changed(a->store);
 			continue;

@@ -6,6 +6,7 @@
 
 #include "agent/kube_crd.h"
 #include "agent/kube_canary.h"
+#include "agent/kube_fanout.h"
 #include "agent/kube_flux.h"
 #include "agent/kube_gone.h"
 #include "agent/kube_inventory.h"
@@ -38,6 +39,7 @@ static void conclude(struct store_kube *st, struct kube_doc *d)
 		kube_doc_settle(d);
 	if (d->probe.slot == 0)
 		kube_probe_later(st, d);
+	kube_fanout_look(st, d);
 }
 
 static void finished(struct store_kube *st, struct kube_doc *d)
@@ -47,6 +49,7 @@ static void finished(struct store_kube *st, struct kube_doc *d)
 	d->busy = KUBE_IDLE;
 	if (d->s.documents == 0) {
 		st->gone_due = true;
+		kube_fanout_look(st, d);
 		return;
 	}
 	/* what was decided before may be over; the status waits for the next decision */
@@ -161,7 +164,9 @@ static void look(struct store_kube *st, struct kube_doc *d)
 	}
 	if (!kube_show_target(st, d))
 		return;
-	if (!d->parsed && d->text == NULL) {
+	if (kube_fanout_due(st, d)) /* its copies are to be told of, so the whole status is */
+		d->telling_due = true;
+	if ((!d->parsed || kube_fanout_due(st, d)) && d->text == NULL) {
 		fetch(st, d);
 		return;
 	}
@@ -210,6 +215,7 @@ struct store_kube *store_kube_open(const struct store_kube_options *o, struct ku
 	kube_inventory_open(st);
 	kube_flux_open(st);
 	kube_show_open(st);
+	kube_fanout_open(st);
 	return st;
 }
 
@@ -234,6 +240,7 @@ void store_kube_close(struct store_kube *st)
 	if (st == NULL)
 		return;
 	kube_show_close(st);
+	kube_fanout_close(st);
 	kube_recorder_free(st->recorder);
 	kube_flux_close(st);
 	kube_inventory_close(st);
@@ -338,6 +345,7 @@ int64_t store_kube_work(struct store_kube *st)
 		kube_probe_work(st, now_ms);
 		take_turns(st);
 		wake = sooner(wake, kube_flux_work(st, now_ms));
+		wake = sooner(wake, kube_fanout_work(st, now_ms));
 		wake = sooner(wake, next_due(st));
 	}
 	if (wake == INT64_MAX)
@@ -373,6 +381,11 @@ static void unblock_unavailable(struct store_kube *st, struct kube_doc *d)
 		unblock(st, d);
 }
 
+void store_kube_map_changed(struct store_kube *st)
+{
+	kube_fanout_changed(st);
+}
+
 void store_kube_opener_news(struct store_kube *st)
 {
 	each(st, unblock_unavailable);
@@ -380,7 +393,8 @@ void store_kube_opener_news(struct store_kube *st)
 
 bool store_kube_idle(const struct store_kube *st)
 {
-	return in_flight(st) == 0 && st->fetching == 0 && kube_inventory_idle(st) &&
+	return in_flight(st) == 0 && st->fetching == 0 && kube_fanout_idle(st) &&
+	       kube_inventory_idle(st) &&
 	       (st->draining || (st->looks.n == 0 && st->tells.n == 0 && kube_flux_idle(st)));
 }
 

@@ -27,6 +27,8 @@ int64_t store_kube_work(struct store_kube *st);
 
 /* Other keys are at hand: whatever waited for one is tried again. */
 void store_kube_keys_changed(struct store_kube *st);
+/* The map of store_kube_options.fan_out has another content now. */
+void store_kube_map_changed(struct store_kube *st);
 /* There is another opener: whatever found none is tried again. */
 void store_kube_opener_news(struct store_kube *st);
 

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/kube_copy.h"
+
+#include <string.h>
+
+#include "agent/inventory.h"
+#include "agent/kube_crd.h"
+#include "agent/kube_inventory.h"
+#include "agent/secret_json.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define STEPS_MAX 8
+#define RETRY_FIRST_MS 1000
+#define RETRY_LAST_MS 300000
+#define RETRY_PERSON_MS 60000 /* where a person must do something first */
+
+enum {
+	STEP_CREATE,
+	STEP_ASK,	 /* ours after all?  the answer shows its metadata */
+	STEP_PATCH,	 /* it is */
+	STEP_TRY,	 /* could it be made anew? */
+	STEP_ADOPT,	 /* marked for us */
+	STEP_ADOPT_BARE, /* the same, without any label */
+	STEP_CHECK,
+	STEP_DOCUMENT, /* is the document gone? */
+	STEP_KIND,     /* is the kind the one it was? */
+	STEP_FIND,     /* which one is it, that is to be deleted? */
+	STEP_DELETE,
+};
+
+struct kube_copy *kube_copy_new(struct kube_copy_owner *owner, const char *namespace)
+{
+	struct kube_copy *c = mem_alloc(sizeof(*c));
+
+	*c = (struct kube_copy){ .owner = owner, .namespace = mem_str(namespace) };
+	return c;
+}
+
+void kube_copy_free(struct kube_copy *c)
+{
+	mem_free(c->namespace);
+	json_decref(c->seen);
+	mem_free(c->uid);
+	mem_free(c->version);
+	mem_free(c->document_uid);
+	mem_free(c->crd_uid);
+	mem_free(c);
+}
+
+static void set(char **to, const char *text)
+{
+	char *copy = mem_str(text);
+
+	mem_free(*to);
+	*to = copy;
+}
+
+void kube_copy_recorded(struct kube_copy *c, const struct inventory_item *item)
+{
+	if (c->there)
+		return;
+	c->there = true;
+	c->retain = item->policy == POLICY_RETAIN;
+	set(&c->uid, item->secret_uid);
+	set(&c->version, NULL);
+	set(&c->document_uid, item->document_uid);
+	set(&c->crd_uid, item->crd_uid);
+}
+
+/* --- its end ---------------------------------------------------------------------------------- */
+
+static void end(struct kube_copy *c, enum kube_copy_end how)
+{
+	json_decref(c->seen);
+	c->seen = NULL;
+	c->busy = false;
+	c->doc = NULL;
+	c->secret = NULL;
+	c->digest = NULL;
+	c->owner->busy--;
+	c->owner->ended(c->owner->ctx, c, how);
+}
+
+static void leave(struct kube_copy *c, enum kube_copy_fault fault, const struct kube_answer *a)
+{
+	int64_t wait = RETRY_FIRST_MS;
+	char status[24];
+
+	for (unsigned i = 0; i < c->tries && wait < RETRY_LAST_MS; i++)
+		wait *= 2;
+	if (fault != COPY_FAILED && wait < RETRY_PERSON_MS)
+		wait = RETRY_PERSON_MS;
+	if (wait > RETRY_LAST_MS)
+		wait = RETRY_LAST_MS;
+	if (a->retry_ms > wait)
+		wait = a->retry_ms;
+	/* the server's words may quote the secret: its status alone is told */
+	snprintf(status, sizeof(status), "%ld", a->status);
+	log_line(c->tries == 0 ? LOG_WARN : LOG_DEBUG, "copy of a Secret is not as it should be",
+		 "namespace", c->namespace, "name", c->owner->name, "from", c->owner->namespace,
+		 "status", status, "error", a->status == 0 ? a->message : a->reason, (char *)NULL);
+	c->fault = fault;
+	c->tries++;
+	c->not_before = clock_monotonic_ms() + wait;
+	end(c, COPY_LEFT);
+}
+
+static void right_now(struct kube_copy *c)
+{
+	c->fault = COPY_FINE;
+	c->tries = 0;
+	c->not_before = 0;
+	c->checked = clock_monotonic_ms();
+}
+
+/* --- the inventory ---------------------------------------------------------------------------- */
+
+static void remember(const struct kube_copy *c)
+{
+	struct inventory *v = kube_inventory_all(c->owner->st);
+	const struct inventory_item what = {
+		.namespace = c->namespace,
+		.name = c->owner->name,
+		.from = c->owner->namespace,
+		.secret_uid = c->uid,
+		.document_uid = c->document_uid,
+		.crd_uid = c->crd_uid,
+		.policy = c->retain ? POLICY_RETAIN : POLICY_DELETE,
+	};
+
+	if (v != NULL)
+		inventory_made(v, &what);
+}
+
+/* Copies are not counted by the guard, which counts documents: they are forgotten. */
+void kube_copy_forget(struct kube_copy *c)
+{
+	struct inventory *v = kube_inventory_all(c->owner->st);
+	const struct inventory_item *x =
+	    v == NULL ? NULL : inventory_find(v, c->namespace, c->owner->name);
+
+	if (x != NULL && x->gone == 0 && strcmp(x->from, c->owner->namespace) == 0)
+		inventory_forget(v, c->namespace, c->owner->name);
+	c->there = false;
+	c->adopted = false;
+	set(&c->uid, NULL);
+	set(&c->version, NULL);
+	memset(c->made, 0, sizeof(c->made));
+}
+
+static void written(struct kube_copy *c, const struct kube_answer *a)
+{
+	const json_t *metadata = json_object_get(a->object, "metadata");
+	const char *mark = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
+	const struct kube_doc *d =
+	    kube_docs_find(&c->owner->st->docs, c->owner->namespace, c->owner->name);
+
+	if (secret_json_field(metadata, "uid") == NULL) {
+		leave(c, COPY_FAILED, a);
+		return;
+	}
+	c->adopted = mark != NULL && strcmp(mark, "true") == 0;
+	c->retain = document_policy(c->doc) == POLICY_RETAIN ||
+		    (c->adopted && c->doc->policy == POLICY_UNSET);
+	set(&c->uid, secret_json_field(metadata, "uid"));
+	set(&c->version, secret_json_field(metadata, "resourceVersion"));
+	set(&c->document_uid, d == NULL ? NULL : d->uid);
+	set(&c->crd_uid, c->owner->st->crd_uid);
+	memcpy(c->made, c->digest, sizeof(c->made));
+	c->there = true;
+	c->stale = false;
+	right_now(c);
+	remember(c);
+	c->owner->st->counts.written++;
+	end(c, COPY_WRITTEN);
+}
+
+static void removed(struct kube_copy *c, const char *what)
+{
+	log_line(LOG_INFO, what, "namespace", c->namespace, "name", c->owner->name, "from",
+		 c->owner->namespace, (char *)NULL);
+	kube_copy_forget(c);
+	right_now(c);
+	end(c, COPY_REMOVED);
+}
+
+/* --- what is asked ---------------------------------------------------------------------------- */
+
+static int format_patch(const struct kube_copy *c, const struct secret_json *s, struct buf *body,
+			struct err *err)
+{
+	const struct secret_json_seen seen = { .uid = c->step == STEP_PATCH ? c->uid : NULL,
+					       .resource_version =
+						   c->step == STEP_PATCH ? c->version : NULL,
+					       .metadata = c->step == STEP_PATCH ? c->seen : NULL,
+					       .bare = c->step == STEP_ADOPT_BARE };
+
+	return secret_json_patch(s, &seen, c->step != STEP_PATCH, body, err);
+}
+
+static int format(const struct kube_copy *c, struct buf *body, struct err *err)
+{
+	const struct kube_doc *d =
+	    kube_docs_find(&c->owner->st->docs, c->owner->namespace, c->owner->name);
+	const struct document owner = { .namespace = c->owner->namespace, .name = c->owner->name };
+	const struct secret_json s = { .document = c->doc,
+				       .secret = c->secret,
+				       .namespace = c->namespace,
+				       .document_uid = d == NULL ? NULL : d->uid,
+				       .crd_uid = c->owner->st->crd_uid,
+				       .adopted = c->adopted };
+	const struct secret_json_seen any = { .uid = NULL };
+
+	switch (c->step) {
+	case STEP_CREATE:
+	case STEP_TRY:
+		return secret_json_create(&s, body, err);
+	case STEP_PATCH:
+	case STEP_ADOPT:
+	case STEP_ADOPT_BARE:
+		return format_patch(c, &s, body, err);
+	case STEP_ASK:
+	case STEP_CHECK:
+	case STEP_FIND:
+		secret_json_probe(&owner, &any, false, body);
+		return 0;
+	case STEP_DELETE:
+		secret_json_delete(c->uid, c->version, body);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static void put_path(const struct kube_copy *c, struct buf *path)
+{
+	if (c->step == STEP_KIND) {
+		buf_puts(path, KUBE_CRD_PATH);
+		return;
+	}
+	buf_puts(path,
+		 c->step == STEP_DOCUMENT ? KUBE_GROUP "/namespaces/" : "/api/v1/namespaces/");
+	kube_path_put(path, c->step == STEP_DOCUMENT ? c->owner->namespace : c->namespace);
+	buf_puts(path, c->step == STEP_DOCUMENT ? "/" KUBE_DOCUMENTS : "/secrets");
+	if (c->step == STEP_TRY)
+		buf_puts(path, "?dryRun=All");
+	if (c->step != STEP_CREATE && c->step != STEP_TRY) {
+		buf_puts(path, "/");
+		kube_path_put(path, c->owner->name);
+	}
+}
+
+static void answered(void *ctx, const struct kube_answer *a);
+
+static void send(struct kube_copy *c)
+{
+	static const struct {
+		const char *method;
+		enum kube_body type;
+	} rows[] = {
+		[STEP_CREATE] = { "POST", KUBE_JSON },
+		[STEP_ASK] = { "PATCH", KUBE_JSON_PATCH },
+		[STEP_PATCH] = { "PATCH", KUBE_JSON_PATCH },
+		[STEP_TRY] = { "POST", KUBE_JSON },
+		[STEP_ADOPT] = { "PATCH", KUBE_JSON_PATCH },
+		[STEP_ADOPT_BARE] = { "PATCH", KUBE_JSON_PATCH },
+		[STEP_CHECK] = { "PATCH", KUBE_JSON_PATCH },
+		[STEP_DOCUMENT] = { "GET", KUBE_NO_BODY },
+		[STEP_KIND] = { "GET", KUBE_NO_BODY },
+		[STEP_FIND] = { "PATCH", KUBE_JSON_PATCH },
+		[STEP_DELETE] = { "DELETE", KUBE_JSON },
+	};
+	struct kube_request r = { .method = rows[c->step].method,
+				  .type = rows[c->step].type,
+				  .metadata_only = true };
+	const struct kube_answer unmade = { .reason = "TooLarge", .message = "" };
+	struct buf body = BUF_INIT, path = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (format(c, &body, &err) != 0) {
+		leave(c, COPY_FAILED, &unmade);
+	} else {
+		put_path(c, &path);
+		r.path = buf_str(&path);
+		r.body = r.type == KUBE_NO_BODY ? NULL : &body;
+		kube_send(c->owner->st->client, &r, answered, c);
+	}
+	buf_clear(&body);
+	buf_clear(&path);
+}
+
+static void go(struct kube_copy *c, int step, const struct kube_answer *a)
+{
+	if (++c->steps > STEPS_MAX) { /* someone else is faster than we are */
+		leave(c, COPY_FAILED, a);
+		return;
+	}
+	c->step = step;
+	send(c);
+}
+
+/* --- what the server said --------------------------------------------------------------------- */
+
+/* A test of the patch failed; a 422 of validation names the object. */
+static bool test_failed(const struct kube_answer *a)
+{
+	return a->status == 422 && a->name[0] == '\0' && a->cause[0] == '\0';
+}
+
+static bool done_well(const struct kube_answer *a)
+{
+	return a->status >= 200 && a->status < 300;
+}
+
+static void refused(struct kube_copy *c, const struct kube_answer *a)
+{
+	if (a->status == 403)
+		leave(c,
+		      strcmp(a->cause, "NamespaceTerminating") == 0 ? COPY_GOING : COPY_FORBIDDEN,
+		      a);
+	else if (a->status == 404 && c->step == STEP_CREATE)
+		leave(c, COPY_GOING, a);
+	else
+		leave(c, COPY_FAILED, a);
+}
+
+/* It is ours: this very one, with what is on it by now, is what is changed. */
+static bool take_seen(struct kube_copy *c, const struct kube_answer *a)
+{
+	json_t *metadata = json_object_get(a->object, "metadata");
+	const char *uid = secret_json_field(metadata, "uid");
+	const char *version = secret_json_field(metadata, "resourceVersion");
+
+	if (!done_well(a) || uid == NULL || version == NULL)
+		return false;
+	set(&c->uid, uid);
+	set(&c->version, version);
+	json_decref(c->seen);
+	c->seen = json_incref(metadata);
+	return true;
+}
+
+static void on_create(struct kube_copy *c, const struct kube_answer *a)
+{
+	if (done_well(a))
+		written(c, a);
+	else if (a->status == 409)
+		go(c, STEP_ASK, a);
+	else
+		refused(c, a);
+}
+
+static void on_ask(struct kube_copy *c, const struct kube_answer *a)
+{
+	if (take_seen(c, a))
+		go(c, STEP_PATCH, a);
+	else if (a->status == 404)
+		go(c, STEP_CREATE, a);
+	else if (test_failed(a))
+		go(c, STEP_ADOPT, a);
+	else
+		refused(c, a);
+}
+
+static void on_patch(struct kube_copy *c, const struct kube_answer *a)
+{
+	if (done_well(a))
+		written(c, a);
+	else if (a->status == 409)
+		go(c, STEP_ASK, a);
+	else if (a->status == 404)
+		go(c, STEP_CREATE, a);
+	else if (a->status == 422) /* of another type, or immutable */
+		go(c, STEP_TRY, a);
+	else
+		refused(c, a);
+}
+
+/* The server looks at all of it before it says that one is there. */
+static void on_try(struct kube_copy *c, const struct kube_answer *a)
+{
+	c->again = true;
+	if (a->status == 409)
+		go(c, STEP_DELETE, a);
+	else if (done_well(a))
+		go(c, STEP_CREATE, a);
+	else
+		refused(c, a);
+}
+
+static void on_adopt(struct kube_copy *c, const struct kube_answer *a)
+{
+	if (done_well(a)) {
+		written(c, a);
+	} else if (a->status == 404) {
+		go(c, STEP_CREATE, a);
+	} else if (test_failed(a) && c->step == STEP_ADOPT) {
+		go(c, STEP_ADOPT_BARE, a);
+	} else if (test_failed(a)) {
+		if (c->there)
+			kube_copy_forget(c);
+		leave(c, COPY_FOREIGN, a);
+	} else {
+		refused(c, a);
+	}
+}
+
+static void on_check(struct kube_copy *c, const struct kube_answer *a)
+{
+	const json_t *metadata = json_object_get(a->object, "metadata");
+	const char *uid = secret_json_field(metadata, "uid");
+	const char *version = secret_json_field(metadata, "resourceVersion");
+
+	if (done_well(a) && uid != NULL && version != NULL) {
+		bool same = c->uid != NULL && c->version != NULL && strcmp(uid, c->uid) == 0 &&
+			    strcmp(version, c->version) == 0;
+
+		c->checked = clock_monotonic_ms();
+		c->stale = c->stale || !same;
+		end(c, same ? COPY_INTACT : COPY_CHANGED);
+	} else if (a->status == 404 || a->status == 422) {
+		c->checked = clock_monotonic_ms();
+		c->stale = true;
+		end(c, COPY_CHANGED);
+	} else {
+		refused(c, a);
+	}
+}
+
+/* A proxy, or a server without the kind, says 404 as well: this one must name the document. */
+static void on_document(struct kube_copy *c, const struct kube_answer *a)
+{
+	if (a->status == 404 && strcmp(a->reason, "NotFound") == 0 &&
+	    strcmp(a->name, c->owner->name) == 0)
+		go(c, STEP_KIND, a);
+	else
+		leave(c, COPY_FAILED, a);
+}
+
+static void on_kind(struct kube_copy *c, const struct kube_answer *a)
+{
+	const json_t *metadata = json_object_get(a->object, "metadata");
+	const char *uid = secret_json_field(metadata, "uid");
+
+	if (a->status == 200 && uid != NULL && c->crd_uid != NULL && strcmp(uid, c->crd_uid) == 0 &&
+	    json_object_get(metadata, "deletionTimestamp") == NULL)
+		go(c, STEP_FIND, a);
+	else
+		leave(c, COPY_FAILED, a);
+}
+
+static void on_find(struct kube_copy *c, const struct kube_answer *a)
+{
+	const json_t *metadata = json_object_get(a->object, "metadata");
+
+	if (done_well(a) && secret_json_field(metadata, "uid") != NULL) {
+		set(&c->uid, secret_json_field(metadata, "uid"));
+		set(&c->version, secret_json_field(metadata, "resourceVersion"));
+		go(c, STEP_DELETE, a);
+	} else if (a->status == 404 || test_failed(a)) {
+		removed(c, a->status == 404 ? "copy of a Secret is gone"
+					    : "copy of a Secret is another's by now; it stays");
+	} else {
+		refused(c, a);
+	}
+}
+
+static void on_delete(struct kube_copy *c, const struct kube_answer *a)
+{
+	if (!done_well(a) && a->status != 404)
+		refused(c, a);
+	else if (c->again)
+		go(c, STEP_CREATE, a);
+	else
+		removed(c, "copy of a Secret removed");
+}
+
+static void answered(void *ctx, const struct kube_answer *a)
+{
+	static void (*const table[])(struct kube_copy *, const struct kube_answer *) = {
+		[STEP_CREATE] = on_create, [STEP_ASK] = on_ask,
+		[STEP_PATCH] = on_patch,   [STEP_TRY] = on_try,
+		[STEP_ADOPT] = on_adopt,   [STEP_ADOPT_BARE] = on_adopt,
+		[STEP_CHECK] = on_check,   [STEP_DOCUMENT] = on_document,
+		[STEP_KIND] = on_kind,	   [STEP_FIND] = on_find,
+		[STEP_DELETE] = on_delete,
+	};
+	struct kube_copy *c = ctx;
+
+	table[c->step](c, a);
+}
+
+/* --- begin ------------------------------------------------------------------------------------ */
+
+static void begin(struct kube_copy *c, int step)
+{
+	c->busy = true;
+	c->step = step;
+	c->steps = 0;
+	c->again = false;
+	c->owner->busy++;
+}
+
+void kube_copy_write(struct kube_copy *c, const struct document *doc,
+		     const struct kind_secret *secret, const unsigned char *digest)
+{
+	begin(c, c->there ? STEP_ASK : STEP_CREATE);
+	c->doc = doc;
+	c->secret = secret;
+	c->digest = digest;
+	send(c);
+}
+
+void kube_copy_check(struct kube_copy *c)
+{
+	begin(c, STEP_CHECK);
+	send(c);
+}
+
+void kube_copy_remove(struct kube_copy *c, bool gone)
+{
+	begin(c, gone ? STEP_DOCUMENT : STEP_FIND);
+	send(c);
+}

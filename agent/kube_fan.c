@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/kube_fan.h"
+
+#include <string.h>
+
+#include "agent/source.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/notes.h"
+
+#define OPEN_MAX 4    /* documents open at a time */
+#define RETRY_MS 5000 /* after one could not be had or opened */
+#define SOON_MS 1000  /* while it changes */
+#define KEY_MAX 512
+
+static bool is_copy(const struct table_node *node, const void *key, size_t len)
+{
+	const char *name = ((const struct kube_copy *)node)->namespace;
+
+	return strlen(name) == len && memcmp(name, key, len) == 0;
+}
+
+static bool is_fan(const struct table_node *node, const void *key, size_t len)
+{
+	const struct kube_fan *f = (const struct kube_fan *)node;
+	char own[KEY_MAX];
+	int n = snprintf(own, sizeof(own), "%s/%s", f->owner.namespace, f->owner.name);
+
+	return n > 0 && (size_t)n == len && memcmp(own, key, len) == 0;
+}
+
+static struct kube_copy *find_copy(const struct kube_fan *f, const char *namespace)
+{
+	return (struct kube_copy *)table_find(&f->copies, namespace, strlen(namespace));
+}
+
+void kube_fan_init(struct kube_fanout *all)
+{
+	all->fans = (struct table)TABLE_INIT(is_fan);
+}
+
+struct kube_fan *kube_fan_find(const struct kube_fanout *all, const char *namespace,
+			       const char *name)
+{
+	char key[KEY_MAX];
+	int n = snprintf(key, sizeof(key), "%s/%s", namespace, name);
+
+	return n <= 0 || (size_t)n >= sizeof(key)
+		   ? NULL
+		   : (struct kube_fan *)table_find(&all->fans, key, (size_t)n);
+}
+
+struct kube_fan *kube_fan_need(struct kube_fanout *all, const char *namespace, const char *name)
+{
+	struct kube_fan *f = kube_fan_find(all, namespace, name);
+	char *key;
+
+	if (f != NULL || strlen(namespace) + strlen(name) + 2 > KEY_MAX)
+		return f;
+	f = mem_alloc(sizeof(*f));
+	*f = (struct kube_fan){ .all = all, .copies = TABLE_INIT(is_copy), .due = true };
+	f->owner = (struct kube_copy_owner){ .st = all->st,
+					     .namespace = mem_str(namespace),
+					     .name = mem_str(name),
+					     .ended = all->ended,
+					     .ctx = f };
+	f->secret = (struct kind_secret)KIND_SECRET_INIT;
+	key = mem_printf("%s/%s", namespace, name);
+	table_add(&all->fans, &f->node, key, strlen(key));
+	mem_free(key);
+	return f;
+}
+
+struct kube_copy *kube_fan_copy(struct kube_fan *f, const char *namespace)
+{
+	struct kube_copy *c = find_copy(f, namespace);
+
+	if (c != NULL)
+		return c;
+	c = kube_copy_new(&f->owner, namespace);
+	table_add(&f->copies, &c->node, namespace, strlen(namespace));
+	return c;
+}
+
+void kube_fan_drop_copy(struct kube_fan *f, struct kube_copy *c)
+{
+	table_remove(&f->copies, &c->node);
+	kube_copy_free(c);
+}
+
+/* The plaintext is kept no longer than it is written. */
+void kube_fan_shut(struct kube_fan *f)
+{
+	if (f->open)
+		f->all->open--;
+	f->open = false;
+	document_clear(&f->doc);
+	kind_secret_clear(&f->secret);
+}
+
+void kube_fan_drop(struct kube_fan *f)
+{
+	table_remove(&f->all->fans, &f->node);
+	kube_fan_shut(f);
+	table_clear(&f->copies);
+	mem_free(f->owner.namespace);
+	mem_free(f->owner.name);
+	mem_free(f->facts);
+	mem_free(f->why);
+	mem_free(f->message);
+	mem_free(f);
+}
+
+void kube_fan_all_due(struct kube_fanout *all)
+{
+	struct table_node **nodes = table_nodes(&all->fans);
+
+	for (size_t i = 0; i < all->fans.n; i++)
+		((struct kube_fan *)nodes[i])->due = true;
+	mem_free(nodes);
+}
+
+struct kube_doc *kube_fan_doc(const struct kube_fan *f)
+{
+	return kube_docs_find(&f->all->st->docs, f->owner.namespace, f->owner.name);
+}
+
+void kube_fan_wake(struct kube_fan *f, int64_t at)
+{
+	if (at < f->next)
+		f->next = at;
+}
+
+size_t kube_fan_copies(const struct kube_fan *f)
+{
+	struct table_node **nodes = table_nodes(&f->copies);
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->copies.n; i++)
+		n += ((const struct kube_copy *)nodes[i])->there;
+	mem_free(nodes);
+	return n;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+bool kube_fan_applied(const struct kube_doc *d)
+{
+	return d->s.documents == 1 && d->s.reason == REASON_APPLIED && d->s.recorded && d->parsed &&
+	       memcmp(d->s.made, d->s.digest, SUBJECT_DIGEST) == 0;
+}
+
+static void fail(struct kube_fan *f, enum reason reason, const char *why)
+{
+	mem_free(f->why);
+	f->why = mem_str(why);
+	f->reason = reason;
+	f->not_before = clock_monotonic_ms() + RETRY_MS;
+}
+
+static enum reason reason_of(const struct err *err)
+{
+	return err->class == ERR_IO	 ? REASON_UNAVAILABLE
+	       : err->class == ERR_NOKEY ? REASON_NO_KEY
+					 : REASON_REFUSED;
+}
+
+static void take_opened(struct kube_fan *f, const struct kube_doc *d)
+{
+	const char *facts = kv_get_str(&f->secret.facts, "namespaces");
+
+	mem_free(f->facts);
+	f->facts = mem_str(facts);
+	memcpy(f->digest, d->s.made, sizeof(f->digest));
+	f->opened = true;
+	mem_free(f->why);
+	f->why = NULL;
+}
+
+static void open_it(struct kube_fan *f, const struct kube_answer *a)
+{
+	const struct kube_doc *d = kube_fan_doc(f);
+	unsigned char id[SOURCE_ID];
+	struct notes notes = NOTES_INIT;
+	struct err err = ERR_INIT;
+	struct kv keys = KV_INIT;
+
+	f->not_before = clock_monotonic_ms() + SOON_MS;
+	if (d == NULL || !kube_fan_applied(d) || a->status != 200 ||
+	    kube_doc_read(a->object, &f->doc, &err) != 0) {
+		kube_fan_shut(
+		    f); /* what changed is looked at first by whoever writes its own Secret */
+		return;
+	}
+	source_id(&f->doc, id);
+	if (memcmp(id, d->s.made, sizeof(id)) != 0) {
+		kube_fan_shut(f);
+	} else if (opener_open(f->all->st->opener, &f->doc, &f->secret, &keys, &notes, &err) < 0) {
+		fail(f, reason_of(&err), err.text);
+		kube_fan_shut(f);
+	} else {
+		f->not_before = 0;
+		take_opened(f, d);
+	}
+	kv_clear(&keys);
+	notes_clear(&notes);
+}
+
+static void fetched(void *ctx, const struct kube_answer *a)
+{
+	struct kube_fan *f = ctx;
+
+	f->fetching = false;
+	open_it(f, a);
+	f->due = true;
+}
+
+void kube_fan_open(struct kube_fan *f, int64_t now_ms)
+{
+	struct buf path = BUF_INIT;
+	struct kube_request r = { .method = "GET", .idempotent = true };
+
+	if (now_ms < f->not_before) {
+		kube_fan_wake(f, f->not_before);
+		return;
+	}
+	if (f->all->open >= OPEN_MAX) {
+		f->waiting = true;
+		return;
+	}
+	buf_puts(&path, KUBE_GROUP "/namespaces/");
+	kube_path_put(&path, f->owner.namespace);
+	buf_puts(&path, "/" KUBE_DOCUMENTS "/");
+	kube_path_put(&path, f->owner.name);
+	r.path = buf_str(&path);
+	f->fetching = true;
+	f->open = true;
+	f->all->open++;
+	kube_send(f->all->st->client, &r, fetched, f);
+	buf_clear(&path);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The words of the condition FannedOut, for agent/kube_fanout.h. */
+#ifndef BULLA_AGENT_KUBE_FAN_TELL_H
+#define BULLA_AGENT_KUBE_FAN_TELL_H
+
+#include "agent/kube_fan.h"
+#include "agent/namespaces.h"
+
+/* What a pass over all targets found. */
+struct kube_fan_tally {
+	size_t wanted, local, missing;
+	const char *reason; /* of the first that is missing */
+	struct buf names;   /* of the first few, and why */
+};
+
+/* A copy is not as it should be. */
+void kube_fan_tell_missing(struct kube_fan_tally *t, const struct kube_copy *c);
+/* Make that f's condition; its document is looked at when it says something new. */
+void kube_fan_tell_tally(struct kube_fan *f, const struct namespaces_rule *rule,
+			 struct kube_fan_tally *t);
+void kube_fan_tell_fault(struct kube_fan *f, const char *reason, const char *text);
+/* What a status says of it; texts are borrowed. */
+void kube_fan_tell_old(const json_t *status, struct status_json_fan_out *out);
+
+#endif
