@@ -43,14 +43,13 @@ class Shell:
         home = path / "home"
         home.mkdir()
         env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"),
-               "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1", "OLDPWD": str(TOP)}
+               "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1", "BULLA": str(TOP)}
         (home / ".gitconfig").write_text("[user]\n\tname = Reader\n\temail = reader@example.org\n")
         self.process = subprocess.Popen(["bash", "--norc"], cwd=path, env=env, stdin=subprocess.PIPE, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def run(self, command):
-        # OLDPWD is where the reader came from, whatever cd did
-        self.process.stdin.write(f"export OLDPWD='{TOP}'\n{{ {command}\n}} </dev/null\necho '{END}'\n")
+        self.process.stdin.write(f"{{ {command}\n}} </dev/null\necho '{END}'\n")
         self.process.stdin.flush()
         lines = []
         for line in self.process.stdout:
