@@ -57,13 +57,11 @@ void kube_fan_tell_tally(struct kube_fan *f, const struct namespaces_rule *rule,
 	struct buf message = BUF_INIT, refused = BUF_INIT;
 
 	now.reason = now.done ? "Applied" : t->reason;
-	if (t->missing == 0)
-		buf_printf(&message, "%zu copies are in place", t->wanted);
-	else
-		buf_printf(&message, "%zu of %zu copies are not in place: %s", t->missing,
-			   t->wanted, buf_str(&t->names));
+	buf_printf(&message, "copies in place: %zu of %zu", t->wanted - t->missing, t->wanted);
+	if (t->missing > 0)
+		buf_printf(&message, "; missing: %s", buf_str(&t->names));
 	if (t->local > 0)
-		buf_printf(&message, "; %zu namespaces have a document of this name", t->local);
+		buf_printf(&message, "; namespaces with a document of this name: %zu", t->local);
 	if (namespaces_refused(rule, f->facts, &refused) > 0) {
 		buf_printf(&message, "; the agent's map does not allow: %s", buf_str(&refused));
 		now.reason = now.done ? "NotAllowed" : now.reason;

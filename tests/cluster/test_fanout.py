@@ -85,7 +85,7 @@ def test_copies_are_made_where_facts_and_map_agree(fans):
             copy = copied(fans, "login", source, target)
             assert annotations(copy)[OWNER] == f"{source}/login"
             assert copy["type"] == "kubernetes.io/dockerconfigjson" and not copy["metadata"].get("ownerReferences")
-        document = fanned(fans, "login", source, "True", "Applied", "2 copies")
+        document = fanned(fans, "login", source, "True", "Applied", "copies in place: 2 of 2")
         assert conditions(document)["Ready"]["status"] == "True"
         assert document["status"]["keys"], "what opened it is still told"
         assert fans.secret("login", other) is None
@@ -119,7 +119,7 @@ def test_the_namespace_of_the_agent_is_never_reached(fans):
     with run(fans):
         put(fans, "login", source, SYSTEM, "kube-*", one)
         copied(fans, "login", source, one)
-        fanned(fans, "login", source, "True", "Applied", "1 copies")
+        fanned(fans, "login", source, "True", "Applied", "copies in place: 1 of 1")
         for never in (SYSTEM, "kube-system", "kube-public"):
             assert fans.secret("login", never) is None
 
