@@ -24,13 +24,22 @@ def flux_bed(new_bed, flux):
     files = [MANIFESTS / f"components/flux/{name}.yaml" for name in ("clusterrole", "policy")]
     things = [thing for file in files for thing in made.api.apply_file(file)]
     agent = made.api.as_token(made.token_file.read_text())
-    wait_for(lambda: agent.list("/apis/source.toolkit.fluxcd.io/v1/buckets") is not None, 10, "the agent's rights")
+    wait_for(lambda: lists_all(agent), 20, "the agent's rights, and the kinds served", pause=0.1)
     yield made
     for thing in reversed(things):
         made.api.delete(made.api.path_of(thing))
     for namespace in made.namespaces:
         for kind in KINDS:
             made.api.request("DELETE", flux.path(kind, "", namespace).rstrip("/"), {}, expect=404)
+
+
+def lists_all(agent):
+    for plural in ("gitrepositories", "ocirepositories", "helmrepositories", "buckets"):
+        try:
+            agent.list(f"/apis/source.toolkit.fluxcd.io/v1/{plural}")
+        except ApiError as e:
+            raise AssertionError(str(e)) from e
+    return True
 
 
 def source(bed, name, ns, kind="GitRepository"):
@@ -71,8 +80,10 @@ def fetched(bed, ns, head, seconds):
         found = source(bed, "infra", ns)
         ready = conditions(found).get("Ready")
         assert ready and ready["status"] == "True", ready
-        assert found["status"]["artifact"]["revision"].endswith(head), found["status"]
-        assert found["status"].get("lastHandledReconcileAt") == annotations(found).get(REQUESTED) is not None, found["status"]
+        # Flux writes its conditions first, the rest of the status after
+        status, asked = found["status"], annotations(found).get(REQUESTED)
+        assert status.get("artifact", {}).get("revision", "").endswith(head), status
+        assert asked and status.get("lastHandledReconcileAt") == asked, status
         return found
     return wait_for(there, seconds, f"revision {head}", pause=0.05)
 
