@@ -251,17 +251,20 @@ static size_t width(const char *s)
 	return n;
 }
 
-static void print_cell(const struct out_table *t, size_t i, size_t wide, FILE *f)
+/* Blanks stand before a cell, so that a line whose last cells are empty ends with none. */
+static void print_row(char *const *cells, const size_t *widths, size_t n, FILE *f)
 {
-	bool last = i % t->columns == t->columns - 1;
+	size_t pad = 0;
 
-	fputs(t->cells[i], f);
-	if (last) {
-		fputc('\n', f);
-		return;
+	for (size_t i = 0; i < n; i++) {
+		if (cells[i][0] != '\0') {
+			for (; pad > 0; pad--)
+				fputc(' ', f);
+			fputs(cells[i], f);
+		}
+		pad += widths[i] + 2 - width(cells[i]);
 	}
-	for (size_t pad = wide + 2 - width(t->cells[i]); pad > 0; pad--)
-		fputc(' ', f);
+	fputc('\n', f);
 }
 
 void out_table_print(struct out_table *t, FILE *f)
@@ -274,8 +277,8 @@ void out_table_print(struct out_table *t, FILE *f)
 		if (w > widths[i % t->columns])
 			widths[i % t->columns] = w;
 	}
-	for (size_t i = 0; i < t->n; i++)
-		print_cell(t, i, widths[i % t->columns], f);
+	for (size_t i = 0; i + t->columns <= t->n; i += t->columns)
+		print_row(&t->cells[i], widths, t->columns, f);
 	mem_free(widths);
 }
 

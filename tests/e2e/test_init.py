@@ -193,6 +193,7 @@ def test_recovery_given_as_a_public_key(repo):
     repo.tool("age-keygen", "-o", str(repo.recovery))
     public = repo.tool("age-keygen", "-y", str(repo.recovery)).strip()
     done = repo.bulla("init", "-r", "eu-west9", "--recovery", public)
+    assert [line for line in done.out.splitlines() if line != line.rstrip()] == []
     assert config(repo)["recovery"] == public
     assert "passphrase" not in done.err
     (repo.path / "two").write_text(f"{public}\n{config(repo)['recipients']['eu-west9']}\n")
