@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/yaml.h"
+#include "document/document.h"
 
 struct reader {
 	const char *file;
@@ -44,6 +45,10 @@ static int expect(struct reader *r, const struct yaml_node *v, const char *field
 
 static int read_api_version(struct reader *r, const struct yaml_node *v)
 {
+	const char *s = yaml_string(v);
+
+	if (s != NULL && strcmp(s, DOCUMENT_API_VERSION) == 0)
+		return refuse(r, v, "it is sealed already; 'bulla set' replaces what it holds");
 	return expect(r, v, "apiVersion", "v1");
 }
 

@@ -93,6 +93,8 @@ static void test_refuses(void **state)
 		  "f:1: not a manifest with apiVersion, kind and metadata" },
 		{ "apiVersion: v1\nkind: List\nmetadata: {}\nitems: []\n",
 		  "f:2: kind: not \"Secret\"; only a Secret can be sealed" },
+		{ "apiVersion: bulla.dev/v1\nkind: SealedCredential\nmetadata: {}\n",
+		  "f:1: it is sealed already; 'bulla set' replaces what it holds" },
 		{ "apiVersion: 1\nkind: Secret\nmetadata: {}\n",
 		  "f:1: apiVersion: not \"v1\"; only a Secret can be sealed" },
 		{ "apiVersion: v1\nkind: Secret\nmetadata: []\n", "f:3: metadata: not a map" },
