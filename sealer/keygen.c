@@ -24,7 +24,8 @@ int keygen_check_name(const char *s, struct err *err)
 		    "and \"-\", alphanumeric at both ends)");
 	if (strcmp(s, CONFIG_RECOVERY) == 0)
 		return err_set(err, ERR_RECIPIENT,
-			       "NAME: \"%s\" is the name of the recovery key and no other's",
+			       "NAME: \"%s\" is the name of the recovery key and no other's; "
+			       "'bulla init --recovery' takes it, and .bulla/config has it",
 			       CONFIG_RECOVERY);
 	if (strncmp(s, "age1", 4) == 0 || name_is_key_id(s))
 		return err_set(err, ERR_RECIPIENT, "NAME: it looks like a key or a key id");
