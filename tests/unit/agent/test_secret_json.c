@@ -307,7 +307,7 @@ static void test_policy(void **state)
 
 static void test_too_large(void **state)
 {
-	const struct secret_json_seen seen = { "u", "1", NULL };
+	const struct secret_json_seen seen = { "u", "1", NULL, false, false };
 	struct scene x;
 	struct buf out = { .max = 200 };
 	struct err err = ERR_INIT;
@@ -344,7 +344,7 @@ static void test_patch(void **state)
 	kv_del(&x.secret.data, "BINARY");
 	kv_set_str(&x.d.labels, "tier", "db");
 	{
-		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v) };
+		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v), false, false };
 
 		assert_false(secret_json_metadata_right(&x.s, metadata_of(v)));
 		assert_int_equal(patched(&v, &x.s, &seen, false), 200);
@@ -370,13 +370,37 @@ static void test_patch_guards(void **state)
 		const char *type;
 		int status;
 	} cases[] = {
-		{ "all known", { "u-1", "7", NULL }, "foobar/app-env", "Opaque", 200 },
-		{ "nothing known", { NULL, NULL, NULL }, "foobar/app-env", "Opaque", 200 },
-		{ "another uid", { "u-2", "7", NULL }, "foobar/app-env", "Opaque", 422 },
-		{ "changed meanwhile", { "u-1", "6", NULL }, "foobar/app-env", "Opaque", 409 },
-		{ "another owner", { "u-1", "7", NULL }, "foobar/other", "Opaque", 422 },
-		{ "no owner", { NULL, NULL, NULL }, NULL, "Opaque", 422 },
-		{ "another type", { NULL, NULL, NULL }, "foobar/app-env", TYPE_TLS, 422 },
+		{ "all known",
+		  { "u-1", "7", NULL, false, false },
+		  "foobar/app-env",
+		  "Opaque",
+		  200 },
+		{ "nothing known",
+		  { NULL, NULL, NULL, false, false },
+		  "foobar/app-env",
+		  "Opaque",
+		  200 },
+		{ "another uid",
+		  { "u-2", "7", NULL, false, false },
+		  "foobar/app-env",
+		  "Opaque",
+		  422 },
+		{ "changed meanwhile",
+		  { "u-1", "6", NULL, false, false },
+		  "foobar/app-env",
+		  "Opaque",
+		  409 },
+		{ "another owner",
+		  { "u-1", "7", NULL, false, false },
+		  "foobar/other",
+		  "Opaque",
+		  422 },
+		{ "no owner", { NULL, NULL, NULL, false, false }, NULL, "Opaque", 422 },
+		{ "another type",
+		  { NULL, NULL, NULL, false, false },
+		  "foobar/app-env",
+		  TYPE_TLS,
+		  422 },
 	};
 
 	(void)state;
@@ -417,7 +441,7 @@ static void test_stale(void **state)
 	kv_clear(&x.d.annotations);
 	assert_false(secret_json_metadata_right(&x.s, metadata_of(v)));
 	{
-		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v) };
+		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v), false, false };
 
 		assert_int_equal(patched(&v, &x.s, &seen, false), 200);
 	}
@@ -454,7 +478,8 @@ static void test_edited_lists(void **state)
 		kv_clear(&x.d.labels);
 		kv_clear(&x.d.annotations);
 		{
-			const struct secret_json_seen seen = { "u-1", "7", metadata_of(v) };
+			const struct secret_json_seen seen = { "u-1", "7", metadata_of(v), false,
+							       false };
 
 			assert_int_equal(patched(&v, &x.s, &seen, false), 200);
 		}
@@ -480,8 +505,8 @@ static void test_no_labels(void **state)
 	v = posted(&x.s);
 	json_object_del(json_object_get(v, "metadata"), "labels");
 	{
-		const struct secret_json_seen unseen = { "u-1", "7", NULL };
-		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v) };
+		const struct secret_json_seen unseen = { "u-1", "7", NULL, false, false };
+		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v), false, false };
 
 		assert_int_equal(patched(&v, &x.s, &unseen, false), 422);
 		assert_int_equal(patched(&v, &x.s, &seen, false), 200);
@@ -524,7 +549,7 @@ static void test_adopt(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		json_t *v = foreign(cases[i].mark);
-		const struct secret_json_seen seen = { "u-9", "3", metadata_of(v) };
+		const struct secret_json_seen seen = { "u-9", "3", metadata_of(v), false, false };
 		struct scene x;
 
 		scene_begin(&x);
@@ -620,7 +645,7 @@ static void test_hostile_metadata(void **state)
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct err err = ERR_INIT;
 		json_t *m = json_parse(texts[i], strlen(texts[i]), "metadata", &err);
-		const struct secret_json_seen seen = { NULL, NULL, m };
+		const struct secret_json_seen seen = { NULL, NULL, m, false, false };
 		struct buf out = BUF_INIT;
 		struct scene x;
 
