@@ -97,7 +97,7 @@ size_t flux_source_refs(const json_t *source, const char *refs[static FLUX_SOURC
 
 bool flux_source_uses(const json_t *source, const char *secret)
 {
-	const char *refs[FLUX_SOURCE_REFS];
+	const char *refs[FLUX_SOURCE_REFS] = { NULL };
 
 	return has(refs, flux_source_refs(source, refs), secret);
 }

@@ -115,7 +115,7 @@ static void unwant_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 		return;
 	if (p == NULL && c->there)
 		kube_copy_forget(c);
-	if (!c->there) {
+	if (p == NULL || !c->there) {
 		kube_fan_drop_copy(f, c);
 		return;
 	}
@@ -256,7 +256,7 @@ static void orphan_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 		return;
 	if (c->there && (p == NULL || c->retain))
 		kube_copy_forget(c);
-	if (!c->there) {
+	if (p == NULL || !c->there) {
 		kube_fan_drop_copy(f, c);
 		return;
 	}

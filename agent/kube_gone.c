@@ -65,7 +65,7 @@ static void decide_gone(struct store_kube *st)
 {
 	size_t n = st->docs.table.n;
 	struct table_node **nodes = table_nodes(&st->docs.table);
-	struct subject **subjects = mem_array(n, sizeof(*subjects));
+	struct subject **subjects = mem_array(n, sizeof(struct subject *));
 	struct subject *copies = mem_array(n, sizeof(*copies));
 	struct reconcile_env env;
 	struct reconcile_result result;

@@ -57,12 +57,11 @@ static void answered(void *ctx, const struct kube_answer *a)
 		st->gone_due = true;
 		return;
 	}
-	if (a->status == 200 && !is_applied(d, a))
+	/* 422: another's by now, or of another type */
+	if (a->status == 422 || (a->status == 200 && !is_applied(d, a)))
 		found(st, d, TARGET_CHANGED);
 	else if (a->status == 404 && strcmp(a->name, d->s.name) == 0)
 		found(st, d, TARGET_ABSENT);
-	else if (a->status == 422) /* another's by now, or of another type */
-		found(st, d, TARGET_CHANGED);
 	if (d->again) {
 		d->again = false;
 		kube_state_look(st, d);
