@@ -116,7 +116,7 @@ class Bed:
 
     def __init__(self, plane, folder, install="cluster", proxy=None):
         self.plane, self.folder, self.install, self.proxy = plane, pathlib.Path(folder), install, proxy
-        self.namespaces, self.agents, self.count = [], [], itertools.count()
+        self.namespaces, self.agents, self.runs = [], [], itertools.count()
         self.values, self.sealed = set(), {}
         self.keys, self.home = self.folder / "keys", self.folder / "home"
         for made in (self.keys, self.home, self.folder / "account"):
@@ -227,7 +227,7 @@ class Bed:
 
     def seal_basic_auth(self, name, namespace, user, password):
         """Of another type than opaque."""
-        text = self.bulla("seal", "basic-auth", name, "-n", namespace, "--user", user, "--password-file", "-",
+        text = self.bulla("seal", "basic-auth", name, "-n", namespace, "--username", user, "--password-file", "-",
                           "-r", self.key, input=password.encode())
         return self._sealed(text, name, namespace, {"username": user, "password": password})
 
@@ -256,6 +256,16 @@ class Bed:
     def secrets(self, namespace):
         """{name: Secret} of all that the agent made."""
         return {s["metadata"]["name"]: s for s in self.api.list(secrets_path(namespace)) if OWNER in annotations(s)}
+
+    def remembered(self, namespace):
+        """Names in the inventory of the cluster install that count as made."""
+        found = set()
+        for thing in self.api.list(f"/api/v1/namespaces/{SYSTEM}/configmaps"):
+            if thing["metadata"]["name"].startswith("bulla-inventory-"):
+                for line in (thing.get("data") or {}).get("secrets", "").splitlines():
+                    if line.startswith(f"made {namespace}/"):
+                        found.add(line.split()[1].split("/")[1])
+        return found
 
     # --- waiting
 
@@ -327,9 +337,12 @@ class Bed:
             agent.wait_log(msg="ready", seconds=60)
         return agent
 
-    def stop_all(self):
-        for agent in self.agents:
-            agent.stop()
+    def args(self, *more, listen=True):
+        args = [AGENT, "--kubernetes", "--keys", self.keys, "--kubeconfig", self.kubeconfig(),
+                "--agent-namespace", SYSTEM, *(("--listen", "127.0.0.1:0") if listen else ()), *more]
+        if self.install == "namespaces" and "--namespaces" not in more:
+            args += ["--namespaces", ",".join(self.namespaces)]
+        return args
 
 
 class Agent(Server):
@@ -337,11 +350,7 @@ class Agent(Server):
 
     def __init__(self, bed, *more):
         self.bed, self.checked = bed, False
-        args = [AGENT, "--kubernetes", "--keys", bed.keys, "--kubeconfig", bed.kubeconfig(),
-                "--agent-namespace", SYSTEM, "--listen", "127.0.0.1:0", *more]
-        if bed.install == "namespaces" and "--namespaces" not in more:
-            args += ["--namespaces", ",".join(bed.namespaces)]
-        super().__init__("bulla-agent", args, bed.folder / f"agent{next(bed.count)}.log", env=bed.env)
+        super().__init__("bulla-agent", bed.args(*more), bed.folder / f"agent{next(bed.runs)}.log", env=bed.env)
 
     def __exit__(self, kind, *_):
         self.finish(check=kind is None)
@@ -459,6 +468,11 @@ class Agent(Server):
     def count(self, reason):
         """Documents with this reason."""
         return self.metrics()[f'bulla_documents{{reason="{reason}"}}']
+
+    def requests(self, method, code=None):
+        """Requests answered so far."""
+        return sum(n for key, n in self.metrics().items() if key.startswith("rest_client_requests_total")
+                   and f'method="{method}"' in key and (code is None or f'code="{code}"' in key))
 
     def wait_count(self, reason, n, seconds=30):
         wait_for(lambda: self.count(reason) == n, seconds, f"{n} documents {reason}", pause=0.05)

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's Kubernetes store on a real API server: many documents, and what befalls all of them at once: the
+kind, a namespace, rights, tokens, the API server and its etcd (DESIGN 6.1)."""
+import re
+import threading
+
+import pytest
+import yaml
+
+import controlplane
+from agentbed import (ACCOUNT, CLUSTER_BINDING, CRD, MANIFESTS, SYSTEM, conditions, documents_path, identity, plain,
+                      secrets_path, value)
+from api import Unreachable
+from processes import wait_for
+
+SETTLE = ("--settle", 1)
+
+
+@pytest.fixture(scope="module")
+def restless_plane(programs, tmp_path_factory):
+    """A control plane that these tests kill, restore and strip of its kinds."""
+    with controlplane.ControlPlane(tmp_path_factory.mktemp("restless"), programs) as plane:
+        yield plane
+
+
+@pytest.fixture
+def restless_bed(new_bed, restless_plane):
+    return new_bed(plane=restless_plane)
+
+
+def versions(bed, ns):
+    return ({n: identity(s) for n, s in bed.secrets(ns).items()}, {n: identity(d) for n, d in bed.documents(ns).items()})
+
+
+# --- many --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("install", ["cluster", "namespaces"])
+def test_a_restart_over_unchanged_documents_writes_nothing(new_bed, install):
+    bed = new_bed(install=install)
+    ns = bed.namespace()
+    agent = bed.run()
+    bed.put_many([f"d{i:03}" for i in range(200)], ns)
+    bed.all_ready(ns)
+    wait_for(lambda: install == "namespaces" or len(bed.remembered(ns)) == 200, 10)
+    agent.stop()
+    before = versions(bed, ns)
+    assert len(before[0]) == len(before[1]) == 200
+    with bed.run() as agent:
+        agent.wait_count("Applied", 200)
+        metrics = agent.metrics()
+        assert versions(bed, ns) == before
+        assert metrics["bulla_secrets_written_total"] == metrics["bulla_statuses_written_total"] == 0
+        assert metrics["bulla_documents_opened_total"] == 0, "nothing had to be opened"
+        # and what changes now is seen
+        bed.put("d007", {"v": value()}, ns)
+        bed.ready("d007", ns)
+
+
+def test_a_deletion_of_all_is_guarded_and_the_token_releases_it(bed, control_plane):
+    ns = bed.namespace()
+    names = {f"d{i:02}" for i in range(20)}
+    with bed.run(*SETTLE) as agent:
+        bed.put_many(sorted(names), ns)
+        bed.all_ready(ns)
+        before = versions(bed, ns)[0]
+        control_plane.kubectl("delete", "sealedcredentials", "--all", "-n", ns)
+        told = agent.wait_log(msg=re.compile("too many documents are gone at once"))
+        assert re.fullmatch("[0-9a-f]{32}", told["token"])
+        agent.wait_count("Guarded", 20)
+        assert agent.metrics()["bulla_removals_guarded"] == 20
+        assert versions(bed, ns)[0] == before
+        # a wrong token releases nothing; what the log prints, as it is, does
+        text = " ".join(str(v) for v in told.values())
+        command = re.search(r"kubectl annotate .*$", text)
+        assert command, f"no command in {told}"
+        control_plane.kubectl(*command.group().replace(told["token"], "0" * 32).split()[1:])
+        bed.put("late", {"v": value()}, ns)
+        bed.ready("late", ns)
+        assert {n: s for n, s in versions(bed, ns)[0].items() if n != "late"} == before
+        control_plane.kubectl(*command.group().split()[1:], "--overwrite")
+        wait_for(lambda: set(bed.secrets(ns)) == {"late"}, 60, "the released removals")
+        assert agent.metrics()["bulla_secrets_removed_total"] == 20
+
+
+def test_the_guard_counts_over_a_restart(bed):
+    ns = bed.namespace()
+    agent = bed.run(*SETTLE)
+    bed.put_many([f"d{i:02}" for i in range(30)], ns)
+    bed.all_ready(ns)
+    for i in range(9):
+        bed.api.delete(documents_path(ns, f"d{i:02}"))
+    wait_for(lambda: len(bed.secrets(ns)) == 21, 30, "nine removals")
+    wait_for(lambda: len(bed.remembered(ns)) == 21, 10, "their record")
+    agent.stop()
+    for i in range(9, 12):
+        bed.api.delete(documents_path(ns, f"d{i:02}"))
+    with bed.run(*SETTLE) as agent:
+        agent.wait_count("Guarded", 3)
+        assert len(bed.secrets(ns)) == 21
+
+
+def test_a_namespace_that_goes_is_let_go(bed):
+    ns, other = bed.namespace(), bed.namespace()
+    with bed.run(*SETTLE) as agent:
+        bed.put_many(["a", "b", "c"], ns)
+        bed.put("kept", {"v": value()}, other)
+        bed.all_ready(ns)
+        bed.ready("kept", other)
+        before = versions(bed, other)
+        bed.api.delete(f"/api/v1/namespaces/{ns}")
+        bed.api.wait_gone(f"/api/v1/namespaces/{ns}", 90)
+        assert versions(bed, other) == before
+        # of the same name again: documents of it are served
+        bed.api.ensure("v1", "Namespace", None, ns)
+        bed.put("a", {"v": value()}, ns)
+        bed.ready("a", ns, seconds=60)
+        assert agent.running()
+
+
+# --- rights ------------------------------------------------------------------------------------------------
+
+
+def test_rights_that_go_and_come_back(bed):
+    ns = bed.namespace()
+    binding = bed.api.get(CLUSTER_BINDING)
+    try:
+        with bed.run(*SETTLE) as agent:
+            bed.put_many(["a", "b"], ns)
+            bed.all_ready(ns)
+            before = versions(bed, ns)[0]
+            # Secrets alone: documents can be read and told about
+            role = bed.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/bulla-agent")
+            narrowed = {**role, "rules": [r for r in role["rules"] if "secrets" not in r["resources"]]}
+            bed.api.replace(narrowed)
+            wait_for(lambda: agent_may(bed, "patch", ns) is False, 10, "the right gone")
+            bed.put("a", {"v": value()}, ns)
+            told = bed.says("a", ns, "Forbidden", message="RoleBinding")
+            assert ns in conditions(told)["Ready"]["message"] and conditions(told)["Stalled"]["status"] == "True"
+            bed.api.delete(documents_path(ns, "b"))
+            agent.wait_log(msg="Secret of a document that is gone stays for now", name="b")
+            assert versions(bed, ns)[0] == before
+            role["metadata"].pop("resourceVersion")
+            bed.api.replace(role)
+            bed.ready("a", ns, seconds=90)
+            bed.until_secret("b", ns, lambda data: data is None, 90)
+            # everything: nothing can be seen, and nothing is done because of it
+            before = versions(bed, ns)[0]
+            bed.api.delete(CLUSTER_BINDING)
+            wait_for(lambda: agent_may(bed, "create", ns) is False, 10, "all rights gone")
+            bed.put("c", {"v": value()}, ns)
+            with pytest.raises(TimeoutError):
+                bed.says("c", ns, "Applied", seconds=4)
+            assert versions(bed, ns)[0] == before
+            bed.api.create({k: binding[k] for k in ("apiVersion", "kind", "roleRef", "subjects")}
+                           | {"metadata": {"name": ACCOUNT}})
+            bed.ready("c", ns, seconds=90)
+    finally:
+        for name in ("clusterrole",):
+            bed.api.apply_file(MANIFESTS / f"base/{name}.yaml")
+
+
+def agent_may(bed, verb, namespace):
+    review = bed.api.create({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "metadata": {
+        "name": "x"}, "spec": {"user": f"system:serviceaccount:{SYSTEM}:{ACCOUNT}", "resourceAttributes": {
+            "verb": verb, "resource": "secrets", "namespace": namespace}}})
+    return review["status"]["allowed"]
+
+
+def test_a_namespace_without_its_role_does_not_stop_the_others(new_bed):
+    bed = new_bed(install="namespaces")
+    served, not_yet = bed.namespace(), bed.namespace(served=False)
+    with bed.run(*SETTLE, wait=False) as agent:
+        bed.put("login", {"v": value()}, served)
+        bed.put("login", {"v": value()}, not_yet)
+        bed.ready("login", served)
+        agent.wait_log(msg="cannot list or watch", namespace=not_yet)
+        assert bed.secret("login", not_yet) is None
+        bed.serve(not_yet)
+        bed.ready("login", not_yet, seconds=90)
+        agent.wait_log(msg="documents are listed again", namespace=not_yet)
+        agent.wait_log(msg="ready")
+
+
+def test_a_role_taken_away_removes_nothing(new_bed):
+    bed = new_bed(install="namespaces")
+    ns = bed.namespace()
+    role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings/bulla-agent"
+    with bed.run(*SETTLE) as agent:
+        bed.put_many(["a", "b"], ns)
+        bed.all_ready(ns)
+        before = versions(bed, ns)[0]
+        bed.api.delete(role)
+        bed.api.delete(documents_path(ns, "a"))
+        agent.wait_log(msg=re.compile("stays for now|cannot list or watch"), seconds=60)
+        assert versions(bed, ns)[0] == before
+        bed.serve(ns)
+        bed.until_secret("a", ns, lambda data: data is None, 90)
+        assert set(bed.secrets(ns)) == {"b"}
+
+
+def test_a_token_that_ends_is_read_again(bed):
+    ns = bed.namespace()
+    with bed.run() as agent:
+        bed.put("a", {"v": value()}, ns)
+        bed.ready("a", ns)
+        # the account made anew: the old token's account is another one
+        bed.api.delete(f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/{ACCOUNT}")
+        bed.api.apply_file(MANIFESTS / "base/serviceaccount.yaml")
+        old = bed.api.as_token(bed.token_file.read_text())
+        wait_for(lambda: old.request("GET", "/api", expect=None).status == 401, 30, "the old token refused")
+        bed.new_token()
+        bed.put("b", {"v": value()}, ns)
+        bed.ready("b", ns, seconds=60)
+        assert agent.running() and bed.secret("a", ns) == bed.sealed["a", ns]
+
+
+# --- the kind ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("install", ["cluster", "namespaces"])
+def test_the_kind_deleted_and_restored_takes_no_secret(new_bed, restless_plane, install):
+    bed = new_bed(plane=restless_plane, install=install)
+    ns = bed.namespace()
+    documents = {f"d{i}": bed.seal(f"d{i}", {"v": value()}, ns) for i in range(4)}
+    with bed.run(*SETTLE) as agent:
+        for document in documents.values():
+            bed.api.apply(document)
+        bed.all_ready(ns)
+        before = versions(bed, ns)[0]
+        uid = bed.api.get(CRD)["metadata"]["uid"]
+        bed.api.delete(CRD)
+        bed.api.wait_gone(CRD, 60)
+        agent.wait_log(msg="cannot list or watch", seconds=60)
+        assert versions(bed, ns)[0] == before
+        bed.api.apply_file(MANIFESTS / "base/crd.yaml")
+        assert bed.api.get(CRD)["metadata"]["uid"] != uid
+        # three come back, and get the Secrets that are there; the fourth's stays as well: nobody deleted that one
+        for name in ("d0", "d1", "d2"):
+            bed.api.apply(documents[name])
+        for name in ("d0", "d1", "d2"):
+            bed.ready(name, ns, seconds=90)
+        bed.put("new", {"v": value()}, ns)
+        bed.ready("new", ns, seconds=60)
+        bed.api.delete(documents_path(ns, "new"))
+        bed.until_secret("new", ns, lambda data: data is None, 60)
+        after = versions(bed, ns)[0]
+        assert {n: after[n][0] for n in documents} == {n: before[n][0] for n in documents}
+
+
+# --- the server --------------------------------------------------------------------------------------------
+
+
+def test_an_api_server_killed_in_the_middle_of_300_documents(restless_bed, restless_plane):
+    bed = restless_bed
+    ns = bed.namespace()
+    sealed = [bed.seal(f"d{i:03}", {"v": value()}, ns) for i in range(300)]
+    with bed.run(*SETTLE) as agent:
+        stop, failed = threading.Event(), []
+
+        def apply_all():
+            admin = restless_plane.new_admin()
+            for document in sealed:
+                while not stop.is_set():
+                    try:
+                        admin.apply(document)
+                        break
+                    except (Unreachable, KeyError):
+                        stop.wait(0.2)
+                    except Exception as e:  # told below: a thread's exception is lost
+                        failed.append(e)
+                        if len(failed) > 100:
+                            return
+                        stop.wait(0.2)
+        thread = threading.Thread(target=apply_all)
+        thread.start()
+        try:
+            for threshold in (60, 160):
+                wait_for(lambda: len(bed.secrets(ns)) >= threshold, 60, f"{threshold} Secrets")
+                restless_plane.kill_apiserver()
+                restless_plane.start_apiserver()
+            thread.join(120)
+            assert not thread.is_alive()
+        finally:
+            stop.set()
+            thread.join()
+        found = bed.all_ready(ns, seconds=60)
+        assert len(found) == 300, failed
+        assert agent.metrics()["bulla_secrets_removed_total"] == 0
+        uids = {n: s["metadata"]["uid"] for n, s in bed.secrets(ns).items()}
+        assert len(uids) == 300
+
+
+def test_an_etcd_restored_from_an_older_snapshot(restless_bed, restless_plane):
+    """Documents and Secrets are then as they were, and the agent knows versions from the future."""
+    bed = restless_bed
+    ns = bed.namespace()
+    with bed.run(*SETTLE, "--full-look", 5) as agent:
+        bed.put_many([f"old{i}" for i in range(5)], ns)
+        bed.all_ready(ns)
+        old = dict(bed.sealed)
+        secrets = versions(bed, ns)[0]
+        restless_plane.save("old")
+        for i in range(3):
+            bed.put(f"old{i}", {"v": value()}, ns)
+        bed.put_many([f"new{i}" for i in range(3)], ns)
+        bed.all_ready(ns)
+        restless_plane.restore("old")
+        bed.sealed = old
+        # what is there is what the older documents say, and they say so themselves
+        found = bed.all_ready(ns, seconds=60)
+        assert set(found) == {f"old{i}" for i in range(5)}
+        # the agent looks again: not deaf
+        bed.put("after", {"v": value()}, ns)
+        bed.put("old0", {"v": value()}, ns)
+        bed.ready("after", ns, seconds=400)
+        bed.ready("old0", ns, seconds=60)
+        now = versions(bed, ns)[0]
+        assert {n: now[n][0] for n in secrets} == {n: uid for n, (uid, _) in secrets.items()}
+        assert agent.metrics()["bulla_secrets_removed_total"] == 0
