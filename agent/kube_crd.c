@@ -9,6 +9,7 @@
 #include "base/mem.h"
 
 #define RETRY_MS 10000
+#define FORBIDDEN_MS 600000
 
 static void take(struct store_kube *st, const char *uid)
 {
@@ -33,6 +34,11 @@ static void answered(void *ctx, const struct kube_answer *a)
 	st->asking_crd = false;
 	if (a->status == 200 && uid != NULL) {
 		take(st, uid);
+		return;
+	}
+	if (a->status == 403 && st->o->namespaces != NULL) {
+		/* as it is with Roles alone: agent/kube_remove.c asks otherwise */
+		st->crd_again = clock_monotonic_ms() + FORBIDDEN_MS;
 		return;
 	}
 	snprintf(status, sizeof(status), "%ld", a->status);

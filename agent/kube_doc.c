@@ -192,6 +192,7 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	d->generation = generation;
 	d->s.documents = 1;
 	d->s.gone_since = 0;
+	d->s.unknown = false;
 	if (first && d->applied_version == NULL)
 		take_applied(d, &r);
 	if (!new_text && status_stands(d, &r) && d->busy == KUBE_IDLE && !d->telling_due &&

@@ -20,8 +20,9 @@ struct kube_remove {
 	char *user;    /* the source that uses the Secret, for a person */
 };
 
-/* What an answer means: go on, once more, the Secret is gone, or stop (why says it). */
-enum verdict { VERDICT_ON, VERDICT_MORE, VERDICT_DONE, VERDICT_STOP };
+/* What an answer means: go on, go on past the next step, once more, the Secret is gone, or stop
+ * (why says it). */
+enum verdict { VERDICT_ON, VERDICT_SKIP, VERDICT_MORE, VERDICT_DONE, VERDICT_STOP };
 
 struct step {
 	const char *method;
@@ -43,6 +44,12 @@ static void crd_path(const struct kube_remove *m, struct buf *out)
 {
 	(void)m;
 	buf_puts(out, KUBE_CRD_PATH);
+}
+
+static void group_path(const struct kube_remove *m, struct buf *out)
+{
+	(void)m;
+	buf_puts(out, KUBE_GROUP);
 }
 
 static void namespace_path(const struct kube_remove *m, struct buf *out)
@@ -75,17 +82,52 @@ static const char *metadata_text(const struct kube_answer *a, const char *name)
 	return json_string_value(json_object_get(json_object_get(a->object, "metadata"), name));
 }
 
+/* The kind must be the one under which the document was last there. */
 static enum verdict judge_crd(struct kube_remove *m, const struct kube_answer *a, const char **why)
 {
 	const char *uid = metadata_text(a, "uid");
+	const char *of = m->d->crd_uid != NULL ? m->d->crd_uid : m->st->crd_uid;
+
+	/* with Roles alone it cannot be read: discovery tells at least that it is not going */
+	if (a->status == 403 && m->st->o->namespaces != NULL && of == NULL)
+		return VERDICT_ON;
 
 	*why =
 	    "the kind SealedCredential is not there, is going, or is not the one that the Secret "
 	    "was made under";
 	if (a->status != 200 || uid == NULL || metadata_text(a, "deletionTimestamp") != NULL)
 		return VERDICT_STOP;
-	return m->st->crd_uid != NULL && strcmp(uid, m->st->crd_uid) == 0 ? VERDICT_ON
-									  : VERDICT_STOP;
+	return of != NULL && strcmp(uid, of) == 0 ? VERDICT_SKIP : VERDICT_STOP;
+}
+
+static bool may_be_created(const json_t *resource)
+{
+	const json_t *verbs = json_object_get(resource, "verbs");
+	const char *name = json_string_value(json_object_get(resource, "name"));
+
+	for (size_t i = 0;
+	     name != NULL && strcmp(name, KUBE_DOCUMENTS) == 0 && i < json_array_size(verbs); i++) {
+		const char *verb = json_string_value(json_array_get(verbs, i));
+
+		if (verb != NULL && strcmp(verb, "create") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A kind that is being deleted loses the verb create (cluster-findings M8). */
+static enum verdict judge_group(struct kube_remove *m, const struct kube_answer *a,
+				const char **why)
+{
+	const json_t *resources = json_object_get(a->object, "resources");
+
+	for (size_t i = 0; a->status == 200 && i < json_array_size(resources); i++)
+		if (may_be_created(json_array_get(resources, i)))
+			return VERDICT_ON;
+	/* and when it is there again that says nothing of the documents it had */
+	m->d->s.unknown = a->status == 200 || a->status == 404;
+	*why = "the kind SealedCredential is not there, or is going";
+	return VERDICT_STOP;
 }
 
 /* Where there is no namespace any more there is no Secret either, but copies in others. */
@@ -158,6 +200,7 @@ static enum verdict judge_secret(struct kube_remove *m, const struct kube_answer
 static const struct step steps[] = {
 	{ .method = "GET", .path = document_path, .judge = judge_document },
 	{ .method = "GET", .path = crd_path, .judge = judge_crd },
+	{ .method = "GET", .path = group_path, .judge = judge_group, .whole = true },
 	{ .method = "GET", .path = namespace_path, .judge = judge_namespace },
 	{ "GET", sources_path, judge_sources, .flux = true, .whole = true },
 	{ .method = "DELETE", .path = secret_path, .judge = judge_secret },
@@ -246,6 +289,9 @@ static void answered(void *ctx, const struct kube_answer *a)
 		return;
 	}
 	switch (steps[m->step].judge(m, a, &why)) {
+	case VERDICT_SKIP:
+		m->step++;
+		/* fall through */
 	case VERDICT_ON:
 		do
 			m->step++;

@@ -33,10 +33,19 @@ static void each(struct kube_scope *scope, void (*f)(struct kube_scope *scope, s
 	mem_free(nodes);
 }
 
+/* The kind is not there.  Where its uid cannot be seen nobody knows later that it was away. */
+static void lose_kind(struct kube_scope *scope, struct kube_doc *d)
+{
+	d->s.unknown = scope->st->crd_uid == NULL;
+}
+
 static void show_failed(void *ctx, const struct kube_answer *a)
 {
 	struct kube_scope *scope = ctx;
 	char status[24];
+
+	if (a->status == 404)
+		each(scope, lose_kind);
 
 	if (scope->failing)
 		return;
