@@ -253,6 +253,7 @@ static void set_gone(struct store_kube *st, struct kube_doc *d)
 	turns_drop(&st->tells, &d->tell);
 	kube_doc_gone(d);
 	st->gone_due = true;
+	kube_crd_hint(st);
 }
 
 static void show_deleted(void *ctx, const json_t *object)
@@ -275,6 +276,7 @@ static void show_synced(void *ctx)
 	struct kube_scope *scope = ctx;
 
 	each(scope, end_of_documents);
+	kube_crd_listed(scope->st);
 	if (scope->failing)
 		log_line(LOG_INFO, "documents are listed again", "namespace", scope->namespace,
 			 (char *)NULL);

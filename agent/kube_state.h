@@ -93,7 +93,8 @@ struct store_kube {
 	int64_t recipients_at; /* monotonic ms of the next publication */
 	/* The document is idle again: what was done with it is in its subject. */
 	void (*finished)(struct store_kube *st, struct kube_doc *d);
-	char *crd_uid; /* of the kind itself; NULL: not seen yet */
+	char *crd_uid;	  /* of the kind itself; NULL: not seen yet */
+	bool kind_unsure; /* that uid is new, and the documents were not listed since */
 	bool asking_crd;
 	int64_t crd_again; /* monotonic ms; 0: no need */
 	bool ready;

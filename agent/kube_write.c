@@ -103,8 +103,6 @@ static void succeed(struct kube_write *w, const struct kube_answer *a)
 	document_digest(&w->doc, hex);
 	mem_free(d->digest);
 	d->digest = mem_str(hex);
-	mem_free(d->crd_uid);
-	d->crd_uid = mem_str(w->st->crd_uid);
 	kv_copy(&d->keys, &w->keys);
 	kube_doc_say(d, NULL);
 	subject_applied(&d->s, w->repair, clock_monotonic_ms());

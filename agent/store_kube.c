@@ -27,21 +27,10 @@
 
 /* --- what follows from a look ---------------------------------------------------------------- */
 
-/* It is there under the kind as it is now, whichever one it was when the Secret was made. */
-static void note_kind(struct store_kube *st, struct kube_doc *d)
-{
-	if (st->crd_uid == NULL || d->s.reason != REASON_APPLIED || !d->s.recorded ||
-	    (d->crd_uid != NULL && strcmp(d->crd_uid, st->crd_uid) == 0))
-		return;
-	mem_free(d->crd_uid);
-	d->crd_uid = mem_str(st->crd_uid);
-	kube_inventory_made(st, d);
-}
-
 /* The end of a look or of what followed from it. */
 static void conclude(struct store_kube *st, struct kube_doc *d)
 {
-	note_kind(st, d);
+	kube_crd_note(st, d);
 	kube_state_report(st, d);
 	kube_inventory_check(st, d);
 	kube_tell_check(st, d);
