@@ -278,6 +278,14 @@ static void send(struct kube_remove *m)
 	buf_clear(&body);
 }
 
+static void go_on(struct kube_remove *m, size_t steps_on)
+{
+	m->step += steps_on;
+	while (steps[m->step].flux && !m->st->o->flux)
+		m->step++;
+	send(m);
+}
+
 static void answered(void *ctx, const struct kube_answer *a)
 {
 	struct kube_remove *m = ctx;
@@ -290,13 +298,10 @@ static void answered(void *ctx, const struct kube_answer *a)
 	}
 	switch (steps[m->step].judge(m, a, &why)) {
 	case VERDICT_SKIP:
-		m->step++;
-		/* fall through */
+		go_on(m, 2);
+		break;
 	case VERDICT_ON:
-		do
-			m->step++;
-		while (steps[m->step].flux && !m->st->o->flux);
-		send(m);
+		go_on(m, 1);
 		break;
 	case VERDICT_MORE:
 		send(m);

@@ -106,7 +106,11 @@ static int apply_op(json_t *root, const json_t *op)
 	parent = parent_of(root, json_string_value(json_object_get(op, "path")), &name);
 	had = parent == NULL ? NULL : json_object_get(parent, name);
 	if (strcmp(what, "test") == 0)
-		r = had != NULL && json_equal(had, value) ? 200 : 422;
+		/* as evanphx/json-patch has it, what is not there equals null */
+		r = (had != NULL && json_equal(had, value)) ||
+			    (had == NULL && parent != NULL && json_is_null(value))
+			? 200
+			: 422;
 	else if (strcmp(what, "remove") == 0)
 		r = had != NULL && json_object_del(parent, name) == 0 ? 200 : 422;
 	else if (name != NULL && strcmp(name, "resourceVersion") == 0)
@@ -307,7 +311,9 @@ static void test_policy(void **state)
 
 static void test_too_large(void **state)
 {
-	const struct secret_json_seen seen = { "u", "1", NULL, false, false };
+	const struct secret_json_seen seen = { .uid = "u",
+					       .resource_version = "1",
+					       .metadata = NULL };
 	struct scene x;
 	struct buf out = { .max = 200 };
 	struct err err = ERR_INIT;
@@ -344,7 +350,9 @@ static void test_patch(void **state)
 	kv_del(&x.secret.data, "BINARY");
 	kv_set_str(&x.d.labels, "tier", "db");
 	{
-		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v), false, false };
+		const struct secret_json_seen seen = { .uid = "u-1",
+						       .resource_version = "7",
+						       .metadata = metadata_of(v) };
 
 		assert_false(secret_json_metadata_right(&x.s, metadata_of(v)));
 		assert_int_equal(patched(&v, &x.s, &seen, false), 200);
@@ -371,33 +379,33 @@ static void test_patch_guards(void **state)
 		int status;
 	} cases[] = {
 		{ "all known",
-		  { "u-1", "7", NULL, false, false },
+		  { .uid = "u-1", .resource_version = "7" },
 		  "foobar/app-env",
 		  "Opaque",
 		  200 },
 		{ "nothing known",
-		  { NULL, NULL, NULL, false, false },
+		  { .uid = NULL, .resource_version = NULL },
 		  "foobar/app-env",
 		  "Opaque",
 		  200 },
 		{ "another uid",
-		  { "u-2", "7", NULL, false, false },
+		  { .uid = "u-2", .resource_version = "7" },
 		  "foobar/app-env",
 		  "Opaque",
 		  422 },
 		{ "changed meanwhile",
-		  { "u-1", "6", NULL, false, false },
+		  { .uid = "u-1", .resource_version = "6" },
 		  "foobar/app-env",
 		  "Opaque",
 		  409 },
 		{ "another owner",
-		  { "u-1", "7", NULL, false, false },
+		  { .uid = "u-1", .resource_version = "7" },
 		  "foobar/other",
 		  "Opaque",
 		  422 },
-		{ "no owner", { NULL, NULL, NULL, false, false }, NULL, "Opaque", 422 },
+		{ "no owner", { .uid = NULL, .resource_version = NULL }, NULL, "Opaque", 422 },
 		{ "another type",
-		  { NULL, NULL, NULL, false, false },
+		  { .uid = NULL, .resource_version = NULL },
 		  "foobar/app-env",
 		  TYPE_TLS,
 		  422 },
@@ -441,7 +449,9 @@ static void test_stale(void **state)
 	kv_clear(&x.d.annotations);
 	assert_false(secret_json_metadata_right(&x.s, metadata_of(v)));
 	{
-		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v), false, false };
+		const struct secret_json_seen seen = { .uid = "u-1",
+						       .resource_version = "7",
+						       .metadata = metadata_of(v) };
 
 		assert_int_equal(patched(&v, &x.s, &seen, false), 200);
 	}
@@ -478,8 +488,9 @@ static void test_edited_lists(void **state)
 		kv_clear(&x.d.labels);
 		kv_clear(&x.d.annotations);
 		{
-			const struct secret_json_seen seen = { "u-1", "7", metadata_of(v), false,
-							       false };
+			const struct secret_json_seen seen = { .uid = "u-1",
+							       .resource_version = "7",
+							       .metadata = metadata_of(v) };
 
 			assert_int_equal(patched(&v, &x.s, &seen, false), 200);
 		}
@@ -505,8 +516,12 @@ static void test_no_labels(void **state)
 	v = posted(&x.s);
 	json_object_del(json_object_get(v, "metadata"), "labels");
 	{
-		const struct secret_json_seen unseen = { "u-1", "7", NULL, false, false };
-		const struct secret_json_seen seen = { "u-1", "7", metadata_of(v), false, false };
+		const struct secret_json_seen unseen = { .uid = "u-1",
+							 .resource_version = "7",
+							 .metadata = NULL };
+		const struct secret_json_seen seen = { .uid = "u-1",
+						       .resource_version = "7",
+						       .metadata = metadata_of(v) };
 
 		assert_int_equal(patched(&v, &x.s, &unseen, false), 422);
 		assert_int_equal(patched(&v, &x.s, &seen, false), 200);
@@ -515,6 +530,49 @@ static void test_no_labels(void **state)
 	assert_true(secret_json_metadata_right(&x.s, metadata_of(v)));
 	json_decref(v);
 	scene_end(&x);
+}
+
+/* Unseen, and guessed right or wrong: nothing of an earlier state stays, nothing else is lost. */
+static void test_guesses(void **state)
+{
+	static const struct {
+		const char *label;
+		bool drop_label; /* the document gave it, and does not any more */
+		bool strip;	 /* someone took all labels off */
+		bool lists, bare;
+		int status;
+	} cases[] = {
+		{ "the same labels", false, false, true, false, 200 },
+		{ "a label less", true, false, true, false, 422 },
+		{ "a label less, not tested", true, false, false, false, 200 },
+		{ "no labels, as guessed", false, true, false, true, 200 },
+		{ "no labels, not guessed", false, true, true, false, 422 },
+		{ "labels after all", false, false, false, true, 422 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct secret_json_seen seen = { .lists = cases[i].lists,
+						       .bare = cases[i].bare };
+		struct scene x;
+		json_t *v, *before;
+
+		scene_begin(&x);
+		v = posted(&x.s);
+		if (cases[i].drop_label)
+			kv_del(&x.d.labels, "tier");
+		if (cases[i].strip)
+			json_object_del(json_object_get(v, "metadata"), "labels");
+		before = json_deep_copy(v);
+		if (patched(&v, &x.s, &seen, false) != cases[i].status)
+			fail_msg("%s", cases[i].label);
+		assert_int_equal(json_equal(v, before),
+				 cases[i].status == 422 ||
+				     (!cases[i].drop_label && !cases[i].strip));
+		json_decref(before);
+		json_decref(v);
+		scene_end(&x);
+	}
 }
 
 /* --- adoption --------------------------------------------------------------------------------- */
@@ -549,7 +607,9 @@ static void test_adopt(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		json_t *v = foreign(cases[i].mark);
-		const struct secret_json_seen seen = { "u-9", "3", metadata_of(v), false, false };
+		const struct secret_json_seen seen = { .uid = "u-9",
+						       .resource_version = "3",
+						       .metadata = metadata_of(v) };
 		struct scene x;
 
 		scene_begin(&x);
@@ -645,7 +705,9 @@ static void test_hostile_metadata(void **state)
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct err err = ERR_INIT;
 		json_t *m = json_parse(texts[i], strlen(texts[i]), "metadata", &err);
-		const struct secret_json_seen seen = { NULL, NULL, m, false, false };
+		const struct secret_json_seen seen = { .uid = NULL,
+						       .resource_version = NULL,
+						       .metadata = m };
 		struct buf out = BUF_INIT;
 		struct scene x;
 
@@ -711,21 +773,14 @@ static void test_delete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_create),
-		cmocka_unit_test(test_create_copy),
-		cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_too_large),
-		cmocka_unit_test(test_patch),
-		cmocka_unit_test(test_patch_guards),
-		cmocka_unit_test(test_stale),
-		cmocka_unit_test(test_edited_lists),
-		cmocka_unit_test(test_no_labels),
-		cmocka_unit_test(test_adopt),
-		cmocka_unit_test(test_adopt_command),
-		cmocka_unit_test(test_owner),
-		cmocka_unit_test(test_hostile_metadata),
-		cmocka_unit_test(test_pointer),
-		cmocka_unit_test(test_delete),
+		cmocka_unit_test(test_create),	  cmocka_unit_test(test_create_copy),
+		cmocka_unit_test(test_policy),	  cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_patch),	  cmocka_unit_test(test_patch_guards),
+		cmocka_unit_test(test_stale),	  cmocka_unit_test(test_edited_lists),
+		cmocka_unit_test(test_no_labels), cmocka_unit_test(test_guesses),
+		cmocka_unit_test(test_adopt),	  cmocka_unit_test(test_adopt_command),
+		cmocka_unit_test(test_owner),	  cmocka_unit_test(test_hostile_metadata),
+		cmocka_unit_test(test_pointer),	  cmocka_unit_test(test_delete),
 	};
 
 	mem_init();
