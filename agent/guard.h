@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The mass guard (DESIGN 6.1): too many documents gone at once are more likely an accident than a
- * wish.  When, among the removals wanted now and those done in the last ten minutes, there are more
- * than ten in all, or more than three and more than a third of a namespace's documents, none is
- * done until a person releases exactly this set.  Pure.
+ * wish.  When, among the removals wanted now or soon and those done in the last ten minutes, there
+ * are more than ten in all, or more than three and more than a third of a namespace's documents,
+ * none is done until a person releases exactly this set.  Pure.
  */
 #ifndef BULLA_AGENT_GUARD_H
 #define BULLA_AGENT_GUARD_H

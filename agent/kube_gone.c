@@ -42,12 +42,22 @@ static void act_on_gone(struct store_kube *st, struct kube_doc *d)
 		kube_state_drop(st, d);
 }
 
-static void tell_guard(struct store_kube *st, const struct reconcile_result *r)
+/* While more are about to follow each token would be replaced in a moment; but not for ever. */
+static bool too_early(struct store_kube *st, const struct reconcile_result *r, int64_t now_ms)
+{
+	if (r->guarded == 0)
+		st->guard_told_by = 0;
+	else if (st->guard_told_by == 0)
+		st->guard_told_by = now_ms + st->o->settle_ms;
+	return r->counts[REASON_PENDING_REMOVAL] != 0 && now_ms < st->guard_told_by;
+}
+
+static void tell_guard(struct store_kube *st, const struct reconcile_result *r, int64_t now_ms)
 {
 	struct buf command = BUF_INIT;
 
 	memcpy(st->token, r->token, sizeof(st->token));
-	if (r->guarded == 0 || strcmp(st->told_token, r->token) == 0)
+	if (too_early(st, r, now_ms) || r->guarded == 0 || strcmp(st->told_token, r->token) == 0)
 		return;
 	memcpy(st->told_token, r->token, sizeof(st->told_token));
 	kube_release_command(st, &command);
@@ -83,7 +93,7 @@ static void decide_gone(struct store_kube *st)
 	reconcile(subjects, n, &env, &result);
 	st->gone_due = false;
 	st->gone_at = result.wake_ms;
-	tell_guard(st, &result);
+	tell_guard(st, &result, env.now_ms);
 	for (size_t i = 0; i < n; i++)
 		if (subjects[i] != &copies[i])
 			act_on_gone(st, (struct kube_doc *)nodes[i]);

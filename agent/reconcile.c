@@ -209,13 +209,26 @@ static int by_namespace(const void *a, const void *b)
 	return strcmp(x->namespace, y->namespace);
 }
 
-static size_t wanted_of(struct subject *const *subjects, size_t n, struct guard_wanted *out)
+static bool is_due(const struct subject *s)
+{
+	return s->action == ACTION_REMOVE;
+}
+
+/* To be removed, now or once it has been gone for long enough. */
+static bool is_going(const struct subject *s)
+{
+	return is_due(s) || (s->reason == REASON_PENDING_REMOVAL && !s->made_retain &&
+			     s->target != TARGET_FOREIGN && s->target != TARGET_ADOPT);
+}
+
+static size_t wanted_of(struct subject *const *subjects, size_t n,
+			bool (*counts)(const struct subject *s), struct guard_wanted *out)
 {
 	size_t i;
 	size_t k = 0;
 
 	for (i = 0; i < n; i++)
-		if (subjects[i]->action == ACTION_REMOVE)
+		if (counts(subjects[i]))
 			out[k++] = (struct guard_wanted){ subjects[i]->namespace, subjects[i]->name,
 							  subjects[i]->incarnation };
 	qsort(out, k, sizeof(*out), by_name);
@@ -265,10 +278,11 @@ static void guard_removals(struct pass *p, struct subject *const *subjects, size
 				  .present = present,
 				  .now = env->now };
 
-	in.n_wanted = wanted_of(subjects, n, wanted);
+	/* else those that come first would be gone before the rest were counted */
+	in.n_wanted = wanted_of(subjects, n, is_going, wanted);
 	in.n_present = present_of(subjects, n, present);
 	if (!guard_allows(&in)) {
-		guard_token(wanted, in.n_wanted, p->out->token);
+		guard_token(wanted, wanted_of(subjects, n, is_due, wanted), p->out->token);
 		if (env->release != NULL && strcmp(env->release, p->out->token) == 0) {
 			p->out->released = true;
 			p->out->token[0] = '\0';

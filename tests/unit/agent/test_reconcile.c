@@ -445,6 +445,47 @@ static void test_guard(void **state)
 	}
 }
 
+/* Those that are not due yet count, so that none is gone before the rest is counted. */
+static void test_guard_counts_what_settles(void **state)
+{
+	static const struct {
+		const char *what;
+		size_t there, due, settling;
+		enum target target;
+		bool retain, allowed;
+	} rows[] = {
+		{ "one due, ten more", 29, 1, 10, TARGET_INTACT, false, false },
+		{ "one due, nine more", 20, 1, 9, TARGET_INTACT, false, true },
+		{ "a namespace's, one by one", 4, 1, 4, TARGET_INTACT, false, false },
+		{ "those that are kept", 4, 1, 30, TARGET_INTACT, true, true },
+		{ "those that are another's", 4, 1, 30, TARGET_FOREIGN, false, true },
+		{ "none is due", 4, 0, 30, TARGET_INTACT, false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct crowd *c = mem_alloc(sizeof(*c));
+		struct reconcile_env env = { .now_ms = NOW, .settle_ms = SETTLE, .keys = 1 };
+		struct reconcile_result out;
+
+		add(c, ns_a, rows[i].there, false);
+		add(c, ns_a, rows[i].due, true);
+		add(c, ns_a, rows[i].settling, true);
+		for (size_t k = rows[i].there + rows[i].due; k < c->n; k++) {
+			c->s[k].gone_since = NOW - 1;
+			c->s[k].made_retain = rows[i].retain;
+			c->s[k].target = rows[i].target;
+		}
+		reconcile(c->list, c->n, &env, &out);
+		if (removals(c) != (rows[i].allowed ? rows[i].due : 0))
+			fail_msg("%s: %zu removed", rows[i].what, removals(c));
+		assert_int_equal(out.guarded, rows[i].allowed ? 0 : rows[i].due);
+		assert_int_equal(out.counts[REASON_PENDING_REMOVAL],
+				 rows[i].settling + (rows[i].allowed ? rows[i].due : 0));
+		mem_free(c);
+	}
+}
+
 static void test_release(void **state)
 {
 	struct crowd *c = mem_alloc(sizeof(*c));
@@ -561,6 +602,7 @@ int main(void)
 		cmocka_unit_test(test_remove_failed_waits),
 		cmocka_unit_test(test_still_referenced),
 		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_guard_counts_what_settles),
 		cmocka_unit_test(test_release),
 		cmocka_unit_test(test_every_combination),
 		cmocka_unit_test(test_status_table),
