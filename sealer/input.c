@@ -126,9 +126,10 @@ static int ask_silently(int fd, const char *what, const char *rest, struct buf *
 	int r, saved;
 
 	do {
-		say(fd, what, rest);
+		/* before the prompt: what is typed from then on is neither shown nor lost */
 		if (silence_begin(&s, fd, err) != 0)
 			return -1;
+		say(fd, what, rest);
 		r = read_line(fd, out);
 		saved = errno;
 		silence_end(&s); /* after a stop and "fg" we ask again */
