@@ -102,6 +102,8 @@ class Terminal:
         reader, writer = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            for number in (signal.SIGINT, signal.SIGQUIT):  # ignored where the tests run in the background
+                signal.signal(number, signal.SIG_DFL)
             os.chdir(checkout.top)
             os.close(writer)
             if out is not None:

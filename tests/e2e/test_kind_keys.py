@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 import random
-import shutil
 import subprocess
 
 import pytest
 
-from documents import TOP, Tool, b64
+import golang
+from documents import Tool, b64
 
 URL = "ssh://git@github.com/barolab/foobar-infra"
 HOST = "git.example.org"
@@ -31,14 +31,7 @@ def run(*args, **kwargs):
 @pytest.fixture(scope="module")
 def go(tmp_path_factory):
     """A function from a request to what Go says (tests/oracle/go-readers)."""
-    if shutil.which("go") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("go is not installed; scripts/deps test installs it")
-        pytest.skip("go is not installed: keys were not read by Flux's libraries")
-    program = tmp_path_factory.mktemp("go") / "go-readers"
-    build = subprocess.run(["go", "build", "-o", program, "."], cwd=TOP / "tests/oracle/go-readers", text=True,
-                           capture_output=True, env={**os.environ, "GOFLAGS": "-mod=readonly"}, check=False)
-    assert build.returncode == 0, "go build failed:\n" + build.stderr
+    program = golang.build("go-readers", tmp_path_factory.mktemp("go"), "keys were not read by Flux's libraries")
     readers = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                env={**os.environ, "GODEBUG": STRICT})
 

@@ -1,27 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Bulla writes means the same to libyaml, to PyYAML and to Go's sigs.k8s.io/yaml, whatever the names."""
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
 import yaml
 
+import golang
 from documents import ADVERSARIAL, KINDS, NOW, TOP, VALUES, Key, Random, Tool, b64, oracle
 
 
 @pytest.fixture(scope="module")
 def go_yaml(tmp_path_factory):
     """A function from YAML texts to what Go reads."""
-    if shutil.which("go") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("go is not installed; scripts/deps test installs it")
-        pytest.skip("go is not installed: what is written was not read by Go's YAML library")
-    program = tmp_path_factory.mktemp("go") / "go-yaml"
-    build = subprocess.run(["go", "build", "-o", program, "."], cwd=TOP / "tests/oracle/go-yaml", text=True,
-                           capture_output=True, env={**os.environ, "GOFLAGS": "-mod=readonly"}, check=False)
-    assert build.returncode == 0, "go build failed:\n" + build.stderr
+    program = golang.build("go-yaml", tmp_path_factory.mktemp("go"),
+                           "what is written was not read by Go's YAML library")
 
     def read(texts):
         lines = "".join(json.dumps(t) + "\n" for t in texts)
