@@ -12,7 +12,7 @@
 
 #define CONFLICT_MS 5000 /* the watch shows the newer one long before */
 #define RETRY_MS 5000
-#define DENIED_MS 60000
+#define DENIED_MS 30000
 
 static struct status_json say(const struct kube_doc *d)
 {
@@ -114,8 +114,8 @@ static void retry(struct telling *t, const struct kube_answer *a)
 	log_line(a->status == 409 || a->status == 404 ? LOG_DEBUG : LOG_WARN, "status not written",
 		 "namespace", d->s.namespace, "name", d->s.name, "status", status, "error",
 		 a->message, (char *)NULL);
-	/* a 404 is shown by the watch as well */
-	d->telling_due = a->status != 404;
+	/* also after a 404, which a proxy may say: the watch shows whether the document is gone */
+	d->telling_due = d->s.documents == 1;
 	if (d->telling_due)
 		turns_wait(&t->st->tells, &d->tell, clock_monotonic_ms() + wait);
 }
