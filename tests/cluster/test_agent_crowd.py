@@ -64,7 +64,7 @@ def test_a_restart_over_unchanged_documents_writes_nothing(new_bed, install):
 def test_a_deletion_of_all_is_guarded_and_the_token_releases_it(bed, control_plane):
     ns = bed.namespace()
     names = {f"d{i:02}" for i in range(20)}
-    with bed.run(*SETTLE) as agent:
+    with bed.run("--settle", 5) as agent:
         bed.put_many(sorted(names), ns)
         bed.all_ready(ns)
         before = of_secrets(bed, ns)
