@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/kube_doc.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "agent/cover.h"
@@ -156,12 +157,28 @@ static char *status_text(const json_t *status)
 	return json_is_object(status) ? json_dumps(status, JSON_COMPACT) : NULL;
 }
 
-static void take_text(struct kube_doc *d, const json_t *object)
+/* Moves text into d. */
+static void take_text(struct kube_doc *d, char *text, const json_t *object)
 {
 	mem_free(d->text);
 	mem_free(d->status);
-	d->text = document_text(object);
+	d->text = text;
 	d->status = status_text(json_object_get(object, "status"));
+}
+
+/*
+ * Is it another text than the last one?  The generation does not say: a server that was restored
+ * from a backup counts some generations twice.
+ */
+static bool is_new_text(struct kube_doc *d, const char *text)
+{
+	unsigned char hash[KUBE_DOC_HASH];
+	bool same;
+
+	crypto_generichash(hash, sizeof(hash), (const unsigned char *)text, strlen(text), NULL, 0);
+	same = memcmp(hash, d->text_hash, sizeof(hash)) == 0;
+	memcpy(d->text_hash, hash, sizeof(hash));
+	return !same;
 }
 
 /* Is what the status says what we last made it say? */
@@ -179,6 +196,7 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	int64_t generation = json_integer_value(json_object_get(metadata, "generation"));
 	bool first = d->uid == NULL, same, new_text;
 	struct status_json_read r;
+	char *text;
 
 	if (uid == NULL || version == NULL)
 		return false;
@@ -186,7 +204,8 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	if (same && strcmp(version, d->version) == 0 && d->text != NULL)
 		return false;
 	status_json_read(json_object_get(object, "status"), &r);
-	new_text = !same || generation != d->generation;
+	text = document_text(object);
+	new_text = is_new_text(d, text) || !same || generation != d->generation;
 	set(&d->uid, uid);
 	set(&d->version, version);
 	d->generation = generation;
@@ -196,11 +215,13 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	if (first && d->applied_version == NULL)
 		take_applied(d, &r);
 	if (!new_text && status_stands(d, &r) && d->busy == KUBE_IDLE && !d->telling_due &&
-	    d->turn.line == NULL)
+	    d->turn.line == NULL) {
+		mem_free(text);
 		return false;
+	}
 	if (new_text)
 		d->parsed = false;
-	take_text(d, object);
+	take_text(d, text, object);
 	return true;
 }
 
@@ -211,7 +232,7 @@ bool kube_doc_fetched(struct kube_doc *d, const json_t *object)
 	if (string_at(metadata, "uid") == NULL || string_at(metadata, "resourceVersion") == NULL)
 		return false;
 	if (!kube_doc_take(d, object) && d->text == NULL)
-		take_text(d, object);
+		take_text(d, document_text(object), object);
 	return true;
 }
 

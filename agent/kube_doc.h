@@ -24,6 +24,8 @@ struct kube_write;
 struct store_kube;
 struct kube_remove;
 
+#define KUBE_DOC_HASH 16
+
 /* One thing at a time is done with a document. */
 enum kube_busy {
 	KUBE_IDLE,
@@ -43,6 +45,7 @@ struct kube_doc {
 	char *uid;	   /* of the document; NULL: never seen */
 	char *version;	   /* its resourceVersion as last seen */
 	int64_t generation;
+	unsigned char text_hash[KUBE_DOC_HASH]; /* of the last text */
 	char *text;	  /* the document as JSON; NULL: settled, or to be fetched */
 	char *status;	  /* its status as JSON; NULL: none, or as text */
 	char *recipients; /* as source_recipients makes it; NULL: invalid */

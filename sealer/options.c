@@ -352,7 +352,7 @@ bool options_choice(const char *arg, const char *word)
 {
 	size_t n = strlen(word);
 
-	if (!options_is_choice(arg))
+	if (arg == NULL || !options_is_choice(arg))
 		return true;
 	for (const char *s = arg;;) {
 		size_t len = strcspn(s, "|");

@@ -161,6 +161,29 @@ static void test_changes(void **state)
 	assert_false(d->parsed);
 }
 
+/* A server restored from a backup counts a generation twice. */
+static void test_another_text_of_the_same_generation(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	unsigned char before[SUBJECT_DIGEST];
+	json_t *o;
+
+	take(d, object(b, "u1", "10", 2));
+	parse(d);
+	memcpy(before, d->s.digest, sizeof(before));
+	d->told = REASON_APPLIED;
+	kube_doc_settle(d);
+	json_decref(b->spec);
+	b->spec = make_spec(b, "another");
+	o = object(b, "u1", "11", 2);
+	set_status(o, b, "s/5", 2);
+	assert_true(take(d, o));
+	assert_false(d->parsed);
+	parse(d);
+	assert_memory_not_equal(before, d->s.digest, sizeof(before));
+}
+
 static void test_applied_before_us(void **state)
 {
 	struct bed *b = *state;
@@ -264,6 +287,7 @@ int main(void)
 		TEST(test_nothing_new),
 		TEST(test_our_own_status_comes_back),
 		TEST(test_changes),
+		TEST(test_another_text_of_the_same_generation),
 		TEST(test_applied_before_us),
 		TEST(test_the_digest_counts_for_its_generation),
 		TEST(test_the_inventory_is_believed_before_a_status),
