@@ -350,10 +350,11 @@ bool options_is_choice(const char *arg)
 
 bool options_choice(const char *arg, const char *word)
 {
-	size_t n = strlen(word);
+	size_t n;
 
-	if (arg == NULL || !options_is_choice(arg))
+	if (word == NULL || !options_is_choice(arg))
 		return true;
+	n = strlen(word);
 	for (const char *s = arg;;) {
 		size_t len = strcspn(s, "|");
 
