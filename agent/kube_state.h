@@ -83,7 +83,7 @@ struct store_kube {
 	char token[GUARD_TOKEN_TEXT]; /* that releases what the guard holds; "" */
 	char told_token[GUARD_TOKEN_TEXT];
 	int64_t guard_told_by; /* monotonic ms; 0: nothing is held */
-	char *release; /* as given */
+	char *release;	       /* as given */
 	bool release_asked;
 	int64_t release_at; /* monotonic ms of the next look for it */
 	enum kube_canary canary;
