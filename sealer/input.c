@@ -247,10 +247,10 @@ static int read_stdin_silently(const char *what, size_t max, struct buf *out, st
 	struct silence s;
 	int r;
 
-	out_note("reading %s from the terminal, unseen; end it with Ctrl-D on a line of its own",
-		 what);
 	if (silence_begin(&s, STDIN_FILENO, err) != 0)
 		return -1;
+	out_note("reading %s from the terminal, unseen; end it with Ctrl-D on a line of its own",
+		 what);
 	r = read_all(STDIN_FILENO, max, out, err);
 	silence_end(&s);
 	if (r != 0)
