@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -33,6 +34,8 @@ struct silence {
 	int fd;
 	struct termios was;
 	struct sigaction actions[HELD];
+	sigset_t
+	    mask; /* before: with the signals that are held blocked, none is missed before a read */
 };
 
 static volatile sig_atomic_t caught;
@@ -50,20 +53,26 @@ static void silence_end(struct silence *s)
 	tcsetattr(s->fd, TCSAFLUSH, &s->was);
 	for (size_t i = 0; i < HELD; i++)
 		sigaction(held_signals[i], &s->actions[i], NULL);
+	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 	if (number != 0)
 		raise(number);
 }
 
 static int silence_begin(struct silence *s, int fd, struct err *err)
 {
-	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: read must return */
+	struct sigaction sa = { .sa_handler = on_signal };
 	struct termios quiet;
+	sigset_t held;
 
 	s->fd = fd;
 	if (tcgetattr(fd, &s->was) != 0)
 		return err_sys(err, "the terminal cannot be silenced");
 	caught = 0;
 	sigemptyset(&sa.sa_mask);
+	sigemptyset(&held);
+	for (size_t i = 0; i < HELD; i++)
+		sigaddset(&held, held_signals[i]);
+	sigprocmask(SIG_BLOCK, &held, &s->mask);
 	for (size_t i = 0; i < HELD; i++)
 		sigaction(held_signals[i], &sa, &s->actions[i]);
 	quiet = s->was;
@@ -74,6 +83,20 @@ static int silence_begin(struct silence *s, int fd, struct err *err)
 	err_sys(err, "the terminal cannot be silenced");
 	silence_end(s);
 	return -1;
+}
+
+/* Wait until there is something to read; -1 with errno EINTR when a signal came, also before. */
+static int silence_wait(const struct silence *s)
+{
+	fd_set fds;
+
+	if (s->fd >= FD_SETSIZE) {
+		errno = EBADF;
+		return -1;
+	}
+	FD_ZERO(&fds);
+	FD_SET(s->fd, &fds);
+	return pselect(s->fd + 1, &fds, NULL, NULL, NULL, &s->mask) < 0 ? -1 : 0;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -107,14 +130,16 @@ static void say(int fd, const char *text, const char *rest)
 }
 
 /* One line without its newline.  -1 with errno EINTR when a signal came. */
-static int read_line(int fd, struct buf *out)
+static int read_line(const struct silence *s, int fd, struct buf *out)
 {
 	char c = '\0';
-	ssize_t n;
+	ssize_t n = -1;
 
 	buf_reset(out);
-	while ((n = read(fd, &c, 1)) == 1 && c != '\n')
+	while ((s == NULL || silence_wait(s) == 0) && (n = read(fd, &c, 1)) == 1 && c != '\n') {
 		buf_putc(out, (unsigned char)c);
+		n = -1;
+	}
 	mem_wipe(&c, sizeof(c));
 	return n < 0 ? -1 : 0;
 }
@@ -130,7 +155,7 @@ static int ask_silently(int fd, const char *what, const char *rest, struct buf *
 		if (silence_begin(&s, fd, err) != 0)
 			return -1;
 		say(fd, what, rest);
-		r = read_line(fd, out);
+		r = read_line(&s, fd, out);
 		saved = errno;
 		silence_end(&s); /* after a stop and "fg" we ask again */
 	} while (r != 0 && saved == EINTR);
@@ -184,7 +209,7 @@ int input_confirm(const char *text, bool *yes, struct err *err)
 		return -1;
 	say(fd, text, " [y/N] ");
 	do
-		r = read_line(fd, &line);
+		r = read_line(NULL, fd, &line);
 	while (r != 0 && errno == EINTR);
 	if (r != 0)
 		err_sys(err, "the terminal cannot be read");
@@ -223,13 +248,15 @@ bool input_stdin_is_terminal(void)
 }
 
 /* Unlike file_read_fd, it stops at a signal, so that Ctrl-C works. */
-static int read_all(int fd, size_t max, struct buf *out, struct err *err)
+static int read_all(const struct silence *s, int fd, size_t max, struct buf *out, struct err *err)
 {
 	buf_reset(out);
 	for (;;) {
 		size_t had = out->len;
 		unsigned char *to = buf_reserve(out, LINE_LIMIT + 1);
-		ssize_t n = to != NULL ? read(fd, to, LINE_LIMIT + 1) : 0;
+		ssize_t n = s != NULL && silence_wait(s) != 0 ? -1
+			    : to != NULL		      ? read(fd, to, LINE_LIMIT + 1)
+							      : 0;
 
 		buf_truncate(out, had + (n > 0 ? (size_t)n : 0));
 		if (n < 0)
@@ -251,7 +278,7 @@ static int read_stdin_silently(const char *what, size_t max, struct buf *out, st
 		return -1;
 	out_note("reading %s from the terminal, unseen; end it with Ctrl-D on a line of its own",
 		 what);
-	r = read_all(STDIN_FILENO, max, out, err);
+	r = read_all(&s, STDIN_FILENO, max, out, err);
 	silence_end(&s);
 	if (r != 0)
 		buf_clear(out);
