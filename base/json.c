@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <sodium.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
+
+#define DEAD_STACK 16384 /* more than jansson's frames, in which it makes that text */
 
 static int depth_of(const json_t *v, int budget)
 {
@@ -44,6 +48,8 @@ json_t *json_parse(const void *text, size_t len, const char *what, struct err *e
 
 		err_set(err, ERR_INVALID, "%s: line %d, column %d: %s", what, why.line, why.column,
 			duplicate ? "a name stands twice" : "not valid JSON");
+		mem_wipe(&why, sizeof(why));
+		sodium_stackzero(DEAD_STACK);
 		return NULL;
 	}
 	if (depth_of(v, JSON_DEPTH + 1) > JSON_DEPTH) {

@@ -113,7 +113,9 @@ def complete_bash(here, path, line):
 
 def complete_fish(here, path, line):
     out = here.tool("fish", "--no-config", "-c", f"source {path}; complete -C '{line}'")
-    return sorted(l.split("\t")[0] for l in out.splitlines())
+    # fish 4 also offers what only contains the letters typed
+    typed = "" if line.endswith(" ") else line.split()[-1]
+    return sorted(name for name in (l.split("\t")[0] for l in out.splitlines()) if name.startswith(typed))
 
 
 ZSH = r"""
