@@ -35,9 +35,7 @@ const char *flux_source_kind(enum flux_kind kind)
 
 static void put_collection(enum flux_kind kind, const char *namespace, struct buf *out)
 {
-	buf_puts(out, GROUP "/namespaces/");
-	kube_path_put(out, namespace);
-	buf_printf(out, "/%s", kinds[kind].plural);
+	kube_path_object(out, GROUP, namespace, kinds[kind].plural, NULL);
 }
 
 void flux_source_list_path(enum flux_kind kind, const char *namespace, const char *next,

@@ -119,9 +119,7 @@ static int look_for_recipients(struct job *j, struct err *err)
 	struct kube_request r = { .method = "GET", .metadata_only = true, .idempotent = true };
 	struct call c;
 
-	buf_puts(&path, "/api/v1/namespaces/");
-	kube_path_put(&path, j->namespace);
-	buf_puts(&path, "/configmaps/" RECIPIENTS);
+	kube_path_object(&path, KUBE_CORE, j->namespace, "configmaps", RECIPIENTS);
 	r.path = buf_str(&path);
 	call(j, &r, &c, err);
 	json_decref(c.object);
@@ -160,9 +158,8 @@ static void create(struct job *j, const struct buf *body, bool try, struct call 
 		.method = "POST", .type = KUBE_JSON, .body = body, .metadata_only = true
 	};
 
-	buf_puts(&path, "/api/v1/namespaces/");
-	kube_path_put(&path, j->namespace);
-	buf_printf(&path, "/secrets?fieldManager=bulla-agent%s", try ? "&dryRun=All" : "");
+	kube_path_object(&path, KUBE_CORE, j->namespace, "secrets", NULL);
+	buf_printf(&path, "?fieldManager=bulla-agent%s", try ? "&dryRun=All" : "");
 	r.path = buf_str(&path);
 	call(j, &r, c, err);
 	json_decref(c->object);

@@ -61,9 +61,8 @@ static void ask(struct store_kube *st)
 	struct kube_request with_path = r;
 
 	buf_puts(&body, "{}");
-	buf_puts(&path, "/api/v1/namespaces/");
-	kube_path_put(&path, st->o->agent_namespace);
-	buf_puts(&path, "/secrets/" KUBE_CANARY "?dryRun=All");
+	kube_path_object(&path, KUBE_CORE, st->o->agent_namespace, "secrets", KUBE_CANARY);
+	buf_puts(&path, "?dryRun=All");
 	with_path.path = buf_str(&path);
 	st->canary_asked = true;
 	kube_send(st->client, &with_path, answered, st);

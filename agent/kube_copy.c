@@ -237,20 +237,17 @@ static int format(const struct kube_copy *c, struct buf *body, struct err *err)
 
 static void put_path(const struct kube_copy *c, struct buf *path)
 {
-	if (c->step == STEP_KIND) {
+	const struct kube_copy_owner *o = c->owner;
+	bool made = c->step == STEP_CREATE || c->step == STEP_TRY;
+
+	if (c->step == STEP_KIND)
 		buf_puts(path, KUBE_CRD_PATH);
-		return;
-	}
-	buf_puts(path,
-		 c->step == STEP_DOCUMENT ? KUBE_GROUP "/namespaces/" : "/api/v1/namespaces/");
-	kube_path_put(path, c->step == STEP_DOCUMENT ? c->owner->namespace : c->namespace);
-	buf_puts(path, c->step == STEP_DOCUMENT ? "/" KUBE_DOCUMENTS : "/secrets");
+	else if (c->step == STEP_DOCUMENT)
+		kube_path_object(path, KUBE_GROUP, o->namespace, KUBE_DOCUMENTS, o->name);
+	else
+		kube_path_object(path, KUBE_CORE, c->namespace, "secrets", made ? NULL : o->name);
 	if (c->step == STEP_TRY)
 		buf_puts(path, "?dryRun=All");
-	if (c->step != STEP_CREATE && c->step != STEP_TRY) {
-		buf_puts(path, "/");
-		kube_path_put(path, c->owner->name);
-	}
 }
 
 static void answered(void *ctx, const struct kube_answer *a);
@@ -304,12 +301,6 @@ static void go(struct kube_copy *c, int step, const struct kube_answer *a)
 
 /* --- what the server said --------------------------------------------------------------------- */
 
-/* A test of the patch failed; a 422 of validation names the object. */
-static bool test_failed(const struct kube_answer *a)
-{
-	return a->status == 422 && a->name[0] == '\0' && a->cause[0] == '\0';
-}
-
 static bool done_well(const struct kube_answer *a)
 {
 	return a->status >= 200 && a->status < 300;
@@ -359,7 +350,7 @@ static void on_ask(struct kube_copy *c, const struct kube_answer *a)
 		go(c, STEP_PATCH, a);
 	else if (a->status == 404)
 		go(c, STEP_CREATE, a);
-	else if (test_failed(a))
+	else if (kube_test_failed(a))
 		go(c, STEP_ADOPT, a);
 	else
 		refused(c, a);
@@ -397,9 +388,9 @@ static void on_adopt(struct kube_copy *c, const struct kube_answer *a)
 		written(c, a);
 	} else if (a->status == 404) {
 		go(c, STEP_CREATE, a);
-	} else if (test_failed(a) && c->step == STEP_ADOPT) {
+	} else if (kube_test_failed(a) && c->step == STEP_ADOPT) {
 		go(c, STEP_ADOPT_BARE, a);
-	} else if (test_failed(a)) {
+	} else if (kube_test_failed(a)) {
 		if (c->there)
 			kube_copy_forget(c);
 		leave(c, COPY_FOREIGN, a);
@@ -460,7 +451,7 @@ static void on_find(struct kube_copy *c, const struct kube_answer *a)
 		set(&c->uid, secret_json_field(metadata, "uid"));
 		set(&c->version, secret_json_field(metadata, "resourceVersion"));
 		go(c, STEP_DELETE, a);
-	} else if (a->status == 404 || test_failed(a)) {
+	} else if (a->status == 404 || kube_test_failed(a)) {
 		removed(c, a->status == 404 ? "copy of a Secret is gone"
 					    : "copy of a Secret is another's by now; it stays");
 	} else {

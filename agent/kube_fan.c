@@ -229,10 +229,7 @@ void kube_fan_open(struct kube_fan *f, int64_t now_ms)
 		f->waiting = true;
 		return;
 	}
-	buf_puts(&path, KUBE_GROUP "/namespaces/");
-	kube_path_put(&path, f->owner.namespace);
-	buf_puts(&path, "/" KUBE_DOCUMENTS "/");
-	kube_path_put(&path, f->owner.name);
+	kube_path_object(&path, KUBE_GROUP, f->owner.namespace, KUBE_DOCUMENTS, f->owner.name);
 	r.path = buf_str(&path);
 	f->fetching = true;
 	f->open = true;

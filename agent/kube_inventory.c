@@ -34,9 +34,7 @@ static void put_path(const struct shard *s, struct buf *path)
 	char name[INVENTORY_NAME_SIZE];
 
 	inventory_shard_name(s->number, name);
-	buf_puts(path, "/api/v1/namespaces/");
-	kube_path_put(path, s->st->o->agent_namespace);
-	buf_printf(path, "/configmaps/%s", name);
+	kube_path_object(path, KUBE_CORE, s->st->o->agent_namespace, "configmaps", name);
 }
 
 static void fault(struct shard *s, const struct kube_answer *a, const char *what)

@@ -86,10 +86,7 @@ static void probe(struct store_kube *st, struct kube_doc *d)
 				  .idempotent = true };
 
 	secret_json_probe(&doc, &seen, false, &body);
-	buf_puts(&path, "/api/v1/namespaces/");
-	kube_path_put(&path, d->s.namespace);
-	buf_puts(&path, "/secrets/");
-	kube_path_put(&path, d->s.name);
+	kube_path_object(&path, KUBE_CORE, d->s.namespace, "secrets", d->s.name);
 	r.path = buf_str(&path);
 	d->store = st;
 	d->busy = KUBE_PROBING;

@@ -75,9 +75,8 @@ static void publish(struct store_kube *st)
 			     : json_pack("{s:o}", "data", recipients_data(st));
 
 	json_format(&body, patch);
-	buf_puts(&path, "/api/v1/namespaces/");
-	kube_path_put(&path, st->o->agent_namespace);
-	buf_puts(&path, "/configmaps/" KUBE_RECIPIENTS "?fieldManager=bulla-agent");
+	kube_path_object(&path, KUBE_CORE, st->o->agent_namespace, "configmaps", KUBE_RECIPIENTS);
+	buf_puts(&path, "?fieldManager=bulla-agent");
 	r.path = buf_str(&path);
 	st->recipients_asked = true;
 	kube_send(st->client, &r, answered, st);

@@ -29,13 +29,6 @@ static void answered(void *ctx, const struct kube_answer *a)
 	st->gone_due = true;
 }
 
-static void put_path(const struct store_kube *st, struct buf *path)
-{
-	buf_puts(path, "/apis/apps/v1/namespaces/");
-	kube_path_put(path, st->o->agent_namespace);
-	buf_puts(path, "/deployments/" DEPLOYMENT);
-}
-
 int64_t kube_release_work(struct store_kube *st, int64_t now_ms)
 {
 	struct kube_request r = {
@@ -47,7 +40,7 @@ int64_t kube_release_work(struct store_kube *st, int64_t now_ms)
 		return INT64_MAX;
 	if (now_ms < st->release_at)
 		return st->release_at;
-	put_path(st, &path);
+	kube_path_object(&path, "/apis/apps/v1", st->o->agent_namespace, "deployments", DEPLOYMENT);
 	r.path = buf_str(&path);
 	st->release_asked = true;
 	kube_send(st->client, &r, answered, st);

@@ -34,10 +34,7 @@ struct step {
 
 static void document_path(const struct kube_remove *m, struct buf *out)
 {
-	buf_puts(out, KUBE_GROUP "/namespaces/");
-	kube_path_put(out, m->d->s.namespace);
-	buf_puts(out, "/" KUBE_DOCUMENTS "/");
-	kube_path_put(out, m->d->s.name);
+	kube_path_object(out, KUBE_GROUP, m->d->s.namespace, KUBE_DOCUMENTS, m->d->s.name);
 }
 
 static void crd_path(const struct kube_remove *m, struct buf *out)
@@ -54,15 +51,12 @@ static void group_path(const struct kube_remove *m, struct buf *out)
 
 static void namespace_path(const struct kube_remove *m, struct buf *out)
 {
-	buf_puts(out, "/api/v1/namespaces/");
-	kube_path_put(out, m->d->s.namespace);
+	kube_path_object(out, KUBE_CORE, NULL, "namespaces", m->d->s.namespace);
 }
 
 static void secret_path(const struct kube_remove *m, struct buf *out)
 {
-	namespace_path(m, out);
-	buf_puts(out, "/secrets/");
-	kube_path_put(out, m->d->s.name);
+	kube_path_object(out, KUBE_CORE, m->d->s.namespace, "secrets", m->d->s.name);
 }
 
 /* A proxy, or a server without the kind, says 404 as well: this one must name the document. */

@@ -62,12 +62,7 @@ static struct kube_watch *watch(struct kube_scope *scope, const char *path_head,
 	struct buf path = BUF_INIT;
 	struct kube_watch *w;
 
-	buf_puts(&path, path_head);
-	if (scope->namespace != NULL) {
-		buf_puts(&path, "/namespaces/");
-		kube_path_put(&path, scope->namespace);
-	}
-	buf_printf(&path, "/%s", plural);
+	kube_path_object(&path, path_head, scope->namespace, plural, NULL);
 	o.path = buf_str(&path);
 	w = kube_watch_new(scope->st->client, &o, h, scope);
 	buf_clear(&path);

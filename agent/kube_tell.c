@@ -144,10 +144,7 @@ static void send(struct telling *t, const struct buf *body)
 		.method = "PATCH", .type = KUBE_APPLY, .body = body, .metadata_only = true
 	};
 
-	buf_puts(&path, KUBE_GROUP "/namespaces/");
-	kube_path_put(&path, d->s.namespace);
-	buf_puts(&path, "/" KUBE_DOCUMENTS "/");
-	kube_path_put(&path, d->s.name);
+	kube_path_object(&path, KUBE_GROUP, d->s.namespace, KUBE_DOCUMENTS, d->s.name);
 	buf_puts(&path, "/status?force=true&fieldManager=" STATUS_JSON_MANAGER);
 	r.path = buf_str(&path);
 	t->st->telling++;

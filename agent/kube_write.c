@@ -164,16 +164,10 @@ static void fail_otherwise(struct kube_write *w, const struct kube_answer *a)
 	mem_free(why);
 }
 
-/* A test of the patch failed; a 422 of validation names the object. */
-static bool test_failed(const struct kube_answer *a)
-{
-	return a->status == 422 && a->name[0] == '\0' && a->cause[0] == '\0';
-}
-
 /* The patch was fine and the outcome is not: the type differs, or the Secret is immutable. */
 static bool invalid(const struct kube_answer *a)
 {
-	return a->status == 422 && !test_failed(a);
+	return a->status == 422 && !kube_test_failed(a);
 }
 
 /* What to try next; -1: nothing. */
@@ -185,11 +179,11 @@ static int next_how(const struct kube_write *w, const struct kube_answer *a)
 	case HOW_CREATE:
 		return a->status == 409 ? HOW_PROBE : -1;
 	case HOW_PATCH_SEEN:
-		return test_failed(a) || invalid(a) || a->status == 409 ? HOW_PROBE : -1;
+		return kube_test_failed(a) || invalid(a) || a->status == 409 ? HOW_PROBE : -1;
 	case HOW_PROBE:
-		return test_failed(a) ? HOW_ADOPT : -1;
+		return kube_test_failed(a) ? HOW_ADOPT : -1;
 	case HOW_PATCH:
-		if (test_failed(a) || invalid(a))
+		if (kube_test_failed(a) || invalid(a))
 			return HOW_TRY;
 		return a->status == 409 ? HOW_PROBE : -1;
 	case HOW_TRY: /* the server looks at all of it before it says that one is there */
@@ -197,7 +191,7 @@ static int next_how(const struct kube_write *w, const struct kube_answer *a)
 	case HOW_DELETE:
 		return a->status == 409 ? HOW_PROBE : -1;
 	case HOW_ADOPT:
-		return test_failed(a) ? HOW_ADOPT_BARE : -1;
+		return kube_test_failed(a) ? HOW_ADOPT_BARE : -1;
 	case HOW_ADOPT_BARE:
 		return -1;
 	}
@@ -246,7 +240,7 @@ static void answered(void *ctx, const struct kube_answer *a)
 		go_on(w, next);
 	else if (done && next < 0)
 		succeed(w, a);
-	else if (w->how == HOW_ADOPT_BARE && test_failed(a))
+	else if (w->how == HOW_ADOPT_BARE && kube_test_failed(a))
 		fail_foreign(w);
 	else if (a->status == 403)
 		fail_forbidden(w, a);
@@ -314,15 +308,11 @@ static int format(const struct kube_write *w, struct buf *body, struct err *err)
 
 static void put_path(const struct kube_write *w, struct buf *path)
 {
-	buf_puts(path, "/api/v1/namespaces/");
-	kube_path_put(path, w->d->s.namespace);
-	buf_puts(path, "/secrets");
+	bool made = w->how == HOW_CREATE || w->how == HOW_TRY;
+
+	kube_path_object(path, KUBE_CORE, w->d->s.namespace, "secrets", made ? NULL : w->d->s.name);
 	if (w->how == HOW_TRY)
 		buf_puts(path, "?dryRun=All");
-	if (w->how != HOW_CREATE && w->how != HOW_TRY) {
-		buf_puts(path, "/");
-		kube_path_put(path, w->d->s.name);
-	}
 }
 
 static void send(struct kube_write *w)

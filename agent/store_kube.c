@@ -101,10 +101,7 @@ static void fetch(struct store_kube *st, struct kube_doc *d)
 		turns_wait(&st->looks, &d->turn, clock_monotonic_ms() + 10);
 		return;
 	}
-	buf_puts(&path, KUBE_GROUP "/namespaces/");
-	kube_path_put(&path, d->s.namespace);
-	buf_puts(&path, "/" KUBE_DOCUMENTS "/");
-	kube_path_put(&path, d->s.name);
+	kube_path_object(&path, KUBE_GROUP, d->s.namespace, KUBE_DOCUMENTS, d->s.name);
 	r.path = buf_str(&path);
 	d->store = st;
 	d->busy = KUBE_FETCHING;

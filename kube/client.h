@@ -77,5 +77,18 @@ struct kube_lane *kube_client_watches(struct kube_client *k);
 
 /* Append s to a path as one percent-encoded segment. */
 void kube_path_put(struct buf *path, const char *segment);
+/*
+ * Append ROOT/namespaces/NAMESPACE/PLURAL/NAME.  root: "/api/v1", "/apis/GROUP/VERSION"; namespace
+ * NULL: without that part; name NULL: the collection.
+ */
+void kube_path_object(struct buf *path, const char *root, const char *namespace, const char *plural,
+		      const char *name);
+#define KUBE_CORE "/api/v1"
+
+/*
+ * A test of a JSON patch failed.  The server says 422 as to an object that is not valid, but names
+ * no object then.
+ */
+bool kube_test_failed(const struct kube_answer *a);
 
 #endif

@@ -86,3 +86,8 @@ int kube_error(const struct kube_answer *a, const char *what, struct err *err)
 		       m->what[0] == '\0' || text[0] == '\0' ? "" : ": ", text,
 		       advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
 }
+
+bool kube_test_failed(const struct kube_answer *a)
+{
+	return a->status == 422 && a->name[0] == '\0' && a->cause[0] == '\0';
+}

@@ -24,3 +24,18 @@ void kube_path_put(struct buf *path, const char *segment)
 			buf_printf(path, "%%%02X", (unsigned int)*s);
 	}
 }
+
+void kube_path_object(struct buf *path, const char *root, const char *namespace, const char *plural,
+		      const char *name)
+{
+	buf_puts(path, root);
+	if (namespace != NULL) {
+		buf_puts(path, "/namespaces/");
+		kube_path_put(path, namespace);
+	}
+	buf_printf(path, "/%s", plural);
+	if (name != NULL) {
+		buf_puts(path, "/");
+		kube_path_put(path, name);
+	}
+}

@@ -86,13 +86,8 @@ struct page {
 
 static void make_path(const struct page *p, struct buf *path)
 {
-	buf_puts(path, "/apis/bulla.dev/v1/");
-	if (p->namespace != NULL) {
-		buf_puts(path, "namespaces/");
-		kube_path_put(path, p->namespace);
-		buf_putc(path, '/');
-	}
-	buf_printf(path, "sealedcredentials?limit=%zu", p->limit);
+	kube_path_object(path, "/apis/bulla.dev/v1", p->namespace, "sealedcredentials", NULL);
+	buf_printf(path, "?limit=%zu", p->limit);
 	if (p->next != NULL) {
 		buf_puts(path, "&continue=");
 		kube_path_put(path, p->next);

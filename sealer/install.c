@@ -13,9 +13,7 @@
 
 static void make_path(struct buf *path, const char *namespace)
 {
-	buf_puts(path, "/api/v1/namespaces/");
-	kube_path_put(path, namespace);
-	buf_puts(path, "/secrets/" KEYGEN_SECRET);
+	kube_path_object(path, KUBE_CORE, namespace, "secrets", KEYGEN_SECRET);
 }
 
 static int read_data(const json_t *secret, struct kv *out, struct err *err)

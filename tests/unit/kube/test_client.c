@@ -51,6 +51,29 @@ static void test_path(void **state)
 	}
 }
 
+static void test_path_object(void **state)
+{
+	static const struct {
+		const char *root, *namespace, *plural, *name, *want;
+	} cases[] = {
+		{ KUBE_CORE, "a", "secrets", "b", "/api/v1/namespaces/a/secrets/b" },
+		{ KUBE_CORE, "a/..", "secrets", "?", "/api/v1/namespaces/a%2F../secrets/%3F" },
+		{ KUBE_CORE, "a", "secrets", NULL, "/api/v1/namespaces/a/secrets" },
+		{ KUBE_CORE, NULL, "namespaces", "a", "/api/v1/namespaces/a" },
+		{ "/apis/g/v1", NULL, "things", NULL, "/apis/g/v1/things" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buf path = BUF_INIT;
+
+		kube_path_object(&path, cases[i].root, cases[i].namespace, cases[i].plural,
+				 cases[i].name);
+		assert_string_equal(buf_str(&path), cases[i].want);
+		buf_clear(&path);
+	}
+}
+
 static void test_new_refuses(void **state)
 {
 	static const struct {
@@ -220,9 +243,9 @@ static void test_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_path),	cmocka_unit_test(test_new_refuses),
-		cmocka_unit_test(test_pending), cmocka_unit_test(test_wait),
-		cmocka_unit_test(test_error),
+		cmocka_unit_test(test_path),	    cmocka_unit_test(test_path_object),
+		cmocka_unit_test(test_new_refuses), cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_wait),	    cmocka_unit_test(test_error),
 	};
 
 	mem_init();
