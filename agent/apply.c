@@ -51,22 +51,6 @@ static int find_document(struct apply *a, const struct entry *x, struct document
 	return err_set(err, ERR_IO, "%s: changed while it was read", x->file->path);
 }
 
-static enum reason reason_of(const struct err *err)
-{
-	switch (err->class) {
-	case ERR_NOKEY:
-		return REASON_NO_KEY;
-	case ERR_REFUSED:
-		return REASON_REFUSED;
-	case ERR_INVALID:
-		return REASON_INVALID;
-	case ERR_CONFLICT:
-		return REASON_QUARANTINED;
-	default:
-		return REASON_UNAVAILABLE;
-	}
-}
-
 static void log_notes(const struct entry *x, const struct notes *notes)
 {
 	size_t i;
@@ -92,7 +76,7 @@ static int open_document_of(struct apply *a, struct entry *x, struct kind_secret
 		goto out;
 	}
 	if (opener_open(a->opener, &doc, out, &key_ids, &notes, &err) < 0) {
-		fail(a, x, reason_of(&err), &err, now_ms);
+		fail(a, x, status_of_opening(&err), &err, now_ms);
 		goto out;
 	}
 	log_notes(x, &notes);

@@ -336,22 +336,6 @@ static void send(struct kube_write *w)
 
 /* --- begin ------------------------------------------------------------------------------------ */
 
-static enum reason reason_of(const struct err *err)
-{
-	static const struct {
-		enum err_class class;
-		enum reason reason;
-	} table[] = { { ERR_NOKEY, REASON_NO_KEY },
-		      { ERR_REFUSED, REASON_REFUSED },
-		      { ERR_INVALID, REASON_INVALID },
-		      { ERR_CONFLICT, REASON_QUARANTINED } };
-
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (table[i].class == err->class)
-			return table[i].reason;
-	return REASON_UNAVAILABLE;
-}
-
 static enum how first_how(const struct kube_doc *d)
 {
 	if (d->s.target == TARGET_ADOPT)
@@ -375,7 +359,7 @@ void kube_write_begin(struct store_kube *st, struct kube_doc *d, struct document
 	d->seen_anew = false;
 	d->write = w;
 	if (opener_open(st->opener, &w->doc, &w->secret, &w->keys, &notes, &err) < 0)
-		fail(w, reason_of(&err), err.text);
+		fail(w, status_of_opening(&err), err.text);
 	else
 		send(w);
 	for (size_t i = 0; i < notes.n; i++)

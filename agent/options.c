@@ -236,25 +236,32 @@ static const char **text_of(struct options *o, int i)
 	return texts[i];
 }
 
+/* The same of an option that is there or not. */
+static bool *flag_of(struct options *o, int i)
+{
+	bool *flags[O_COUNT] = {
+		[O_KUBERNETES] = &o->kubernetes,
+		[O_UNBOUNDED] = &o->unbounded,
+		[O_FLUX] = &o->flux,
+		[O_NO_LEASE] = &o->no_lease,
+		[O_ONCE] = &o->once,
+		[O_ANONYMOUS] = &o->anonymous,
+	};
+
+	return flags[i];
+}
+
 static int take(struct parse *p, int i, const char *value)
 {
 	struct options *o = p->out;
 
 	if (text_of(o, i) != NULL)
 		return take_text(options_table[i].name, value, text_of(o, i), p->err);
+	if (flag_of(o, i) != NULL) {
+		*flag_of(o, i) = true;
+		return 0;
+	}
 	switch (i) {
-	case O_KUBERNETES:
-		o->kubernetes = true;
-		return 0;
-	case O_UNBOUNDED:
-		o->unbounded = true;
-		return 0;
-	case O_FLUX:
-		o->flux = true;
-		return 0;
-	case O_NO_LEASE:
-		o->no_lease = true;
-		return 0;
 	case O_OPENER:
 		return take_socket("opener", value, &o->opener, p->err);
 	case O_SOCKET:
@@ -273,12 +280,6 @@ static int take(struct parse *p, int i, const char *value)
 		return read_seconds("full-look", value, 1, &o->look_ms, p->err);
 	case O_LISTEN:
 		o->listen = value;
-		return 0;
-	case O_ONCE:
-		o->once = true;
-		return 0;
-	case O_ANONYMOUS:
-		o->anonymous = true;
 		return 0;
 	case O_QUIET:
 	case O_VERBOSE:

@@ -51,6 +51,22 @@ const char *status_name(enum reason r)
 	return (unsigned)r < REASON_COUNT ? status_table[r].name : "Unknown";
 }
 
+enum reason status_of_opening(const struct err *err)
+{
+	switch (err->class) {
+	case ERR_NOKEY:
+		return REASON_NO_KEY;
+	case ERR_REFUSED:
+		return REASON_REFUSED;
+	case ERR_INVALID:
+		return REASON_INVALID;
+	case ERR_CONFLICT:
+		return REASON_QUARANTINED;
+	default:
+		return REASON_UNAVAILABLE;
+	}
+}
+
 static size_t gravity(enum err_class class)
 {
 	static const enum err_class order[] = { ERR_NONE,    ERR_NOKEY, ERR_CONFLICT, ERR_INVALID,

@@ -49,6 +49,9 @@ extern const struct status_row status_table[REASON_COUNT];
 /* The word for a reason; never NULL. */
 const char *status_name(enum reason r);
 
+/* Why a document could not be opened, from the error of opener_open. */
+enum reason status_of_opening(const struct err *err);
+
 /*
  * The exit status of --once for two problems at hand: the graver one.  In this order: internal,
  * io, refused, invalid, conflict, no key, ok.
