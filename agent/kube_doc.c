@@ -36,7 +36,7 @@ static void free_doc(struct kube_doc *d)
 	mem_free(d->uid);
 	mem_free(d->version);
 	mem_free(d->text);
-	mem_free(d->status);
+	json_decref(d->status);
 	mem_free(d->recipients);
 	mem_free(d->reach);
 	mem_free(d->applied_uid);
@@ -152,18 +152,15 @@ static void take_applied(struct kube_doc *d, const struct status_json_read *r)
 	set(&d->digest, r->digest);
 }
 
-static char *status_text(const json_t *status)
-{
-	return json_is_object(status) ? json_dumps(status, JSON_COMPACT) : NULL;
-}
-
 /* Moves text into d. */
 static void take_text(struct kube_doc *d, char *text, const json_t *object)
 {
+	json_t *status = json_object_get(object, "status");
+
 	mem_free(d->text);
-	mem_free(d->status);
+	json_decref(d->status);
 	d->text = text;
-	d->status = status_text(json_object_get(object, "status"));
+	d->status = json_is_object(status) ? json_incref(status) : NULL;
 }
 
 /*
@@ -367,7 +364,8 @@ void kube_doc_unapplied(struct kube_doc *d)
 void kube_doc_settle(struct kube_doc *d)
 {
 	set(&d->text, NULL);
-	set(&d->status, NULL);
+	json_decref(d->status);
+	d->status = NULL;
 	kv_clear(&d->keys);
 }
 

@@ -47,7 +47,7 @@ struct kube_doc {
 	int64_t generation;
 	unsigned char text_hash[KUBE_DOC_HASH]; /* of the last text */
 	char *text;	  /* the document as JSON; NULL: settled, or to be fetched */
-	char *status;	  /* its status as JSON; NULL: none, or as text */
+	json_t *status;	  /* its status, while there is the text; NULL: none */
 	char *recipients; /* as source_recipients makes it; NULL: invalid */
 	const char *type; /* of the Secret; a constant */
 	const struct kind *kind;

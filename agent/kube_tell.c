@@ -30,15 +30,10 @@ static struct status_json say(const struct kube_doc *d)
 				     .now = clock_now() };
 }
 
-static json_t *old_status(const struct kube_doc *d)
-{
-	return d->status == NULL ? NULL : json_loads(d->status, 0, NULL);
-}
-
 /* What opened it is not known any more when it was opened by an agent before this one. */
-static void keep_keys(struct kube_doc *d, const json_t *old)
+static void keep_keys(struct kube_doc *d)
 {
-	const json_t *ids = json_object_get(old, "keys");
+	const json_t *ids = json_object_get(d->status, "keys");
 
 	if (d->keys.n > 0 || d->digest == NULL)
 		return;
@@ -52,7 +47,6 @@ static void keep_keys(struct kube_doc *d, const json_t *old)
 
 void kube_tell_check(struct store_kube *st, struct kube_doc *d)
 {
-	json_t *old;
 	struct status_json s;
 
 	if (d->s.documents != 1 || d->version == NULL || !status_json_row(d->s.reason).told) {
@@ -63,16 +57,14 @@ void kube_tell_check(struct store_kube *st, struct kube_doc *d)
 		d->telling_due = d->telling_due || d->told != d->s.reason;
 		return;
 	}
-	old = old_status(d);
-	keep_keys(d, old);
+	keep_keys(d);
 	s = say(d);
-	kube_fanout_say(st, d, old, &s.fan_out);
-	d->telling_due = !status_json_same(&s, old);
+	kube_fanout_say(st, d, d->status, &s.fan_out);
+	d->telling_due = !status_json_same(&s, d->status);
 	if (!d->telling_due) {
 		d->told = d->s.reason;
 		kube_fanout_told(st, d, kube_fanout_news(st, d));
 	}
-	json_decref(old);
 }
 
 /* --- write ------------------------------------------------------------------------------------ */
@@ -156,18 +148,17 @@ void kube_tell_begin(struct store_kube *st, struct kube_doc *d)
 {
 	struct telling *t = mem_alloc(sizeof(*t));
 	struct status_json s = say(d);
-	json_t *old = old_status(d);
 	struct buf body = BUF_INIT;
 	struct err err = ERR_INIT;
 
 	*t = (struct telling){
 		.st = st, .d = d, .reason = d->s.reason, .news = kube_fanout_news(st, d)
 	};
-	kube_fanout_say(st, d, old, &s.fan_out);
+	kube_fanout_say(st, d, d->status, &s.fan_out);
 	snprintf(t->version, sizeof(t->version), "%s", d->version);
 	d->busy = KUBE_TELLING;
 	d->telling = t;
-	if (status_json_format(&s, old, &body, &err) == 0) {
+	if (status_json_format(&s, d->status, &body, &err) == 0) {
 		send(t, &body);
 	} else {
 		log_line(LOG_ERROR, "no status can be made", "namespace", d->s.namespace, "name",
@@ -177,6 +168,5 @@ void kube_tell_begin(struct store_kube *st, struct kube_doc *d)
 		mem_free(t);
 		st->finished(st, d);
 	}
-	json_decref(old);
 	buf_clear(&body);
 }
