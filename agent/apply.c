@@ -12,7 +12,7 @@ static void fail(struct apply *a, struct entry *x, enum reason reason, const str
 		 int64_t now_ms)
 {
 	subject_failed(&x->s, reason, now_ms);
-	entry_say(&x->why, err->text);
+	mem_replace(&x->why, err->text);
 	if (reason == REASON_WRITE_FAILED || reason == REASON_UNAVAILABLE)
 		a->counts.failed++;
 }
@@ -191,7 +191,7 @@ static int write_secret(struct apply *a, struct entry *x, const struct kv *data,
 
 static void done(struct apply *a, struct entry *x, bool wrote, bool repair, int64_t now_ms)
 {
-	entry_say(&x->why, NULL);
+	mem_replace(&x->why, NULL);
 	subject_applied(&x->s, repair, now_ms);
 	a->counts.written += wrote;
 	a->counts.repaired += repair;
@@ -357,7 +357,7 @@ static void remove_secret(struct apply *a, struct entry *x, int64_t now_ms)
 		ledger_put_namespace(&a->ledger, namespace, false);
 	}
 	entry_forget(x);
-	entry_say(&x->why, NULL);
+	mem_replace(&x->why, NULL);
 }
 
 static void retain_secret(struct apply *a, struct entry *x)

@@ -158,11 +158,3 @@ struct ledger_secret entry_secret(const struct entry *x)
 	memcpy(made.made, x->s.made, sizeof(made.made));
 	return made;
 }
-
-void entry_say(char **text, const char *why)
-{
-	char *copy = mem_str(why);
-
-	mem_free(*text);
-	*text = copy;
-}

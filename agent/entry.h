@@ -62,7 +62,4 @@ void entry_forget(struct entry *x);
 /* The same for the ledger; strings stay the entry's. */
 struct ledger_secret entry_secret(const struct entry *x);
 
-/* Replace a text of the entry by a copy; NULL: nothing to say. */
-void entry_say(char **text, const char *why);
-
 #endif

@@ -147,8 +147,7 @@ static bool set_text(char **to, const char *text)
 {
 	if (*to == NULL ? text == NULL : text != NULL && strcmp(*to, text) == 0)
 		return false;
-	mem_free(*to);
-	*to = mem_str(text);
+	mem_replace(&*to, text);
 	return true;
 }
 

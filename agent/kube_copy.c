@@ -50,24 +50,16 @@ void kube_copy_free(struct kube_copy *c)
 	mem_free(c);
 }
 
-static void set(char **to, const char *text)
-{
-	char *copy = mem_str(text);
-
-	mem_free(*to);
-	*to = copy;
-}
-
 void kube_copy_recorded(struct kube_copy *c, const struct inventory_item *item)
 {
 	if (c->there)
 		return;
 	c->there = true;
 	c->retain = item->policy == POLICY_RETAIN;
-	set(&c->uid, item->secret_uid);
-	set(&c->version, NULL);
-	set(&c->document_uid, item->document_uid);
-	set(&c->crd_uid, item->crd_uid);
+	mem_replace(&c->uid, item->secret_uid);
+	mem_replace(&c->version, NULL);
+	mem_replace(&c->document_uid, item->document_uid);
+	mem_replace(&c->crd_uid, item->crd_uid);
 }
 
 /* --- its end ---------------------------------------------------------------------------------- */
@@ -146,8 +138,8 @@ void kube_copy_forget(struct kube_copy *c)
 		inventory_forget(v, c->namespace, c->owner->name);
 	c->there = false;
 	c->adopted = false;
-	set(&c->uid, NULL);
-	set(&c->version, NULL);
+	mem_replace(&c->uid, NULL);
+	mem_replace(&c->version, NULL);
 	memset(c->made, 0, sizeof(c->made));
 }
 
@@ -165,10 +157,10 @@ static void written(struct kube_copy *c, const struct kube_answer *a)
 	c->adopted = mark != NULL && strcmp(mark, "true") == 0;
 	c->retain = document_policy(c->doc) == POLICY_RETAIN ||
 		    (c->adopted && c->doc->policy == POLICY_UNSET);
-	set(&c->uid, secret_json_field(metadata, "uid"));
-	set(&c->version, secret_json_field(metadata, "resourceVersion"));
-	set(&c->document_uid, d == NULL ? NULL : d->uid);
-	set(&c->crd_uid, c->owner->st->crd_uid);
+	mem_replace(&c->uid, secret_json_field(metadata, "uid"));
+	mem_replace(&c->version, secret_json_field(metadata, "resourceVersion"));
+	mem_replace(&c->document_uid, d == NULL ? NULL : d->uid);
+	mem_replace(&c->crd_uid, c->owner->st->crd_uid);
 	memcpy(c->made, c->digest, sizeof(c->made));
 	c->there = true;
 	c->stale = false;
@@ -327,8 +319,8 @@ static bool take_seen(struct kube_copy *c, const struct kube_answer *a)
 
 	if (!done_well(a) || uid == NULL || version == NULL)
 		return false;
-	set(&c->uid, uid);
-	set(&c->version, version);
+	mem_replace(&c->uid, uid);
+	mem_replace(&c->version, version);
 	json_decref(c->seen);
 	c->seen = json_incref(metadata);
 	return true;
@@ -448,8 +440,8 @@ static void on_find(struct kube_copy *c, const struct kube_answer *a)
 	const json_t *metadata = json_object_get(a->object, "metadata");
 
 	if (done_well(a) && secret_json_field(metadata, "uid") != NULL) {
-		set(&c->uid, secret_json_field(metadata, "uid"));
-		set(&c->version, secret_json_field(metadata, "resourceVersion"));
+		mem_replace(&c->uid, secret_json_field(metadata, "uid"));
+		mem_replace(&c->version, secret_json_field(metadata, "resourceVersion"));
 		go(c, STEP_DELETE, a);
 	} else if (a->status == 404 || kube_test_failed(a)) {
 		removed(c, a->status == 404 ? "copy of a Secret is gone"

@@ -19,8 +19,7 @@ void kube_crd_note(struct store_kube *st, struct kube_doc *d)
 	if (st->crd_uid == NULL || st->kind_unsure || d->s.documents == 0 || !d->s.recorded ||
 	    (d->crd_uid != NULL && strcmp(d->crd_uid, st->crd_uid) == 0))
 		return;
-	mem_free(d->crd_uid);
-	d->crd_uid = mem_str(st->crd_uid);
+	mem_replace(&d->crd_uid, st->crd_uid);
 	kube_inventory_made(st, d);
 }
 
@@ -62,8 +61,7 @@ static void take(struct store_kube *st, const char *uid)
 			 (char *)NULL);
 		become_unsure(st);
 	}
-	mem_free(st->crd_uid);
-	st->crd_uid = mem_str(uid);
+	mem_replace(&st->crd_uid, uid);
 	if (first)
 		note_all(st);
 	st->gone_due = true;

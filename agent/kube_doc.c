@@ -96,14 +96,6 @@ void kube_docs_drop(struct kube_docs *t, struct kube_doc *d)
 
 /* --- what a watch shows ----------------------------------------------------------------------- */
 
-static void set(char **to, const char *text)
-{
-	char *copy = mem_str(text);
-
-	mem_free(*to);
-	*to = copy;
-}
-
 static const char *string_at(const json_t *o, const char *name)
 {
 	return json_string_value(json_object_get(o, name));
@@ -147,9 +139,9 @@ static void take_applied(struct kube_doc *d, const struct status_json_read *r)
 	d->s.recorded = true;
 	d->s.target = TARGET_INTACT;
 	d->inherited = r->observed_generation == d->generation;
-	set(&d->applied_uid, r->uid);
-	set(&d->applied_version, r->version);
-	set(&d->digest, r->digest);
+	mem_replace(&d->applied_uid, r->uid);
+	mem_replace(&d->applied_version, r->version);
+	mem_replace(&d->digest, r->digest);
 }
 
 /* Moves text into d. */
@@ -203,8 +195,8 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	status_json_read(json_object_get(object, "status"), &r);
 	text = document_text(object);
 	new_text = is_new_text(d, text) || !same || generation != d->generation;
-	set(&d->uid, uid);
-	set(&d->version, version);
+	mem_replace(&d->uid, uid);
+	mem_replace(&d->version, version);
 	d->generation = generation;
 	d->s.documents = 1;
 	d->s.gone_since = 0;
@@ -237,8 +229,8 @@ void kube_doc_gone(struct kube_doc *d)
 {
 	d->s.documents = 0;
 	d->s.invalid = false;
-	set(&d->uid, NULL);
-	set(&d->version, NULL);
+	mem_replace(&d->uid, NULL);
+	mem_replace(&d->version, NULL);
 	d->generation = 0;
 	d->parsed = false;
 	d->telling_due = false;
@@ -264,9 +256,9 @@ static void fill(struct kube_doc *d, const struct document *doc)
 	d->not_after = source_not_after(doc);
 	d->type = doc->type;
 	d->kind = doc->kind;
-	set(&d->reach, NULL);
+	mem_replace(&d->reach, NULL);
 	for (size_t i = 0; i < doc->n && d->reach == NULL; i++)
-		set(&d->reach, kv_get_str(&doc->parts[i].facts, "namespaces"));
+		mem_replace(&d->reach, kv_get_str(&doc->parts[i].facts, "namespaces"));
 	d->chosen = doc->policy != POLICY_UNSET;
 	/* kept though nothing in the document says so: it was taken over */
 	d->adopted = d->adopted || (d->kept && !d->chosen && document_policy(doc) == POLICY_DELETE);
@@ -326,8 +318,8 @@ enum cover kube_doc_cover(const struct kube_doc *d, const struct kv *keys)
 
 void kube_doc_applied(struct kube_doc *d, const json_t *secret_metadata)
 {
-	set(&d->applied_uid, string_at(secret_metadata, "uid"));
-	set(&d->applied_version, string_at(secret_metadata, "resourceVersion"));
+	mem_replace(&d->applied_uid, string_at(secret_metadata, "uid"));
+	mem_replace(&d->applied_version, string_at(secret_metadata, "resourceVersion"));
 	d->s.recorded = true;
 	d->s.retained = false;
 	d->s.made_retain = d->s.retain;
@@ -342,18 +334,18 @@ void kube_doc_applied(struct kube_doc *d, const json_t *secret_metadata)
 
 void kube_doc_recorded(struct kube_doc *d, const char *secret_uid)
 {
-	set(&d->applied_uid, secret_uid);
-	set(&d->applied_version, NULL);
+	mem_replace(&d->applied_uid, secret_uid);
+	mem_replace(&d->applied_version, NULL);
 	d->s.recorded = true;
 	d->s.target = TARGET_CHANGED;
 }
 
 void kube_doc_unapplied(struct kube_doc *d)
 {
-	set(&d->applied_uid, NULL);
-	set(&d->applied_version, NULL);
-	set(&d->digest, NULL);
-	set(&d->crd_uid, NULL);
+	mem_replace(&d->applied_uid, NULL);
+	mem_replace(&d->applied_version, NULL);
+	mem_replace(&d->digest, NULL);
+	mem_replace(&d->crd_uid, NULL);
 	d->s.recorded = false;
 	d->s.retained = false;
 	d->s.target = TARGET_ABSENT;
@@ -363,7 +355,7 @@ void kube_doc_unapplied(struct kube_doc *d)
 
 void kube_doc_settle(struct kube_doc *d)
 {
-	set(&d->text, NULL);
+	mem_replace(&d->text, NULL);
 	json_decref(d->status);
 	d->status = NULL;
 	kv_clear(&d->keys);
@@ -371,5 +363,5 @@ void kube_doc_settle(struct kube_doc *d)
 
 void kube_doc_say(struct kube_doc *d, const char *why)
 {
-	set(&d->why, why);
+	mem_replace(&d->why, why);
 }

@@ -153,8 +153,7 @@ bool kube_fan_applied(const struct kube_doc *d)
 
 static void fail(struct kube_fan *f, enum reason reason, const char *why)
 {
-	mem_free(f->why);
-	f->why = mem_str(why);
+	mem_replace(&f->why, why);
 	f->reason = reason;
 	f->not_before = clock_monotonic_ms() + RETRY_MS;
 }
@@ -170,8 +169,7 @@ static void take_opened(struct kube_fan *f, const struct kube_doc *d)
 {
 	const char *facts = kv_get_str(&f->secret.facts, "namespaces");
 
-	mem_free(f->facts);
-	f->facts = mem_str(facts);
+	mem_replace(&f->facts, facts);
 	memcpy(f->digest, d->s.made, sizeof(f->digest));
 	f->opened = true;
 	mem_free(f->why);

@@ -18,8 +18,7 @@ static void tell(struct kube_fan *f, const struct status_json_fan_out *now, stru
 
 	if (same)
 		return;
-	mem_free(f->message);
-	f->message = mem_str(text);
+	mem_replace(&f->message, text);
 	f->condition = *now;
 	f->condition.message = f->message;
 	f->settled = true;

@@ -53,8 +53,7 @@ static void set_version(struct shard *s, const json_t *object)
 	const char *version =
 	    secret_json_field(json_object_get(object, "metadata"), "resourceVersion");
 
-	mem_free(s->version);
-	s->version = mem_str(version);
+	mem_replace(&s->version, version);
 }
 
 /* --- read ------------------------------------------------------------------------------------- */
@@ -162,8 +161,7 @@ static void write_answered(void *ctx, const struct kube_answer *a)
 		mem_free(s->version);
 		s->version = NULL;
 	} else if (a->status == 409) { /* another agent, or a person: ours is right */
-		mem_free(s->version);
-		s->version = mem_str("");
+		mem_replace(&s->version, "");
 	} else {
 		fault(s, a, "the inventory cannot be written");
 	}

@@ -24,8 +24,7 @@ static void answered(void *ctx, const struct kube_answer *a)
 	if (token == NULL || st->token[0] == '\0' || strcmp(token, st->token) != 0)
 		return;
 	log_line(LOG_WARN, "removals were released", "token", token, (char *)NULL);
-	mem_free(st->release);
-	st->release = mem_str(token);
+	mem_replace(&st->release, token);
 	st->gone_due = true;
 }
 

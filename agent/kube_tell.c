@@ -87,8 +87,7 @@ static void told(struct telling *t, const struct kube_answer *a)
 	d->told = t->reason;
 	/* something newer may have been seen meanwhile */
 	if (version != NULL && d->version != NULL && strcmp(d->version, t->version) == 0) {
-		mem_free(d->version);
-		d->version = mem_str(version);
+		mem_replace(&d->version, version);
 	}
 	d->telling_due = false;
 	kube_fanout_told(t->st, d, t->news);

@@ -101,8 +101,7 @@ static void succeed(struct kube_write *w, const struct kube_answer *a)
 	same = d->applied_version != NULL && strcmp(d->applied_version, version) == 0;
 	kube_doc_applied(d, metadata);
 	document_digest(&w->doc, hex);
-	mem_free(d->digest);
-	d->digest = mem_str(hex);
+	mem_replace(&d->digest, hex);
 	kv_copy(&d->keys, &w->keys);
 	kube_doc_say(d, NULL);
 	subject_applied(&d->s, w->repair, clock_monotonic_ms());

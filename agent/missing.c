@@ -28,7 +28,7 @@ static void __attribute__((format(printf, 2, 3))) set_unknown(struct entry *x, c
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	entry_say(&x->why, why);
+	mem_replace(&x->why, why);
 }
 
 static struct entry **missing_of(const struct store_dir *st, size_t *n)

@@ -98,7 +98,7 @@ static void report_entry(const struct store_dir *st, struct entry *x)
 			 "reason", row->name, "text", buf_str(&why), "file",
 			 x->file != NULL ? x->file->path : x->source, (char *)NULL);
 		x->told = x->s.reason;
-		entry_say(&x->told_why, row->fine ? NULL : buf_str(&why));
+		mem_replace(&x->told_why, row->fine ? NULL : buf_str(&why));
 	}
 	buf_clear(&why);
 }
@@ -114,11 +114,11 @@ static void report_file(struct scan_file *f)
 	if (!is_fault(f)) {
 		if (f->reported != NULL)
 			log_line(LOG_INFO, "file in order again", "file", f->path, (char *)NULL);
-		entry_say(&f->reported, NULL);
+		mem_replace(&f->reported, NULL);
 	} else if (f->reported == NULL || strcmp(f->reported, f->why) != 0) {
 		log_line(LOG_WARN, "file not in order", "file", f->path, "error", f->why,
 			 (char *)NULL);
-		entry_say(&f->reported, f->why);
+		mem_replace(&f->reported, f->why);
 	}
 }
 
@@ -141,7 +141,7 @@ static void report_blind(struct store_dir *st)
 	if (blind != NULL && (st->told_blind == NULL || strcmp(blind, st->told_blind) != 0))
 		log_line(LOG_WARN, "DOCUMENTS cannot be seen whole; no Secret is removed", "error",
 			 blind, (char *)NULL);
-	entry_say(&st->told_blind, blind);
+	mem_replace(&st->told_blind, blind);
 }
 
 static void report_guard(struct store_dir *st)

@@ -240,8 +240,7 @@ static void set_state(struct scan_file *f, enum scan_state state, const char *wh
 {
 	f->state = state;
 	f->list = false;
-	mem_free(f->why);
-	f->why = mem_str(why);
+	mem_replace(&f->why, why);
 }
 
 static void take_doc(struct scan *s, struct scan_file *f, const struct source *src, size_t i)

@@ -231,7 +231,7 @@ static bool look_at_secret(struct store_dir *st, struct entry *x)
 	x->stale = false;
 	x->s.target = place_look(&st->apply.place, x->s.namespace, x->s.name,
 				 x->s.recorded ? &x->mark : NULL, &why);
-	entry_say(&x->look_why, why.class == ERR_NONE ? NULL : why.text);
+	mem_replace(&x->look_why, why.class == ERR_NONE ? NULL : why.text);
 	return x->s.target != before;
 }
 

@@ -133,6 +133,14 @@ void mem_free(void *p)
 	free(h);
 }
 
+void mem_replace(char **to, const char *s)
+{
+	char *copy = mem_str(s);
+
+	mem_free(*to);
+	*to = copy;
+}
+
 void mem_wipe(void *p, size_t n)
 {
 	if (n != 0)

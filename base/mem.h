@@ -21,7 +21,9 @@ void *mem_array(size_t n, size_t size);		/* n * size, zeroed, overflow checked *
 void *mem_grow(void *p, size_t n, size_t size); /* contents kept, new bytes zero, old block wiped */
 void *mem_dup(const void *p, size_t size);	/* a copy; one NUL byte follows it */
 char *mem_str(const char *s);			/* a copy of a string; NULL gives NULL */
-char *mem_strn(const char *s, size_t n);	/* a copy of n bytes, NUL-terminated */
+/* Put a copy of s (NULL: none) in the place of *to, which is freed; s may be part of it. */
+void mem_replace(char **to, const char *s);
+char *mem_strn(const char *s, size_t n); /* a copy of n bytes, NUL-terminated */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *mem_vprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 void mem_free(void *p); /* wipes all of the block; NULL is fine */

@@ -57,8 +57,7 @@ static int find_namespace(const char *folder, struct pod *out, struct err *err)
 	out->namespace =
 	    mem_strn(given != NULL ? given : "", given != NULL ? strcspn(given, " \t\r\n") : 0);
 	if (out->namespace[0] == '\0') {
-		mem_free(out->namespace);
-		out->namespace = mem_str("default");
+		mem_replace(&out->namespace, "default");
 	}
 	if (!name_is_label(out->namespace))
 		r = err_set(err, ERR_INVALID, "%s: not the name of a namespace",

@@ -64,8 +64,7 @@ struct kube_stream *kube_stream_open(struct kube_client *k, const struct kube_st
 	s->ctx = ctx;
 	s->open = true;
 	if (o->accept != NULL) {
-		mem_free(t->accept);
-		t->accept = mem_str(o->accept);
+		mem_replace(&t->accept, o->accept);
 	}
 	t->stream = true;
 	t->gzip = o->gzip;

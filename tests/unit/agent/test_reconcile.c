@@ -453,7 +453,7 @@ static void test_guard_counts_what_settles(void **state)
 		size_t there, due, settling;
 		enum target target;
 		bool retain, allowed;
-	} rows[] = {
+	} cases[] = {
 		{ "one due, ten more", 29, 1, 10, TARGET_INTACT, false, false },
 		{ "one due, nine more", 20, 1, 9, TARGET_INTACT, false, true },
 		{ "a namespace's, one by one", 4, 1, 4, TARGET_INTACT, false, false },
@@ -463,25 +463,25 @@ static void test_guard_counts_what_settles(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct crowd *c = mem_alloc(sizeof(*c));
 		struct reconcile_env env = { .now_ms = NOW, .settle_ms = SETTLE, .keys = 1 };
 		struct reconcile_result out;
 
-		add(c, ns_a, rows[i].there, false);
-		add(c, ns_a, rows[i].due, true);
-		add(c, ns_a, rows[i].settling, true);
-		for (size_t k = rows[i].there + rows[i].due; k < c->n; k++) {
+		add(c, ns_a, cases[i].there, false);
+		add(c, ns_a, cases[i].due, true);
+		add(c, ns_a, cases[i].settling, true);
+		for (size_t k = cases[i].there + cases[i].due; k < c->n; k++) {
 			c->s[k].gone_since = NOW - 1;
-			c->s[k].made_retain = rows[i].retain;
-			c->s[k].target = rows[i].target;
+			c->s[k].made_retain = cases[i].retain;
+			c->s[k].target = cases[i].target;
 		}
 		reconcile(c->list, c->n, &env, &out);
-		if (removals(c) != (rows[i].allowed ? rows[i].due : 0))
-			fail_msg("%s: %zu removed", rows[i].what, removals(c));
-		assert_int_equal(out.guarded, rows[i].allowed ? 0 : rows[i].due);
+		if (removals(c) != (cases[i].allowed ? cases[i].due : 0))
+			fail_msg("%s: %zu removed", cases[i].what, removals(c));
+		assert_int_equal(out.guarded, cases[i].allowed ? 0 : cases[i].due);
 		assert_int_equal(out.counts[REASON_PENDING_REMOVAL],
-				 rows[i].settling + (rows[i].allowed ? rows[i].due : 0));
+				 cases[i].settling + (cases[i].allowed ? cases[i].due : 0));
 		mem_free(c);
 	}
 }

@@ -540,10 +540,10 @@ static void test_entries(void **state)
 	entry_forget(x);
 	assert_false(x->s.recorded || x->s.made_retain);
 	assert_null(x->source);
-	entry_say(&x->why, "one");
-	entry_say(&x->why, x->why);
+	mem_replace(&x->why, "one");
+	mem_replace(&x->why, x->why);
 	assert_string_equal(x->why, "one");
-	entry_say(&x->why, NULL);
+	mem_replace(&x->why, NULL);
 	assert_null(x->why);
 	entries_drop(&e, x);
 	assert_null(entries_find(&e, "a", "b"));
