@@ -12,18 +12,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define STEPS_MAX 8
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS 300000
 #define RETRY_PERSON_MS 60000 /* where a person must do something first */
 
+/* What is done beside the steps by which it is written. */
 enum {
-	STEP_CREATE,
-	STEP_ASK,	 /* ours after all?  the answer shows its metadata */
-	STEP_PATCH,	 /* it is */
-	STEP_TRY,	 /* could it be made anew? */
-	STEP_ADOPT,	 /* marked for us */
-	STEP_ADOPT_BARE, /* the same, without any label */
+	STEP_WRITE, /* agent/secret_steps.h has the rest */
 	STEP_CHECK,
 	STEP_DOCUMENT, /* is the document gone? */
 	STEP_KIND,     /* is the kind the one it was? */
@@ -42,7 +37,7 @@ struct kube_copy *kube_copy_new(struct kube_copy_owner *owner, const char *names
 void kube_copy_free(struct kube_copy *c)
 {
 	mem_free(c->namespace);
-	json_decref(c->seen);
+	secret_steps_end(&c->write);
 	mem_free(c->uid);
 	mem_free(c->version);
 	mem_free(c->document_uid);
@@ -66,8 +61,7 @@ void kube_copy_recorded(struct kube_copy *c, const struct inventory_item *item)
 
 static void end(struct kube_copy *c, enum kube_copy_end how)
 {
-	json_decref(c->seen);
-	c->seen = NULL;
+	secret_steps_end(&c->write);
 	c->busy = false;
 	c->doc = NULL;
 	c->secret = NULL;
@@ -150,7 +144,8 @@ static void written(struct kube_copy *c, const struct kube_answer *a)
 	const struct kube_doc *d =
 	    kube_docs_find(&c->owner->st->docs, c->owner->namespace, c->owner->name);
 
-	if (secret_json_field(metadata, "uid") == NULL) {
+	if (secret_json_field(metadata, "uid") == NULL ||
+	    secret_json_field(metadata, "resourceVersion") == NULL) {
 		leave(c, COPY_FAILED, a);
 		return;
 	}
@@ -181,112 +176,78 @@ static void removed(struct kube_copy *c, const char *what)
 
 /* --- what is asked ---------------------------------------------------------------------------- */
 
-static int format_patch(const struct kube_copy *c, const struct secret_json *s, struct buf *body,
-			struct err *err)
-{
-	const struct secret_json_seen seen = { .uid = c->step == STEP_PATCH ? c->uid : NULL,
-					       .resource_version =
-						   c->step == STEP_PATCH ? c->version : NULL,
-					       .metadata = c->step == STEP_PATCH ? c->seen : NULL,
-					       .bare = c->step == STEP_ADOPT_BARE };
-
-	return secret_json_patch(s, &seen, c->step != STEP_PATCH, body, err);
-}
-
-static int format(const struct kube_copy *c, struct buf *body, struct err *err)
-{
-	const struct kube_doc *d =
-	    kube_docs_find(&c->owner->st->docs, c->owner->namespace, c->owner->name);
-	const struct document owner = { .namespace = c->owner->namespace, .name = c->owner->name };
-	const struct secret_json s = { .document = c->doc,
-				       .secret = c->secret,
-				       .namespace = c->namespace,
-				       .document_uid = d == NULL ? NULL : d->uid,
-				       .crd_uid = c->owner->st->crd_uid,
-				       .adopted = c->adopted };
-	const struct secret_json_seen any = { .uid = NULL };
-
-	switch (c->step) {
-	case STEP_CREATE:
-	case STEP_TRY:
-		return secret_json_create(&s, body, err);
-	case STEP_PATCH:
-	case STEP_ADOPT:
-	case STEP_ADOPT_BARE:
-		return format_patch(c, &s, body, err);
-	case STEP_ASK:
-	case STEP_CHECK:
-	case STEP_FIND:
-		secret_json_probe(&owner, &any, false, body);
-		return 0;
-	case STEP_DELETE:
-		secret_json_delete(c->uid, c->version, body);
-		return 0;
-	default:
-		return 0;
-	}
-}
-
 static void put_path(const struct kube_copy *c, struct buf *path)
 {
 	const struct kube_copy_owner *o = c->owner;
-	bool made = c->step == STEP_CREATE || c->step == STEP_TRY;
 
 	if (c->step == STEP_KIND)
 		buf_puts(path, KUBE_CRD_PATH);
 	else if (c->step == STEP_DOCUMENT)
 		kube_path_object(path, KUBE_GROUP, o->namespace, KUBE_DOCUMENTS, o->name);
 	else
-		kube_path_object(path, KUBE_CORE, c->namespace, "secrets", made ? NULL : o->name);
-	if (c->step == STEP_TRY)
-		buf_puts(path, "?dryRun=All");
+		kube_path_object(path, KUBE_CORE, c->namespace, "secrets", o->name);
+}
+
+static int format_write(const struct kube_copy *c, struct kube_request *r, struct buf *path,
+			struct buf *body)
+{
+	const struct kube_doc *d =
+	    kube_docs_find(&c->owner->st->docs, c->owner->namespace, c->owner->name);
+	const struct secret_json what = { .document = c->doc,
+					  .secret = c->secret,
+					  .namespace = c->namespace,
+					  .document_uid = d == NULL ? NULL : d->uid,
+					  .crd_uid = c->owner->st->crd_uid,
+					  .adopted = c->adopted };
+	struct err err = ERR_INIT;
+
+	return secret_steps_request(&c->write, &what, NULL, r, path, body, &err);
+}
+
+static void format_other(const struct kube_copy *c, struct kube_request *r, struct buf *path,
+			 struct buf *body)
+{
+	const struct document owner = { .namespace = c->owner->namespace, .name = c->owner->name };
+	const struct secret_json_seen any = { .uid = NULL };
+
+	r->method = c->step == STEP_DELETE ? "DELETE" : "GET";
+	r->metadata_only = true;
+	if (c->step == STEP_DELETE) {
+		r->type = KUBE_JSON;
+		secret_json_delete(c->uid, c->version, body);
+	} else if (c->step == STEP_CHECK || c->step == STEP_FIND) {
+		r->method = "PATCH";
+		r->type = KUBE_JSON_PATCH;
+		secret_json_probe(&owner, &any, false, body);
+	}
+	put_path(c, path);
+	r->path = buf_str(path);
+	r->body = r->type == KUBE_NO_BODY ? NULL : body;
 }
 
 static void answered(void *ctx, const struct kube_answer *a);
 
 static void send(struct kube_copy *c)
 {
-	static const struct {
-		const char *method;
-		enum kube_body type;
-	} rows[] = {
-		[STEP_CREATE] = { "POST", KUBE_JSON },
-		[STEP_ASK] = { "PATCH", KUBE_JSON_PATCH },
-		[STEP_PATCH] = { "PATCH", KUBE_JSON_PATCH },
-		[STEP_TRY] = { "POST", KUBE_JSON },
-		[STEP_ADOPT] = { "PATCH", KUBE_JSON_PATCH },
-		[STEP_ADOPT_BARE] = { "PATCH", KUBE_JSON_PATCH },
-		[STEP_CHECK] = { "PATCH", KUBE_JSON_PATCH },
-		[STEP_DOCUMENT] = { "GET", KUBE_NO_BODY },
-		[STEP_KIND] = { "GET", KUBE_NO_BODY },
-		[STEP_FIND] = { "PATCH", KUBE_JSON_PATCH },
-		[STEP_DELETE] = { "DELETE", KUBE_JSON },
-	};
-	struct kube_request r = { .method = rows[c->step].method,
-				  .type = rows[c->step].type,
-				  .metadata_only = true };
 	const struct kube_answer unmade = { .reason = "TooLarge", .message = "" };
+	struct kube_request r = { .method = NULL };
 	struct buf body = BUF_INIT, path = BUF_INIT;
-	struct err err = ERR_INIT;
+	int made = 0;
 
-	if (format(c, &body, &err) != 0) {
+	if (c->step == STEP_WRITE)
+		made = format_write(c, &r, &path, &body);
+	else
+		format_other(c, &r, &path, &body);
+	if (made != 0)
 		leave(c, COPY_FAILED, &unmade);
-	} else {
-		put_path(c, &path);
-		r.path = buf_str(&path);
-		r.body = r.type == KUBE_NO_BODY ? NULL : &body;
+	else
 		kube_send(c->owner->st->client, &r, answered, c);
-	}
 	buf_clear(&body);
 	buf_clear(&path);
 }
 
-static void go(struct kube_copy *c, int step, const struct kube_answer *a)
+static void go(struct kube_copy *c, int step)
 {
-	if (++c->steps > STEPS_MAX) { /* someone else is faster than we are */
-		leave(c, COPY_FAILED, a);
-		return;
-	}
 	c->step = step;
 	send(c);
 }
@@ -304,90 +265,29 @@ static void refused(struct kube_copy *c, const struct kube_answer *a)
 		leave(c,
 		      strcmp(a->cause, "NamespaceTerminating") == 0 ? COPY_GOING : COPY_FORBIDDEN,
 		      a);
-	else if (a->status == 404 && c->step == STEP_CREATE)
+	else if (a->status == 404 && c->step == STEP_WRITE && c->write.step == SECRET_CREATE)
 		leave(c, COPY_GOING, a);
 	else
 		leave(c, COPY_FAILED, a);
 }
 
-/* It is ours: this very one, with what is on it by now, is what is changed. */
-static bool take_seen(struct kube_copy *c, const struct kube_answer *a)
+static void on_write(struct kube_copy *c, const struct kube_answer *a)
 {
-	json_t *metadata = json_object_get(a->object, "metadata");
-	const char *uid = secret_json_field(metadata, "uid");
-	const char *version = secret_json_field(metadata, "resourceVersion");
-
-	if (!done_well(a) || uid == NULL || version == NULL)
-		return false;
-	mem_replace(&c->uid, uid);
-	mem_replace(&c->version, version);
-	json_decref(c->seen);
-	c->seen = json_incref(metadata);
-	return true;
-}
-
-static void on_create(struct kube_copy *c, const struct kube_answer *a)
-{
-	if (done_well(a))
+	switch (secret_steps_answer(&c->write, a)) {
+	case SECRET_STEPS_ON:
+		send(c);
+		break;
+	case SECRET_STEPS_DONE:
 		written(c, a);
-	else if (a->status == 409)
-		go(c, STEP_ASK, a);
-	else
-		refused(c, a);
-}
-
-static void on_ask(struct kube_copy *c, const struct kube_answer *a)
-{
-	if (take_seen(c, a))
-		go(c, STEP_PATCH, a);
-	else if (a->status == 404)
-		go(c, STEP_CREATE, a);
-	else if (kube_test_failed(a))
-		go(c, STEP_ADOPT, a);
-	else
-		refused(c, a);
-}
-
-static void on_patch(struct kube_copy *c, const struct kube_answer *a)
-{
-	if (done_well(a))
-		written(c, a);
-	else if (a->status == 409)
-		go(c, STEP_ASK, a);
-	else if (a->status == 404)
-		go(c, STEP_CREATE, a);
-	else if (a->status == 422) /* of another type, or immutable */
-		go(c, STEP_TRY, a);
-	else
-		refused(c, a);
-}
-
-/* The server looks at all of it before it says that one is there. */
-static void on_try(struct kube_copy *c, const struct kube_answer *a)
-{
-	c->again = true;
-	if (a->status == 409)
-		go(c, STEP_DELETE, a);
-	else if (done_well(a))
-		go(c, STEP_CREATE, a);
-	else
-		refused(c, a);
-}
-
-static void on_adopt(struct kube_copy *c, const struct kube_answer *a)
-{
-	if (done_well(a)) {
-		written(c, a);
-	} else if (a->status == 404) {
-		go(c, STEP_CREATE, a);
-	} else if (kube_test_failed(a) && c->step == STEP_ADOPT) {
-		go(c, STEP_ADOPT_BARE, a);
-	} else if (kube_test_failed(a)) {
+		break;
+	case SECRET_STEPS_FOREIGN:
 		if (c->there)
 			kube_copy_forget(c);
 		leave(c, COPY_FOREIGN, a);
-	} else {
+		break;
+	case SECRET_STEPS_REFUSED:
 		refused(c, a);
+		break;
 	}
 }
 
@@ -418,7 +318,7 @@ static void on_document(struct kube_copy *c, const struct kube_answer *a)
 {
 	if (a->status == 404 && strcmp(a->reason, "NotFound") == 0 &&
 	    strcmp(a->name, c->owner->name) == 0)
-		go(c, STEP_KIND, a);
+		go(c, STEP_KIND);
 	else
 		leave(c, COPY_FAILED, a);
 }
@@ -430,7 +330,7 @@ static void on_kind(struct kube_copy *c, const struct kube_answer *a)
 
 	if (a->status == 200 && uid != NULL && c->crd_uid != NULL && strcmp(uid, c->crd_uid) == 0 &&
 	    json_object_get(metadata, "deletionTimestamp") == NULL)
-		go(c, STEP_FIND, a);
+		go(c, STEP_FIND);
 	else
 		leave(c, COPY_FAILED, a);
 }
@@ -442,7 +342,7 @@ static void on_find(struct kube_copy *c, const struct kube_answer *a)
 	if (done_well(a) && secret_json_field(metadata, "uid") != NULL) {
 		mem_replace(&c->uid, secret_json_field(metadata, "uid"));
 		mem_replace(&c->version, secret_json_field(metadata, "resourceVersion"));
-		go(c, STEP_DELETE, a);
+		go(c, STEP_DELETE);
 	} else if (a->status == 404 || kube_test_failed(a)) {
 		removed(c, a->status == 404 ? "copy of a Secret is gone"
 					    : "copy of a Secret is another's by now; it stays");
@@ -455,8 +355,6 @@ static void on_delete(struct kube_copy *c, const struct kube_answer *a)
 {
 	if (!done_well(a) && a->status != 404)
 		refused(c, a);
-	else if (c->again)
-		go(c, STEP_CREATE, a);
 	else
 		removed(c, "copy of a Secret removed");
 }
@@ -464,12 +362,8 @@ static void on_delete(struct kube_copy *c, const struct kube_answer *a)
 static void answered(void *ctx, const struct kube_answer *a)
 {
 	static void (*const table[])(struct kube_copy *, const struct kube_answer *) = {
-		[STEP_CREATE] = on_create, [STEP_ASK] = on_ask,
-		[STEP_PATCH] = on_patch,   [STEP_TRY] = on_try,
-		[STEP_ADOPT] = on_adopt,   [STEP_ADOPT_BARE] = on_adopt,
-		[STEP_CHECK] = on_check,   [STEP_DOCUMENT] = on_document,
-		[STEP_KIND] = on_kind,	   [STEP_FIND] = on_find,
-		[STEP_DELETE] = on_delete,
+		[STEP_WRITE] = on_write, [STEP_CHECK] = on_check, [STEP_DOCUMENT] = on_document,
+		[STEP_KIND] = on_kind,	 [STEP_FIND] = on_find,	  [STEP_DELETE] = on_delete,
 	};
 	struct kube_copy *c = ctx;
 
@@ -482,15 +376,14 @@ static void begin(struct kube_copy *c, int step)
 {
 	c->busy = true;
 	c->step = step;
-	c->steps = 0;
-	c->again = false;
 	c->owner->busy++;
 }
 
 void kube_copy_write(struct kube_copy *c, const struct document *doc,
 		     const struct kind_secret *secret, const unsigned char *digest)
 {
-	begin(c, c->there ? STEP_ASK : STEP_CREATE);
+	begin(c, STEP_WRITE);
+	secret_steps_begin(&c->write, c->there ? SECRET_PROBE : SECRET_CREATE);
 	c->doc = doc;
 	c->secret = secret;
 	c->digest = digest;

@@ -9,6 +9,7 @@
 #define BULLA_AGENT_KUBE_COPY_H
 
 #include "agent/kube_state.h"
+#include "agent/secret_steps.h"
 
 struct inventory_item;
 struct kube_copy;
@@ -46,7 +47,6 @@ struct kube_copy {
 	char *namespace;
 	char *uid; /* of the Secret; NULL: not known */
 	char *version;
-	json_t *seen; /* its metadata, while it is written */
 	char *document_uid;
 	char *crd_uid;
 	bool there; /* we made it, and did not remove it */
@@ -61,8 +61,7 @@ struct kube_copy {
 
 	bool busy;
 	int step;
-	unsigned steps;
-	bool again;		    /* it is made anew when it is deleted */
+	struct secret_steps write;
 	const struct document *doc; /* while it is written; the owner's */
 	const struct kind_secret *secret;
 	const unsigned char *digest;

@@ -6,6 +6,7 @@
 #include "agent/kube_flux.h"
 #include "agent/kube_inventory.h"
 #include "agent/secret_json.h"
+#include "agent/secret_steps.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -13,19 +14,6 @@
 #include "base/notes.h"
 
 #define FORBIDDEN_MS 30000 /* nobody tells when a right is given */
-#define STEPS_MAX 8	   /* someone else is faster than we are: try later */
-
-/* How the next request goes about it. */
-enum how {
-	HOW_CREATE,
-	HOW_PATCH_SEEN, /* ours, and the very one that we made */
-	HOW_PROBE,	/* ours after all?  the answer shows its metadata */
-	HOW_PATCH,	/* ours, as the probe saw it */
-	HOW_TRY,	/* of another type, or immutable: could it be made anew? */
-	HOW_DELETE,	/* it could: the very one that the probe saw, to be made again */
-	HOW_ADOPT,	/* not ours, but marked for us */
-	HOW_ADOPT_BARE, /* the same, without any label */
-};
 
 struct kube_write {
 	struct store_kube *st;
@@ -33,9 +21,7 @@ struct kube_write {
 	struct document doc;
 	struct kind_secret secret;
 	struct kv keys;
-	enum how how;
-	unsigned steps;
-	json_t *seen; /* metadata, as the probe saw it */
+	struct secret_steps steps;
 	bool repair;
 };
 
@@ -51,7 +37,7 @@ void kube_write_abandon(struct kube_doc *d)
 	document_clear(&w->doc);
 	kind_secret_clear(&w->secret);
 	kv_clear(&w->keys);
-	json_decref(w->seen);
+	secret_steps_end(&w->steps);
 	mem_free(w);
 }
 
@@ -163,65 +149,9 @@ static void fail_otherwise(struct kube_write *w, const struct kube_answer *a)
 	mem_free(why);
 }
 
-/* The patch was fine and the outcome is not: the type differs, or the Secret is immutable. */
-static bool invalid(const struct kube_answer *a)
+static void go_on(struct kube_write *w)
 {
-	return a->status == 422 && !kube_test_failed(a);
-}
-
-/* What to try next; -1: nothing. */
-static int next_how(const struct kube_write *w, const struct kube_answer *a)
-{
-	if (a->status == 404 && w->how != HOW_CREATE && w->how != HOW_TRY)
-		return HOW_CREATE;
-	switch (w->how) {
-	case HOW_CREATE:
-		return a->status == 409 ? HOW_PROBE : -1;
-	case HOW_PATCH_SEEN:
-		return kube_test_failed(a) || invalid(a) || a->status == 409 ? HOW_PROBE : -1;
-	case HOW_PROBE:
-		return kube_test_failed(a) ? HOW_ADOPT : -1;
-	case HOW_PATCH:
-		if (kube_test_failed(a) || invalid(a))
-			return HOW_TRY;
-		return a->status == 409 ? HOW_PROBE : -1;
-	case HOW_TRY: /* the server looks at all of it before it says that one is there */
-		return a->status == 409 ? HOW_DELETE : -1;
-	case HOW_DELETE:
-		return a->status == 409 ? HOW_PROBE : -1;
-	case HOW_ADOPT:
-		return kube_test_failed(a) ? HOW_ADOPT_BARE : -1;
-	case HOW_ADOPT_BARE:
-		return -1;
-	}
-	return -1;
-}
-
-/* Takes what the probe saw. */
-static bool take_seen(struct kube_write *w, const struct kube_answer *a)
-{
-	json_t *metadata = json_object_get(a->object, "metadata");
-
-	if (secret_json_field(metadata, "uid") == NULL ||
-	    secret_json_field(metadata, "resourceVersion") == NULL)
-		return false;
-	json_decref(w->seen);
-	w->seen = json_incref(metadata);
-	return true;
-}
-
-/* What follows from a step that was done; -1: nothing, the Secret is written. */
-static int follow(struct kube_write *w, const struct kube_answer *a)
-{
-	if (w->how == HOW_PROBE && take_seen(w, a))
-		return HOW_PATCH;
-	return w->how == HOW_DELETE || w->how == HOW_TRY ? HOW_CREATE : -1;
-}
-
-static void go_on(struct kube_write *w, int how)
-{
-	w->how = (enum how)how;
-	if (w->how == HOW_DELETE)
+	if (w->steps.step == SECRET_DELETE)
 		log_line(LOG_WARN,
 			 "Secret is immutable or of another type; it is deleted and made again",
 			 "namespace", w->d->s.namespace, "name", w->d->s.name, (char *)NULL);
@@ -231,101 +161,44 @@ static void go_on(struct kube_write *w, int how)
 static void answered(void *ctx, const struct kube_answer *a)
 {
 	struct kube_write *w = ctx;
-	bool done = a->status >= 200 && a->status < 300;
-	int next = done ? follow(w, a) : next_how(w, a);
 
 	w->st->writing--;
-	if (next >= 0 && ++w->steps < STEPS_MAX)
-		go_on(w, next);
-	else if (done && next < 0)
+	switch (secret_steps_answer(&w->steps, a)) {
+	case SECRET_STEPS_ON:
+		go_on(w);
+		break;
+	case SECRET_STEPS_DONE:
 		succeed(w, a);
-	else if (w->how == HOW_ADOPT_BARE && kube_test_failed(a))
+		break;
+	case SECRET_STEPS_FOREIGN:
 		fail_foreign(w);
-	else if (a->status == 403)
-		fail_forbidden(w, a);
-	else
-		fail_otherwise(w, a);
+		break;
+	case SECRET_STEPS_REFUSED:
+		if (a->status == 403)
+			fail_forbidden(w, a);
+		else
+			fail_otherwise(w, a);
+		break;
+	}
 }
 
 /* --- what is asked ---------------------------------------------------------------------------- */
 
-static const char *method(const struct kube_write *w)
-{
-	if (w->how == HOW_DELETE)
-		return "DELETE";
-	return w->how == HOW_CREATE || w->how == HOW_TRY ? "POST" : "PATCH";
-}
-
-static void format_probe(const struct kube_write *w, struct buf *body)
-{
-	const struct document owner = { .namespace = w->doc.namespace, .name = w->doc.name };
-	const struct secret_json_seen any = { .uid = NULL };
-
-	secret_json_probe(&owner, &any, false, body);
-}
-
-static int format_patch(const struct kube_write *w, const struct secret_json *s, struct buf *body,
-			struct err *err)
-{
-	struct secret_json_seen seen = { .bare = w->how == HOW_ADOPT_BARE };
-
-	if (w->how == HOW_PATCH_SEEN) {
-		seen.uid = w->d->applied_uid;
-		seen.lists = true;
-	} else if (w->how == HOW_PATCH) {
-		seen.uid = secret_json_field(w->seen, "uid");
-		seen.resource_version = secret_json_field(w->seen, "resourceVersion");
-		seen.metadata = w->seen;
-	}
-	return secret_json_patch(s, &seen, w->how == HOW_ADOPT || w->how == HOW_ADOPT_BARE, body,
-				 err);
-}
-
-static int format(const struct kube_write *w, struct buf *body, struct err *err)
-{
-	const struct secret_json s = { .document = &w->doc,
-				       .secret = &w->secret,
-				       .document_uid = w->d->uid,
-				       .crd_uid = w->st->crd_uid,
-				       .adopted = w->d->adopted };
-
-	switch (w->how) {
-	case HOW_CREATE:
-	case HOW_TRY:
-		return secret_json_create(&s, body, err);
-	case HOW_PROBE:
-		format_probe(w, body);
-		return 0;
-	case HOW_DELETE:
-		secret_json_delete(secret_json_field(w->seen, "uid"),
-				   secret_json_field(w->seen, "resourceVersion"), body);
-		return 0;
-	default:
-		return format_patch(w, &s, body, err);
-	}
-}
-
-static void put_path(const struct kube_write *w, struct buf *path)
-{
-	bool made = w->how == HOW_CREATE || w->how == HOW_TRY;
-
-	kube_path_object(path, KUBE_CORE, w->d->s.namespace, "secrets", made ? NULL : w->d->s.name);
-	if (w->how == HOW_TRY)
-		buf_puts(path, "?dryRun=All");
-}
-
 static void send(struct kube_write *w)
 {
+	const struct secret_json what = { .document = &w->doc,
+					  .secret = &w->secret,
+					  .document_uid = w->d->uid,
+					  .crd_uid = w->st->crd_uid,
+					  .adopted = w->d->adopted };
 	struct buf body = BUF_INIT, path = BUF_INIT;
+	struct kube_request r = { .method = NULL };
 	struct err err = ERR_INIT;
-	struct kube_request r = { .method = method(w), .body = &body, .metadata_only = true };
 
-	r.type = strcmp(r.method, "PATCH") == 0 ? KUBE_JSON_PATCH : KUBE_JSON;
-	if (format(w, &body, &err) != 0) {
+	if (secret_steps_request(&w->steps, &what, w->d->applied_uid, &r, &path, &body, &err) !=
+	    0) {
 		fail(w, REASON_INVALID, err.text);
 	} else {
-		put_path(w, &path);
-		r.path = buf_str(&path);
 		w->st->writing++;
 		kube_send(w->st->client, &r, answered, w);
 	}
@@ -335,13 +208,13 @@ static void send(struct kube_write *w)
 
 /* --- begin ------------------------------------------------------------------------------------ */
 
-static enum how first_how(const struct kube_doc *d)
+static enum secret_step first_step(const struct kube_doc *d)
 {
 	if (d->s.target == TARGET_ADOPT)
-		return HOW_ADOPT;
+		return SECRET_ADOPT;
 	if (d->s.target == TARGET_ABSENT)
-		return HOW_CREATE;
-	return d->applied_uid != NULL ? HOW_PATCH_SEEN : HOW_PROBE;
+		return SECRET_CREATE;
+	return d->applied_uid != NULL ? SECRET_PATCH_MADE : SECRET_PROBE;
 }
 
 void kube_write_begin(struct store_kube *st, struct kube_doc *d, struct document *doc)
@@ -350,7 +223,8 @@ void kube_write_begin(struct store_kube *st, struct kube_doc *d, struct document
 	struct notes notes = NOTES_INIT;
 	struct err err = ERR_INIT;
 
-	*w = (struct kube_write){ .st = st, .d = d, .doc = *doc, .how = first_how(d) };
+	*w = (struct kube_write){ .st = st, .d = d, .doc = *doc };
+	secret_steps_begin(&w->steps, first_step(d));
 	*doc = (struct document)DOCUMENT_INIT;
 	w->secret = (struct kind_secret)KIND_SECRET_INIT;
 	w->repair = d->s.recorded && memcmp(d->s.made, d->s.digest, SUBJECT_DIGEST) == 0;
