@@ -149,6 +149,28 @@ out:
 	return r;
 }
 
+char *file_program(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(name, '/') != NULL)
+		return mem_str(name);
+	while (path != NULL && *path != '\0') {
+		size_t n = strcspn(path, ":");
+
+		if (path[0] == '/') {
+			char *program = mem_printf("%.*s/%s", (int)n, path, name);
+
+			if (access(program, X_OK) == 0)
+				return program;
+			mem_free(program);
+		}
+		path += n;
+		path += *path == ':';
+	}
+	return NULL;
+}
+
 int file_write_fd(int fd, const void *data, size_t len, struct err *err)
 {
 	const unsigned char *at = data;

@@ -68,6 +68,13 @@ char *file_git_top(const char *path);
 /* An absolute path with links resolved as far as it exists; a new string or NULL and err. */
 char *file_absolute(const char *path, struct err *err);
 
+/*
+ * The program of that name in PATH, as a new string; one with a slash is itself.  NULL: there is
+ * none.  Relative entries of PATH are passed over: they would let the folder that we stand in
+ * choose the program.
+ */
+char *file_program(const char *name);
+
 /* Write all bytes to a descriptor, retrying short writes and EINTR.  ERR_IO on failure. */
 int file_write_fd(int fd, const void *data, size_t len, struct err *err);
 

@@ -17,6 +17,7 @@
 #include "base/b64.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "kube/strings.h"
@@ -110,29 +111,6 @@ static char **make_environment(const struct kubeconfig_exec *e, const char *info
 	return list;
 }
 
-/* A relative entry of PATH would let the folder we stand in choose the program. */
-static char *find_program(const char *name)
-{
-	const char *path = getenv("PATH");
-
-	if (strchr(name, '/') != NULL)
-		return mem_str(name);
-	while (path != NULL && *path != '\0') {
-		size_t n = strcspn(path, ":");
-
-		if (path[0] == '/') {
-			char *program = mem_printf("%.*s/%s", (int)n, path, name);
-
-			if (access(program, X_OK) == 0)
-				return program;
-			mem_free(program);
-		}
-		path += n;
-		path += *path == ':';
-	}
-	return NULL;
-}
-
 /* --- running it ------------------------------------------------------------------------------- */
 
 static int make_pipe(int ends[2], struct err *err)
@@ -215,7 +193,7 @@ static int check_program(const char *program)
 static int start(const struct kubeconfig_exec *e, const struct kube_exec_run *run,
 		 struct child *child, struct err *err)
 {
-	char *program = find_program(e->command);
+	char *program = file_program(e->command);
 	int ends[2], r;
 
 	if (program == NULL)

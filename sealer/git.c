@@ -10,32 +10,12 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define ARGS_MAX 16
 
 extern char **environ;
-
-/* A relative entry of PATH would let the repository we stand in choose the program. */
-static char *find_program(const char *name)
-{
-	const char *path = getenv("PATH");
-
-	while (path != NULL && *path != '\0') {
-		size_t n = strcspn(path, ":");
-
-		if (path[0] == '/') {
-			char *program = mem_printf("%.*s/%s", (int)n, path, name);
-
-			if (access(program, X_OK) == 0)
-				return program;
-			mem_free(program);
-		}
-		path += n;
-		path += *path == ':';
-	}
-	return NULL;
-}
 
 static int wait_for(pid_t pid, const char *what, struct err *err)
 {
@@ -66,7 +46,7 @@ static int spawn(const char *program, char *const argv[], pid_t *pid)
 int git_run(const char *top, const char *const args[], struct err *err)
 {
 	char *argv[ARGS_MAX] = { NULL };
-	char *program = find_program("git");
+	char *program = file_program("git");
 	size_t n = 0;
 	pid_t pid;
 	int r;

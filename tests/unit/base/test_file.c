@@ -262,6 +262,34 @@ static void test_err(void **state)
 	assert_int_equal(err_set(NULL, ERR_IO, "nobody listens"), -1);
 }
 
+/* What a relative entry of PATH holds is never run. */
+static void test_program(void **state)
+{
+	char *was = mem_str(getenv("PATH")), *path, *p;
+	int fd = open(in_dir("prog"), O_CREAT | O_WRONLY | O_CLOEXEC, 0700);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	path = mem_printf(".::%s:/nowhere:%s", "relative", dir);
+	setenv("PATH", path, 1);
+	p = file_program("prog");
+	assert_non_null(p);
+	assert_string_equal(p, in_dir("prog"));
+	mem_free(p);
+	assert_null(file_program("no-such-program"));
+	p = file_program("some/where");
+	assert_string_equal(p, "some/where");
+	mem_free(p);
+	assert_int_equal(chdir(dir), 0);
+	setenv("PATH", ".", 1);
+	assert_null(file_program("prog"));
+	assert_int_equal(chdir("/"), 0);
+	setenv("PATH", was, 1);
+	mem_free(path);
+	mem_free(was);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -269,6 +297,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_read_beneath, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_program, setup, teardown),
 		cmocka_unit_test(test_buf),
 		cmocka_unit_test(test_kv),
 		cmocka_unit_test(test_err),
