@@ -160,8 +160,9 @@ def test_folder_of_keys_that_is_not_there(bed):
     bed.seal("app", {"TOKEN": "one"})
     bed.keys.rename(bed.path / "elsewhere")
     done = bed.once(status=NOKEY)
-    [said] = [line["error"] for line in done.log if line["msg"] == "no sealing keys can be read"]
-    assert said == f"{bed.keys}: cannot open the key directory: No such file or directory"
+    # each opener says it at its start, and on a busy machine there may be a second one
+    said = {line["error"] for line in done.log if line["msg"] == "no sealing keys can be read"}
+    assert said == {f"{bed.keys}: cannot open the key directory: No such file or directory"}
 
 
 def test_no_longer_for_us_keeps_the_secret(bed):
