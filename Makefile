@@ -35,7 +35,7 @@ PKGS_loaded := libcurl
 PKGS_agent := libseccomp libmicrohttpd
 
 # Targets that need no compiler leave the probes below alone.
-NO_CC := clean help deps dist demo test asan fuzz bench bench-cluster lint
+NO_CC := clean help deps dist demo test asan fuzz bench bench-cluster soak lint
 ifneq ($(filter-out $(NO_CC),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/flags.mk
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(PKGS_loaded) 2>/dev/null)
@@ -183,6 +183,11 @@ bench-cluster: ## the same for the agent of a cluster, on a real API server (min
 	$(Q)$(MAKE) --no-print-directory all tools
 	@scripts/bench-cluster $(BUILD)
 
+soak: ## whether the agent of a cluster grows, over half an hour of changes (SOAK_SECONDS)
+	@scripts/deps test
+	$(Q)$(MAKE) --no-print-directory all
+	@scripts/soak $(BUILD)
+
 lint: ## compilers' warnings as errors, static analysis, shell and manual pages
 	@scripts/deps lint
 	@scripts/lint $(BUILD)
@@ -214,4 +219,4 @@ clean: ## remove everything that was built
 	rm -rf build dist
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
-.PHONY: all unit tools fuzz fuzzers demo deps test asan bench bench-cluster lint install dist help clean
+.PHONY: all unit tools fuzz fuzzers demo deps test asan bench bench-cluster soak lint install dist help clean

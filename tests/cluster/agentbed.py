@@ -300,7 +300,7 @@ class Bed:
         """Every document of a namespace; {name: document}."""
         def all_told():
             found = self.documents(namespace)
-            late = {n: d.get("status") for n, d in found.items() if not self._applied(d)}
+            late = {n: d.get("status") for n, d in found.items() if not self.is_applied(d)}
             assert not late, f"{len(late)} of {len(found)} are not: {dict(itertools.islice(late.items(), 3))}"
             return found
         found = wait_for(all_told, seconds, f"every document of {namespace} ready", pause=0.2)
@@ -309,7 +309,7 @@ class Bed:
         return found
 
     @staticmethod
-    def _applied(document):
+    def is_applied(document):
         ready = conditions(document).get("Ready", {})
         return (ready.get("reason"), ready.get("observedGeneration")) == ("Applied",
                                                                           document["metadata"]["generation"])

@@ -5,8 +5,12 @@ and nothing else, read-only, as the user and group of the Pod, without privilege
 The one liberty: the network is the machine's own, so that the container that listens does so on loopback.
 """
 import os
+import shutil
 import subprocess
 
+import yaml
+
+from agentbed import ACCOUNT, MANIFESTS, SYSTEM
 from processes import Server, free_port
 
 # $1: folder for the mounts; $2: the root file system; pairs of source and target until "--"; then uid, gid, command
@@ -83,21 +87,52 @@ class Pod:
         for server in self.running.values():
             server.stop()
 
+    def processes(self, name):
+        """Process ids of a container: what unshare became comes first, then all it started."""
+        out = subprocess.run(["ps", "-o", "pid=", "--sid", str(self.running[name].pid)], capture_output=True, text=True)
+        return sorted((int(p) for p in out.stdout.split()), key=lambda pid: pid != self.running[name].pid)
+
+
+def deployed(bed, plane, rootfs, folder):
+    """The Pod of the manifests' Deployment, not started: the keys are the bed's, in the volume sealing-keys."""
+    deployment = next(o for o in yaml.safe_load_all((MANIFESTS / "base/deployment.yaml").read_text()) if o["kind"] == "Deployment")
+    spec = deployment["spec"]["template"]["spec"]
+    gid = spec["securityContext"]["fsGroup"]
+    keys = {p.name: p.read_bytes() for p in bed.keys.iterdir()}
+    account = plane.service_account_files(folder / "account", SYSTEM, ACCOUNT)
+    pod = Pod(folder, rootfs, spec, {
+        "sealing-keys": secret_volume(folder / "keys", keys, gid), "token": readable_by(account, gid)},
+        {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(plane.port), "POD_NAMESPACE": SYSTEM})
+    # a Pod's volumes are reached by its user only through the mounts
+    folder.chmod(0o755)
+    return pod
+
 
 def secret_volume(place, files, gid):
-    """A folder as the kubelet lays out a mounted Secret: files in a folder of their time, and links."""
-    data = place / "..2026_11_25_08_00_00.1"
+    """A folder as the kubelet lays out a mounted Secret: files in a folder of their time, and links.  Again for a
+    folder that is there: one rename changes all of it, as when the Secret has changed."""
+    old = place / "..data"
+    before = old.resolve() if old.is_symlink() else None
+    data = place / f"..2026_11_25_08_00_00.{int(before.suffix[1:]) + 1 if before else 1}"
     data.mkdir(parents=True)
     for name, text in files.items():
         (data / name).write_bytes(text)
         os.chown(data / name, 0, gid)
         (data / name).chmod(0o440)
-    (place / "..data").symlink_to(data.name)
-    for name in files:
-        (place / name).symlink_to(f"..data/{name}")
     for folder in (place, data):
         os.chown(folder, 0, gid)
         folder.chmod(0o2755)
+    new = place / "..data_tmp"
+    new.symlink_to(data.name)
+    new.rename(old)
+    for name in files:
+        if not (place / name).is_symlink():
+            (place / name).symlink_to(f"..data/{name}")
+    for link in place.iterdir():
+        if not link.name.startswith("..") and link.name not in files:
+            link.unlink()
+    if before:
+        shutil.rmtree(before)
     return place
 
 

@@ -6,11 +6,10 @@ import urllib.error
 import urllib.request
 
 import pytest
-import yaml
 
 import kubelet
 import need
-from agentbed import ACCOUNT, BIN, MANIFESTS, SYSTEM, Bed, value
+from agentbed import BIN, Bed, value
 from controlplane import TOP
 from processes import wait_for
 
@@ -33,16 +32,7 @@ def bed(control_plane, tmp_path):
 @pytest.fixture
 def pod(bed, control_plane, rootfs, tmp_path):
     """Both containers, started; the keys are the bed's."""
-    deployment = next(o for o in yaml.safe_load_all((MANIFESTS / "base/deployment.yaml").read_text()) if o["kind"] == "Deployment")
-    spec = deployment["spec"]["template"]["spec"]
-    gid = spec["securityContext"]["fsGroup"]
-    keys = {p.name: p.read_bytes() for p in bed.keys.iterdir()}
-    account = control_plane.service_account_files(tmp_path / "account", SYSTEM, ACCOUNT)
-    pod = kubelet.Pod(tmp_path, rootfs, spec, {
-        "sealing-keys": kubelet.secret_volume(tmp_path / "keys", keys, gid), "token": kubelet.readable_by(account, gid)},
-        {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(control_plane.port), "POD_NAMESPACE": SYSTEM})
-    # a Pod's volumes are reached by its user only through the mounts
-    tmp_path.chmod(0o755)
+    pod = kubelet.deployed(bed, control_plane, rootfs, tmp_path)
     for name in ("opener", "net"):
         pod.start(name)
     try:
@@ -72,12 +62,6 @@ def answers(pod, path, wanted=200):
     wait_for(asked, 60, path, pause=0.1)
 
 
-def processes(server):
-    """Process ids of a container: what unshare became, and all it started."""
-    out = subprocess.run(["ps", "-o", "pid=", "--sid", str(server.pid)], capture_output=True, text=True, check=True).stdout
-    return [int(p) for p in out.split()]
-
-
 def status_of_process(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return dict(re.findall(r"^(\w+):\s*(.*)$", f.read(), re.M))
@@ -104,13 +88,13 @@ def test_deployment_keeps_a_secret(bed, pod):
 def test_containers_hold_what_is_theirs_and_no_privilege(bed, pod):
     answers(pod, "/readyz")
     for name, server in pod.running.items():
-        found = [status_of_process(pid) for pid in processes(server)]
+        found = [status_of_process(pid) for pid in pod.processes(name)]
         assert found, server.output()
         for status in found:
             assert status["Uid"].split() == [str(pod.uid)] * 4 and status["Gid"].split() == [str(pod.gid)] * 4
             assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0 and status["NoNewPrivs"] == "1", name
     # seen through their own root: the keys here, the token there
-    roots = {name: f"/proc/{processes(server)[0]}/root" for name, server in pod.running.items()}
+    roots = {name: f"/proc/{pod.processes(name)[0]}/root" for name in pod.running}
     listed = {name: subprocess.run(["ls", f"{root}/keys", f"{root}/run/secrets/kubernetes.io/serviceaccount"], capture_output=True,
                                    text=True).stdout for name, root in roots.items()}
     assert ".key" in listed["opener"] and "token" not in listed["opener"]
@@ -122,7 +106,7 @@ def test_memory_is_within_the_limits(bed, pod):
     ns = bed.namespace()
     bed.put_many([f"d{i}" for i in range(20)], ns)
     bed.all_ready(ns)
-    for name, server in pod.running.items():
-        used = sum(int(status_of_process(pid)["VmHWM"].split()[0]) for pid in processes(server)) * 1024
+    for name in pod.running:
+        used = sum(int(status_of_process(pid)["VmHWM"].split()[0]) for pid in pod.processes(name)) * 1024
         limit = int(pod.container(name)["resources"]["limits"]["memory"].removesuffix("Mi")) * 1024 * 1024
         assert used < limit / 2, (name, used)
