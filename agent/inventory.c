@@ -236,16 +236,27 @@ static void put_item(struct buf *out, const struct inventory_item *x)
 		   document_policy_name(x->policy), or_dash(x->crd_uid));
 }
 
-int inventory_encode(const struct inventory *v, unsigned shard, struct buf *out, struct err *err)
+/* Those of a shard, in order, in a new array. */
+static const struct inventory_item **items_of(const struct inventory *v, unsigned shard, size_t *n)
 {
 	const struct inventory_item **items = inventory_items(v);
-	size_t start = out->len;
 
-	qsort(items, v->table.n, sizeof(struct inventory_item *), compare);
-	buf_puts(out, HEAD "\n");
+	*n = 0;
 	for (size_t i = 0; i < v->table.n; i++)
 		if (shard_of(items[i]) == shard)
-			put_item(out, items[i]);
+			items[(*n)++] = items[i];
+	qsort(items, *n, sizeof(struct inventory_item *), compare);
+	return items;
+}
+
+int inventory_encode(const struct inventory *v, unsigned shard, struct buf *out, struct err *err)
+{
+	size_t start = out->len, n;
+	const struct inventory_item **items = items_of(v, shard, &n);
+
+	buf_puts(out, HEAD "\n");
+	for (size_t i = 0; i < n; i++)
+		put_item(out, items[i]);
 	mem_free(items);
 	if (!out->truncated && out->len - start <= INVENTORY_MAX)
 		return 0;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #define WRITE_EVERY_MS 1000
+#define WRITE_BUSY_MS 5000 /* while many Secrets are made: a shard is written whole each time */
 #define RETRY_MS 5000
 #define MANAGER "bulla-agent"
 
@@ -151,7 +152,7 @@ static void write_answered(void *ctx, const struct kube_answer *a)
 	struct shard *s = ctx;
 
 	s->busy = false;
-	s->due = clock_monotonic_ms() + WRITE_EVERY_MS;
+	s->due = clock_monotonic_ms() + (s->st->looks.n > 0 ? WRITE_BUSY_MS : WRITE_EVERY_MS);
 	if (a->status == 200 || a->status == 201) {
 		set_version(s, a->object);
 		return;

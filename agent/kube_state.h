@@ -24,7 +24,7 @@ struct store_kube_options {
 	const char *const *namespaces; /* NULL-terminated; NULL: all, the cluster install */
 	int64_t settle_ms;	       /* so long a document must be gone before its Secret goes */
 	int64_t probe_ms;     /* how often a Secret is looked at that cannot be watched; 0: never */
-	size_t in_flight;     /* 0: 16 */
+	size_t in_flight;     /* 0: KUBE_IN_FLIGHT */
 	const char *instance; /* who tells in Events: the pod */
 	const struct namespaces *fan_out; /* the map; NULL: no copies are made */
 	bool unbounded;			  /* the cluster install works though no policy bounds it */
@@ -65,8 +65,9 @@ struct store_kube {
 	struct turns probes;
 	struct kube_scope *scopes;
 	size_t n_scopes;
-	size_t writing; /* requests for Secrets under way */
-	size_t telling; /* for statuses */
+	size_t writing;	 /* requests for Secrets under way */
+	size_t telling;	 /* for statuses */
+	int64_t told_ms; /* when the last of them began; monotonic */
 	size_t fetching;
 	size_t removing;
 	size_t probing;

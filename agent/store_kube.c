@@ -21,9 +21,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define IN_FLIGHT 16
 #define FETCH_MAX 8
-#define TELL_SHARE 4 /* while Secrets wait, one in so many requests is a status */
+/* While Secrets wait: a status costs the server twice a Secret, and nobody starts by it. */
+#define TELL_EVERY_MS 100
 
 /* --- what follows from a look ---------------------------------------------------------------- */
 
@@ -287,7 +287,7 @@ static void tell(struct store_kube *st, struct kube_doc *d)
 
 static size_t limit(const struct store_kube *st)
 {
-	return st->o->in_flight == 0 ? IN_FLIGHT : st->o->in_flight;
+	return st->o->in_flight == 0 ? KUBE_IN_FLIGHT : st->o->in_flight;
 }
 
 void store_kube_drain(struct store_kube *st)
@@ -295,17 +295,29 @@ void store_kube_drain(struct store_kube *st)
 	st->draining = true;
 }
 
-static void take_turns(struct store_kube *st)
+static bool tell_next(struct store_kube *st, int64_t now_ms)
+{
+	struct turn *t = turns_take(&st->tells);
+
+	if (t == NULL)
+		return false;
+	st->told_ms = now_ms;
+	tell(st, OF(t, tell));
+	return true;
+}
+
+/* Secrets first; a few statuses meanwhile, so that no flood keeps them back for ever. */
+static void take_turns(struct store_kube *st, int64_t now_ms)
 {
 	size_t max = limit(st);
 	struct turn *t;
 
+	if (st->looks.n > 0 && st->telling == 0 && now_ms - st->told_ms >= TELL_EVERY_MS)
+		tell_next(st, now_ms);
 	while (in_flight(st) < max && (t = turns_take(&st->looks)) != NULL)
 		look(st, OF(t, turn));
-	/* a few statuses even while Secrets wait, so that no flood keeps them back for ever */
-	while (in_flight(st) < max && (st->looks.n == 0 || st->telling < max / TELL_SHARE) &&
-	       (t = turns_take(&st->tells)) != NULL)
-		tell(st, OF(t, tell));
+	while (st->looks.n == 0 && in_flight(st) < max && tell_next(st, now_ms))
+		;
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -341,7 +353,7 @@ int64_t store_kube_work(struct store_kube *st)
 		kube_gone_work(st, now_ms);
 		kube_crd_work(st, now_ms);
 		kube_probe_work(st, now_ms);
-		take_turns(st);
+		take_turns(st, now_ms);
 		wake = sooner(wake, kube_flux_work(st, now_ms));
 		wake = sooner(wake, kube_fanout_work(st, now_ms));
 		wake = sooner(wake, next_due(st));

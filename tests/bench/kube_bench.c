@@ -3,12 +3,14 @@
  * The bare limit: how fast an API server takes requests from kube/client.h when nothing else is to
  * be done, KUBE_IN_FLIGHT of them at a time on one HTTP/2 connection.
  *
- *	kube_bench [--kubeconfig FILE] [--context NAME] [--expect STATUS]... PHASE...
+ *	kube_bench [--kubeconfig FILE] [--context NAME] [--expect STATUS]... [--watch PATH] PHASE...
  *
  * Each PHASE is a file of JSON lines with method, path, type, body, metadata and idempotent: what
  * would be sent, prepared beforehand and read before the clock starts.  A phase ends with its last
  * answer, then the next begins.  One JSON line for each phase, and one for all of them together;
  * exit 1 when an answer was none of the expected statuses (200 and 201; 0 is no answer).
+ *
+ * --watch lists and watches that collection meanwhile, as whoever writes into it has to.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "kube/client.h"
+#include "kube/watch.h"
 
 #define FILE_MAX ((size_t)64 << 20)
 #define EXPECT_MAX 8
@@ -48,6 +51,7 @@ static struct kube_client *client;
 static struct phase *running;
 static long expected[EXPECT_MAX];
 static size_t n_expected;
+static const char *watched;
 
 static void fail(const struct err *err)
 {
@@ -266,11 +270,54 @@ static void free_phase(struct phase *p)
 	mem_free(p->requests);
 }
 
+static void on_begin(void *ctx)
+{
+	(void)ctx;
+}
+
+static void on_object(void *ctx, const json_t *o)
+{
+	(void)ctx;
+	(void)o;
+}
+
+static void on_synced(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+static void on_failed(void *ctx, const struct kube_answer *a)
+{
+	(void)ctx;
+	fprintf(stderr, "kube_bench: %s: %ld %s\n", watched, a->status, a->message);
+	exit(ERR_IO);
+}
+
+/* All that is there was seen when it returns. */
+static struct kube_watch *watch(void)
+{
+	static const struct kube_watch_handler handler = { .begin = on_begin,
+							   .object = on_object,
+							   .deleted = on_object,
+							   .synced = on_synced,
+							   .failed = on_failed };
+	static bool synced;
+	const struct kube_watch_options o = { .path = watched };
+	struct kube_watch *w = kube_watch_new(client, &o, &handler, &synced);
+
+	while (!synced) {
+		kube_work(client);
+		kube_wait(client, NULL, 0, -1);
+	}
+	return w;
+}
+
 static int options(int argc, char **argv, struct kube_config_options *o)
 {
 	static const struct option names[] = { { "kubeconfig", 1, NULL, 'k' },
 					       { "context", 1, NULL, 'c' },
 					       { "expect", 1, NULL, 'e' },
+					       { "watch", 1, NULL, 'w' },
 					       { NULL, 0, NULL, 0 } };
 
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -278,6 +325,8 @@ static int options(int argc, char **argv, struct kube_config_options *o)
 			o->kubeconfig = optarg;
 		else if (c == 'c')
 			o->context = optarg;
+		else if (c == 'w')
+			watched = optarg;
 		else if (c == 'e' && n_expected < EXPECT_MAX)
 			expected[n_expected++] = strtol(optarg, NULL, 10);
 		else
@@ -305,6 +354,7 @@ int main(int argc, char **argv)
 	struct kube_config_options o = { 0 };
 	struct kube_config config;
 	struct err err = ERR_INIT;
+	struct kube_watch *w = NULL;
 	struct phase *phases;
 	int first, status;
 	size_t n;
@@ -321,10 +371,13 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < n; i++)
 		read_phase(&phases[i], argv[first + (int)i]);
 	warm_up();
+	if (watched != NULL)
+		w = watch();
 	status = run_all(phases, n);
 	for (size_t i = 0; i < n; i++)
 		free_phase(&phases[i]);
 	mem_free(phases);
+	kube_watch_free(w);
 	kube_client_free(client);
 	kube_config_clear(&config);
 	return status;
