@@ -38,7 +38,6 @@ static void free_doc(struct kube_doc *d)
 	mem_free(d->text);
 	json_decref(d->status);
 	mem_free(d->recipients);
-	mem_free(d->reach);
 	mem_free(d->applied_uid);
 	mem_free(d->applied_version);
 	mem_free(d->seen);
@@ -256,9 +255,10 @@ static void fill(struct kube_doc *d, const struct document *doc)
 	d->not_after = source_not_after(doc);
 	d->type = doc->type;
 	d->kind = doc->kind;
-	mem_replace(&d->reach, NULL);
-	for (size_t i = 0; i < doc->n && d->reach == NULL; i++)
-		mem_replace(&d->reach, kv_get_str(&doc->parts[i].facts, "namespaces"));
+	d->reaches = false;
+	for (size_t i = 0; i < doc->n; i++)
+		d->reaches = d->reaches || kv_has(&doc->parts[i].facts, "namespaces") ||
+			     kv_has(&doc->parts[i].facts, "service-accounts");
 	d->chosen = doc->policy != POLICY_UNSET;
 	/* kept though nothing in the document says so: it was taken over */
 	d->adopted = d->adopted || (d->kept && !d->chosen && document_policy(doc) == POLICY_DELETE);

@@ -51,7 +51,7 @@ struct kube_doc {
 	char *recipients; /* as source_recipients makes it; NULL: invalid */
 	const char *type; /* of the Secret; a constant */
 	const struct kind *kind;
-	char *reach; /* its fact `namespaces`, a claim; NULL: none */
+	bool reaches; /* it has the fact `namespaces` or `service-accounts`, a claim */
 	int64_t not_after;
 
 	char *applied_uid; /* of the Secret, from the answer to our write; NULL: none */

@@ -30,7 +30,7 @@ static bool is_fan(const struct table_node *node, const void *key, size_t len)
 	return n > 0 && (size_t)n == len && memcmp(own, key, len) == 0;
 }
 
-static struct kube_copy *find_copy(const struct kube_fan *f, const char *namespace)
+struct kube_copy *kube_fan_find_copy(const struct kube_fan *f, const char *namespace)
 {
 	return (struct kube_copy *)table_find(&f->copies, namespace, strlen(namespace));
 }
@@ -74,7 +74,7 @@ struct kube_fan *kube_fan_need(struct kube_fanout *all, const char *namespace, c
 
 struct kube_copy *kube_fan_copy(struct kube_fan *f, const char *namespace)
 {
-	struct kube_copy *c = find_copy(f, namespace);
+	struct kube_copy *c = kube_fan_find_copy(f, namespace);
 
 	if (c != NULL)
 		return c;
@@ -107,6 +107,7 @@ void kube_fan_drop(struct kube_fan *f)
 	mem_free(f->owner.namespace);
 	mem_free(f->owner.name);
 	mem_free(f->facts);
+	mem_free(f->accounts);
 	mem_free(f->why);
 	mem_free(f->message);
 	mem_free(f);
@@ -124,6 +125,13 @@ void kube_fan_all_due(struct kube_fanout *all)
 struct kube_doc *kube_fan_doc(const struct kube_fan *f)
 {
 	return kube_docs_find(&f->all->st->docs, f->owner.namespace, f->owner.name);
+}
+
+struct kube_doc *kube_fan_local(const struct kube_fan *f, const char *namespace)
+{
+	struct kube_doc *d = kube_docs_find(&f->all->st->docs, namespace, f->owner.name);
+
+	return d != NULL && (d->s.documents != 0 || (d->s.recorded && !d->s.retained)) ? d : NULL;
 }
 
 void kube_fan_wake(struct kube_fan *f, int64_t at)
@@ -167,9 +175,8 @@ static enum reason reason_of(const struct err *err)
 
 static void take_opened(struct kube_fan *f, const struct kube_doc *d)
 {
-	const char *facts = kv_get_str(&f->secret.facts, "namespaces");
-
-	mem_replace(&f->facts, facts);
+	mem_replace(&f->facts, kv_get_str(&f->secret.facts, "namespaces"));
+	mem_replace(&f->accounts, kv_get_str(&f->secret.facts, "service-accounts"));
 	memcpy(f->digest, d->s.made, sizeof(f->digest));
 	f->opened = true;
 	mem_free(f->why);

@@ -7,10 +7,17 @@
 #ifndef BULLA_AGENT_KUBE_FAN_H
 #define BULLA_AGENT_KUBE_FAN_H
 
+#include "agent/kube_accounts.h"
 #include "agent/kube_copy.h"
 #include "agent/kube_places.h"
 #include "agent/kube_state.h"
 #include "agent/status_json.h"
+
+/* What is as it should be, and what is not. */
+struct kube_fan_counts {
+	size_t copies, copies_missing;
+	size_t accounts, accounts_missing;
+};
 
 /* A document that reaches beyond its namespace, or did. */
 struct kube_fan {
@@ -20,7 +27,8 @@ struct kube_fan {
 	struct table copies; /* by namespace */
 	bool opened;	     /* facts are what the document of this digest holds inside: */
 	unsigned char digest[SUBJECT_DIGEST];
-	char *facts; /* `namespaces`; NULL: none */
+	char *facts;	/* `namespaces`; NULL: none */
+	char *accounts; /* `service-accounts`; NULL: none */
 	bool fetching;
 	bool open; /* doc and secret are at hand */
 	struct document doc;
@@ -35,15 +43,19 @@ struct kube_fan {
 	struct status_json_fan_out condition;
 	char *message;
 	unsigned news, told;
+	struct kube_fan_counts counts; /* as the condition says */
 };
 
 struct kube_fanout {
 	struct store_kube *st;
 	struct kube_places places;
+	struct kube_accounts accounts;
 	struct table fans; /* by NAMESPACE/NAME */
 	/* of all owners */
 	void (*ended)(void *ctx, struct kube_copy *c, enum kube_copy_end how);
 	bool remembered; /* the copies of the inventory are known */
+	bool claimed;	 /* and the accounts that carry our note */
+	int64_t spread;	 /* monotonic ms when news of accounts last reached all */
 	size_t busy;	 /* requests for copies */
 	size_t open;	 /* documents being fetched or open */
 };
@@ -61,10 +73,13 @@ void kube_fan_all_due(struct kube_fanout *all);
 
 /* Its copy in a namespace, made when there is none. */
 struct kube_copy *kube_fan_copy(struct kube_fan *f, const char *namespace);
+struct kube_copy *kube_fan_find_copy(const struct kube_fan *f, const char *namespace); /* or NULL */
 void kube_fan_drop_copy(struct kube_fan *f, struct kube_copy *c);
 size_t kube_fan_copies(const struct kube_fan *f); /* how many are there */
 
 struct kube_doc *kube_fan_doc(const struct kube_fan *f); /* or NULL */
+/* A document of that name lives there, or what was made of it is not removed yet; or NULL. */
+struct kube_doc *kube_fan_local(const struct kube_fan *f, const char *namespace);
 /* Is the Secret beside the document what it says, and all decided? */
 bool kube_fan_applied(const struct kube_doc *d);
 /* Look at it at that time (monotonic ms), or earlier. */

@@ -5,7 +5,8 @@
 
 #include "base/mem.h"
 
-#define NAMES_MAX 3 /* of namespaces that are told */
+#define NAMES_MAX 3 /* that are told of */
+#define MANAGED_MAX 8
 
 static void tell(struct kube_fan *f, const struct status_json_fan_out *now, struct buf *message)
 {
@@ -49,26 +50,140 @@ void kube_fan_tell_missing(struct kube_fan_tally *t, const struct kube_copy *c)
 		buf_puts(&t->names, ", ...");
 }
 
+static const struct {
+	const char *reason, *text;
+} account_faults[] = {
+	[ACCOUNT_FINE] = { "Applied", "" },
+	[ACCOUNT_ABSENT] = { "ServiceAccountMissing", "it is not there" },
+	[ACCOUNT_FAILED] = { "WriteFailed", "the API server did not do it; it is tried again" },
+	[ACCOUNT_FORBIDDEN] = { "Forbidden", "the agent may not read and change service accounts "
+					     "there" },
+	[ACCOUNT_MANAGED] = { "ServiceAccountManaged", "" },
+};
+
+/* Which of two faults a person should hear of first. */
+static bool worse(enum kube_account_fault a, enum kube_account_fault b)
+{
+	static const int rank[] = {
+		[ACCOUNT_FINE] = 0,	 [ACCOUNT_ABSENT] = 1,	[ACCOUNT_FAILED] = 2,
+		[ACCOUNT_FORBIDDEN] = 3, [ACCOUNT_MANAGED] = 4,
+	};
+
+	return rank[a] > rank[b];
+}
+
+/* Each managed one is named, since a line must be written for each. */
+static void add_managed(struct kube_fan_tally *t, const struct kube_account *a)
+{
+	if (t->managed++ < MANAGED_MAX)
+		buf_printf(&t->managed_names, "%s%s/%s", t->managed == 1 ? "" : ", ", a->namespace,
+			   a->name);
+	else if (t->managed == MANAGED_MAX + 1)
+		buf_puts(&t->managed_names, ", ...");
+}
+
+void kube_fan_tell_account(struct kube_fan_tally *t, const struct kube_account *a,
+			   enum kube_account_fault fault)
+{
+	size_t others;
+
+	t->accounts_missing++;
+	if (worse(fault, t->worst))
+		t->worst = fault;
+	if (fault == ACCOUNT_MANAGED) {
+		add_managed(t, a);
+		return;
+	}
+	others = t->accounts_missing - t->managed;
+	if (others <= NAMES_MAX)
+		buf_printf(&t->accounts_names, "%s%s/%s (%s)", others == 1 ? "" : ", ",
+			   a->namespace, a->name, account_faults[fault].text);
+	else if (others == NAMES_MAX + 1)
+		buf_puts(&t->accounts_names, ", ...");
+}
+
+void kube_fan_tell_end(struct kube_fan_tally *t)
+{
+	buf_clear(&t->names);
+	buf_clear(&t->accounts_names);
+	buf_clear(&t->managed_names);
+}
+
+static void say_copies(const struct kube_fan_tally *t, struct buf *message)
+{
+	buf_printf(message, "copies in place: %zu of %zu", t->wanted - t->missing, t->wanted);
+	if (t->missing > 0)
+		buf_printf(message, "; missing: %s", buf_str(&t->names));
+	if (t->local > 0)
+		buf_printf(message, "; namespaces with a document of this name: %zu", t->local);
+}
+
+static void say_accounts(const struct kube_fan *f, const struct kube_fan_tally *t,
+			 struct buf *message)
+{
+	buf_printf(message, "%sservice accounts that name it: %zu of %zu",
+		   message->len == 0 ? "" : "; ", t->accounts - t->accounts_missing, t->accounts);
+	if (t->accounts_names.len > 0)
+		buf_printf(message, "; missing: %s", buf_str(&t->accounts_names));
+	if (t->managed > 0)
+		buf_printf(message,
+			   "; another manager takes it away again, so add the line \"- name: "
+			   "%s\" to imagePullSecrets in Git, of the service accounts: %s",
+			   f->owner.name, buf_str(&t->managed_names));
+}
+
+/* What the document asks for in vain. */
+static bool say_refused(const struct kube_fan *f, const struct namespaces_rule *rule,
+			struct buf *message)
+{
+	struct buf targets = BUF_INIT, accounts = BUF_INIT;
+	bool any = false;
+
+	if (namespaces_refused(rule, f->facts, &targets) > 0) {
+		buf_printf(message, "; the agent's map does not allow: %s", buf_str(&targets));
+		any = true;
+	}
+	if (namespaces_accounts_refused(rule, f->accounts, &accounts) > 0) {
+		buf_printf(message, "; the agent's map does not allow the service accounts: %s",
+			   buf_str(&accounts));
+		any = true;
+	}
+	buf_clear(&targets);
+	buf_clear(&accounts);
+	return any;
+}
+
 void kube_fan_tell_tally(struct kube_fan *f, const struct namespaces_rule *rule,
 			 struct kube_fan_tally *t)
 {
-	struct status_json_fan_out now = { .wanted = f->facts != NULL, .done = t->missing == 0 };
-	struct buf message = BUF_INIT, refused = BUF_INIT;
+	struct status_json_fan_out now = { .wanted = f->facts != NULL || f->accounts != NULL,
+					   .done = t->missing == 0 && t->accounts_missing == 0 };
+	struct buf message = BUF_INIT;
 
-	now.reason = now.done ? "Applied" : t->reason;
-	buf_printf(&message, "copies in place: %zu of %zu", t->wanted - t->missing, t->wanted);
-	if (t->missing > 0)
-		buf_printf(&message, "; missing: %s", buf_str(&t->names));
-	if (t->local > 0)
-		buf_printf(&message, "; namespaces with a document of this name: %zu", t->local);
-	if (namespaces_refused(rule, f->facts, &refused) > 0) {
-		buf_printf(&message, "; the agent's map does not allow: %s", buf_str(&refused));
+	now.reason = t->missing > 0 ? t->reason : account_faults[t->worst].reason;
+	if (f->facts != NULL)
+		say_copies(t, &message);
+	if (f->accounts != NULL)
+		say_accounts(f, t, &message);
+	if (say_refused(f, rule, &message)) {
 		now.reason = now.done ? "NotAllowed" : now.reason;
 		now.done = false;
 	}
+	f->counts =
+	    (struct kube_fan_counts){ t->wanted - t->missing, t->missing,
+				      t->accounts - t->accounts_missing, t->accounts_missing };
 	tell(f, &now, &message);
 	buf_clear(&message);
-	buf_clear(&refused);
+}
+
+void kube_fan_tell_nothing(struct kube_fan *f)
+{
+	const struct status_json_fan_out now = { .wanted = false };
+	struct buf message = BUF_INIT;
+
+	f->counts = (struct kube_fan_counts){ .copies = 0 };
+	tell(f, &now, &message);
+	buf_clear(&message);
 }
 
 void kube_fan_tell_fault(struct kube_fan *f, const char *reason, const char *text)

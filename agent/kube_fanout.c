@@ -6,6 +6,7 @@
 #include "agent/inventory.h"
 #include "agent/kube_copy.h"
 #include "agent/kube_fan.h"
+#include "agent/kube_fan_accounts.h"
 #include "agent/kube_fan_tell.h"
 #include "agent/kube_inventory.h"
 #include "agent/namespaces.h"
@@ -14,16 +15,9 @@
 #include "base/mem.h"
 
 #define TICK_MS 30000 /* each is looked at so often, whatever comes */
+#define SPREAD_MS 500 /* news of accounts, while more come */
 
 /* --- what is to be done ----------------------------------------------------------------------- */
-
-/* A document of that name lives there, or what was made of it is not removed yet. */
-static struct kube_doc *local(const struct kube_fan *f, const char *namespace)
-{
-	struct kube_doc *d = kube_docs_find(&f->all->st->docs, namespace, f->owner.name);
-
-	return d != NULL && (d->s.documents != 0 || (d->s.recorded && !d->s.retained)) ? d : NULL;
-}
 
 static bool names(const struct kube_fan *f, const char *namespace)
 {
@@ -49,7 +43,7 @@ static bool place_free(struct kube_fan *f)
 static void ended(void *ctx, struct kube_copy *c, enum kube_copy_end how)
 {
 	struct kube_fan *f = ctx;
-	struct kube_doc *d = local(f, c->namespace);
+	struct kube_doc *d = kube_fan_local(f, c->namespace);
 
 	f->all->busy--;
 	f->due = true;
@@ -109,7 +103,7 @@ static bool want_copy(struct kube_fan *f, struct kube_copy *c, struct kube_fan_t
 static void unwant_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 {
 	const struct kube_place *p = kube_places_find(&f->all->places, c->namespace);
-	const struct kube_doc *d = local(f, c->namespace);
+	const struct kube_doc *d = kube_fan_local(f, c->namespace);
 
 	if (c->busy)
 		return;
@@ -128,7 +122,7 @@ static void unwant_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 		kube_fan_drop_copy(f, c);
 	} else if (now_ms < c->not_before) {
 		kube_fan_wake(f, c->not_before);
-	} else if (place_free(f)) {
+	} else if (kube_fan_accounts_free(f->all, c->namespace, f->owner.name) && place_free(f)) {
 		kube_copy_remove(c, false);
 	}
 }
@@ -138,7 +132,7 @@ static bool wanted(const struct kube_fan *f, const struct namespaces_rule *rule,
 {
 	const struct kube_place *p = kube_places_find(&f->all->places, namespace);
 
-	return p != NULL && !p->going && local(f, namespace) == NULL &&
+	return p != NULL && !p->going && kube_fan_local(f, namespace) == NULL &&
 	       namespaces_target(f->all->st->o->fan_out, rule, f->facts, namespace);
 }
 
@@ -168,7 +162,7 @@ static bool visit_wanted(struct kube_fan *f, const struct namespaces_rule *rule,
 
 		if (wanted(f, rule, p->name))
 			to_open = want_copy(f, kube_fan_copy(f, p->name), t, now_ms) || to_open;
-		else if (!p->going && local(f, p->name) != NULL &&
+		else if (!p->going && kube_fan_local(f, p->name) != NULL &&
 			 namespaces_target(f->all->st->o->fan_out, rule, f->facts, p->name))
 			t->local++;
 	}
@@ -183,15 +177,33 @@ static void plan(struct kube_fan *f, const struct namespaces_rule *rule, int64_t
 
 	visit_unwanted(f, rule, now_ms);
 	to_open = visit_wanted(f, rule, &t, now_ms);
+	kube_fan_accounts_plan(f, rule, &t);
 	if (to_open && f->why != NULL && now_ms < f->not_before)
 		kube_fan_tell_fault(f, status_name(f->reason), f->why);
 	if (to_open)
 		kube_fan_open(f, now_ms);
 	if (!to_open && f->owner.busy == 0 && !f->waiting) {
 		kube_fan_shut(f);
-		kube_fan_tell_tally(f, rule, &t);
+		if (!t.undecided)
+			kube_fan_tell_tally(f, rule, &t);
 	}
-	buf_clear(&t.names);
+	kube_fan_tell_end(&t);
+}
+
+/* No facts are needed to see that none of them counts. */
+static void plan_nothing(struct kube_fan *f, const struct kube_doc *d)
+{
+	struct kube_fan_tally t = { .names = BUF_INIT };
+
+	kube_fan_accounts_plan(f, NULL, &t);
+	if (d->reaches)
+		kube_fan_tell_fault(
+		    f, "NotAllowed",
+		    "the agent's map allows no copies and no service accounts for documents of "
+		    "this namespace and kind");
+	else
+		kube_fan_tell_nothing(f);
+	kube_fan_tell_end(&t);
 }
 
 static void look_present(struct kube_fan *f, const struct kube_doc *d, int64_t now_ms)
@@ -208,10 +220,7 @@ static void look_present(struct kube_fan *f, const struct kube_doc *d, int64_t n
 		return;
 	kube_fan_shut(f);
 	if (rule == NULL && kube_fan_copies(f) == 0)
-		kube_fan_tell_fault(
-		    f, "NotAllowed",
-		    "the agent's map allows no copies of documents of this namespace and "
-		    "kind");
+		plan_nothing(f, d);
 	else if (f->why != NULL && now_ms < f->not_before)
 		kube_fan_tell_fault(f, status_name(f->reason), f->why);
 	if (rule != NULL || kube_fan_copies(f) != 0)
@@ -266,7 +275,7 @@ static void orphan_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 		leave_orphan(f, c);
 	else if (now_ms < c->not_before)
 		kube_fan_wake(f, c->not_before);
-	else if (place_free(f))
+	else if (kube_fan_accounts_free(f->all, c->namespace, f->owner.name) && place_free(f))
 		kube_copy_remove(c, true);
 }
 
@@ -322,6 +331,7 @@ void kube_fanout_open(struct store_kube *st)
 	*all = (struct kube_fanout){ .st = st, .ended = ended };
 	kube_fan_init(all);
 	kube_places_open(&all->places, st->client, places_changed, all);
+	kube_fan_accounts_open(all);
 	st->fanout = all;
 }
 
@@ -348,6 +358,7 @@ void kube_fanout_close(struct store_kube *st)
 	if (all == NULL)
 		return;
 	kube_places_close(&all->places);
+	kube_accounts_close(&all->accounts);
 	n = all->fans.n;
 	nodes = table_nodes(&all->fans);
 	for (size_t i = 0; i < n; i++)
@@ -380,16 +391,33 @@ static bool remember(struct kube_fanout *all)
 	return true;
 }
 
-int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms)
+/* Each look sees all accounts, so while many change one look is for many of them. */
+static int64_t spread_news(struct kube_fanout *all, int64_t now_ms)
 {
-	struct kube_fanout *all = st->fanout;
+	struct kube_accounts *accounts = &all->accounts;
+
+	all->claimed = all->claimed && !accounts->found;
+	accounts->found = false;
+	if (!all->claimed && accounts->synced && !blind(all->st)) {
+		kube_fan_accounts_claim(all);
+		all->claimed = true;
+	}
+	if (!accounts->news)
+		return INT64_MAX;
+	if (!kube_accounts_idle(accounts) && now_ms < all->spread + SPREAD_MS)
+		return all->spread + SPREAD_MS;
+	accounts->news = false;
+	all->spread = now_ms;
+	kube_fan_all_due(all);
+	return INT64_MAX;
+}
+
+static int64_t look_at_all(struct kube_fanout *all, int64_t now_ms)
+{
 	struct table_node **nodes;
 	int64_t wake = INT64_MAX;
-	size_t n;
+	size_t n = all->fans.n;
 
-	if (all == NULL || !remember(all) || !all->places.synced)
-		return wake;
-	n = all->fans.n;
 	nodes = table_nodes(&all->fans);
 	for (size_t i = 0; i < n; i++) {
 		struct kube_fan *f = (struct kube_fan *)nodes[i];
@@ -413,6 +441,23 @@ int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms)
 	return wake;
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms)
+{
+	struct kube_fanout *all = st->fanout;
+	int64_t wake;
+
+	if (all == NULL || !remember(all) || !all->places.synced)
+		return INT64_MAX;
+	wake = spread_news(all, now_ms);
+	wake = sooner(wake, look_at_all(all, now_ms));
+	return sooner(wake, kube_accounts_work(&all->accounts, now_ms));
+}
+
 bool kube_fanout_idle(const struct store_kube *st)
 {
 	const struct kube_fanout *all = st->fanout;
@@ -421,9 +466,10 @@ bool kube_fanout_idle(const struct store_kube *st)
 
 	if (all == NULL)
 		return true;
-	idle = all->busy == 0 && all->open == 0;
+	idle = all->busy == 0 && all->open == 0 && all->accounts.busy == 0;
 	if (st->draining || all->places.failing)
 		return idle;
+	idle = idle && kube_accounts_idle(&all->accounts) && !all->accounts.news;
 	nodes = table_nodes(&all->fans);
 	for (size_t i = 0; i < all->fans.n; i++)
 		idle = idle && !((const struct kube_fan *)nodes[i])->due;
@@ -440,7 +486,7 @@ void kube_fanout_look(struct store_kube *st, const struct kube_doc *d)
 
 	if (all == NULL)
 		return;
-	if (d->s.documents == 1 && d->reach != NULL)
+	if (d->s.documents == 1 && d->reaches)
 		kube_fan_need(all, d->s.namespace, d->s.name);
 	nodes = table_nodes(&all->fans);
 	for (size_t i = 0; i < all->fans.n; i++) {
@@ -468,7 +514,7 @@ void kube_fanout_say(const struct store_kube *st, const struct kube_doc *d, cons
 	*out = (struct status_json_fan_out){ .wanted = false };
 	if (f != NULL && f->settled)
 		*out = f->condition;
-	else if (st->fanout != NULL && (f != NULL || d->reach != NULL))
+	else if (st->fanout != NULL && (f != NULL || d->reaches))
 		kube_fan_tell_old(old, out);
 }
 
@@ -495,4 +541,24 @@ bool kube_fanout_due(const struct store_kube *st, const struct kube_doc *d)
 	    st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
 
 	return f != NULL && f->news != f->told;
+}
+
+void kube_fanout_counts(const struct store_kube *st, struct kube_fan_counts *out)
+{
+	const struct kube_fanout *all = st->fanout;
+	struct table_node **nodes;
+
+	*out = (struct kube_fan_counts){ .copies = 0 };
+	if (all == NULL)
+		return;
+	nodes = table_nodes(&all->fans);
+	for (size_t i = 0; i < all->fans.n; i++) {
+		const struct kube_fan_counts *c = &((const struct kube_fan *)nodes[i])->counts;
+
+		out->copies += c->copies;
+		out->copies_missing += c->copies_missing;
+		out->accounts += c->accounts;
+		out->accounts_missing += c->accounts_missing;
+	}
+	mem_free(nodes);
 }

@@ -11,6 +11,8 @@
  * away.  Copies of a document that is gone go after its own Secret, which has passed the guards by
  * then.
  *
+ * Service accounts name these Secrets as agent/kube_fan_accounts.h says.
+ *
  * At most KUBE_FANOUT_IN_FLIGHT requests for copies are under way.  What is not as it should be is
  * told in the condition FannedOut and never in Ready.  The cluster install only.  A part of
  * agent/store_kube.h.
@@ -18,8 +20,7 @@
 #ifndef BULLA_AGENT_KUBE_FANOUT_H
 #define BULLA_AGENT_KUBE_FANOUT_H
 
-#include "agent/kube_state.h"
-#include "agent/status_json.h"
+#include "agent/kube_fan.h"
 
 #define KUBE_FANOUT_IN_FLIGHT 8
 
@@ -45,5 +46,8 @@ unsigned kube_fanout_news(const struct store_kube *st, const struct kube_doc *d)
 void kube_fanout_told(struct store_kube *st, const struct kube_doc *d, unsigned news);
 /* It says something else by now. */
 bool kube_fanout_due(const struct store_kube *st, const struct kube_doc *d);
+
+/* Of all documents. */
+void kube_fanout_counts(const struct store_kube *st, struct kube_fan_counts *out);
 
 #endif

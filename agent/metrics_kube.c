@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "agent/kube_fanout.h"
 #include "agent/metrics.h"
 #include "kube/session.h"
 
@@ -36,6 +37,21 @@ static void put_reconciles(const struct store_kube_counts *c, struct buf *out)
 		   c->failed);
 }
 
+static void put_fan_out(const struct store_kube *st, struct buf *out)
+{
+	struct kube_fan_counts c;
+
+	kube_fanout_counts(st, &c);
+	put(out, "bulla_copies", "gauge",
+	    "Copies of Secrets in other namespaces, as they should be.", (double)c.copies);
+	put(out, "bulla_copies_missing", "gauge", "Copies that should be there and are not.",
+	    (double)c.copies_missing);
+	put(out, "bulla_service_account_entries", "gauge",
+	    "Secrets that a service account names as its document asks.", (double)c.accounts);
+	put(out, "bulla_service_account_entries_missing", "gauge",
+	    "Secrets that a service account should name and does not.", (double)c.accounts_missing);
+}
+
 static void put_store(const struct store_kube *st, struct buf *out)
 {
 	const struct store_kube_counts *c = store_kube_counts(st);
@@ -57,6 +73,7 @@ static void put_store(const struct store_kube *st, struct buf *out)
 	put(out, "bulla_removals_guarded", "gauge", "Removals that wait for a person's release.",
 	    (double)c->reasons[REASON_GUARDED]);
 	put_reconciles(c, out);
+	put_fan_out(st, out);
 }
 
 static void put_requests(const struct kube_client *k, struct buf *out)

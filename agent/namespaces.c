@@ -231,8 +231,7 @@ static bool any_matches(const struct kv *patterns, const char *s)
 	return false;
 }
 
-/* The items of a fact, one after the other: a new string, NULL after the last. */
-static char *next_item(const char **fact)
+char *namespaces_next(const char **fact)
 {
 	size_t n;
 	char *item;
@@ -250,7 +249,7 @@ static bool fact_matches(const char *fact, const char *s)
 	bool found = false;
 	char *item;
 
-	while ((item = next_item(&fact)) != NULL) {
+	while ((item = namespaces_next(&fact)) != NULL) {
 		found = found || name_glob(item, s);
 		mem_free(item);
 	}
@@ -314,12 +313,26 @@ size_t namespaces_refused(const struct namespaces_rule *rule, const char *fact, 
 	size_t refused = 0;
 	char *item;
 
-	while ((item = next_item(&fact)) != NULL) {
+	while ((item = namespaces_next(&fact)) != NULL) {
 		bool met = false;
 
 		for (size_t i = 0; rule != NULL && i < rule->targets.n; i++)
 			met = met || meet(rule->targets.items[i].name, item);
 		if (!met)
+			buf_printf(out, "%s%s", refused++ == 0 ? "" : ",", item);
+		mem_free(item);
+	}
+	return refused;
+}
+
+size_t namespaces_accounts_refused(const struct namespaces_rule *rule, const char *fact,
+				   struct buf *out)
+{
+	size_t refused = 0;
+	char *item;
+
+	while ((item = namespaces_next(&fact)) != NULL) {
+		if (rule == NULL || !any_matches(&rule->accounts, item))
 			buf_printf(out, "%s%s", refused++ == 0 ? "" : ",", item);
 		mem_free(item);
 	}

@@ -73,5 +73,11 @@ bool namespaces_account(const struct namespaces_rule *rule, const char *fact, co
  * (NULL: all of them).  For the message that says what the map does not allow.  Their number.
  */
 size_t namespaces_refused(const struct namespaces_rule *rule, const char *fact, struct buf *out);
+/* The same of the fact `service-accounts`. */
+size_t namespaces_accounts_refused(const struct namespaces_rule *rule, const char *fact,
+				   struct buf *out);
+
+/* The items of a fact, one after the other: a new string, NULL after the last; *fact moves on. */
+char *namespaces_next(const char **fact);
 
 #endif

@@ -483,7 +483,10 @@ RIGHTS = [
     ("GET", "/api/v1/pods", None, 403),
     ("POST", "/api/v1/namespaces/bulla-system/pods", {}, 403),
     ("POST", "/api/v1/namespaces/bulla-system/serviceaccounts/bulla-agent/token", {}, 403),
-    ("GET", "/api/v1/namespaces/web/serviceaccounts", None, 403),
+    ("GET", "/api/v1/serviceaccounts", None, 200),
+    ("GET", "/api/v1/serviceaccounts?watch=1&timeoutSeconds=1", None, 200),
+    ("POST", "/api/v1/namespaces/web/serviceaccounts", {}, 403),
+    ("DELETE", "/api/v1/namespaces/web/serviceaccounts/default", None, 403),
     ("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles", None, 403),
 ]
 

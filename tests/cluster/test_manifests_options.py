@@ -107,13 +107,12 @@ def test_account_is_else_out_of_reach(agent, account, case):
     assert refused(agent.request, "PATCH", account, WRONG_ON_ACCOUNTS[case], content_type=MERGE)
 
 
-def test_accounts_elsewhere_are_out_of_reach(agent, admin):
+def test_accounts_elsewhere_are_out_of_reach(agent, admin, account):
     for namespace in ("bulla-system", "kube-system"):
         admin.ensure("v1", "ServiceAccount", namespace, "puller")
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/puller"
         assert refused(agent.request, "PATCH", path, {"imagePullSecrets": [{"name": "ghcr"}]}, content_type=MERGE)
-        for verb, at in (("DELETE", path), ("GET", path.rsplit("/", 1)[0])):
-            assert status_of(agent.request, verb, at)[0] == 403
+        assert status_of(agent.request, "DELETE", path)[0] == 403
     assert status_of(agent.request, "GET", "/api/v1/namespaces")[0] == 200
 
 

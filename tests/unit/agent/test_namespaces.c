@@ -283,6 +283,11 @@ static void test_not_allowed(void **state)
 	assert_string_equal(buf_str(&out), "a,b");
 	buf_reset(&out);
 	assert_int_equal(namespaces_refused(rule, NULL, &out), 0);
+	assert_int_equal(namespaces_accounts_refused(NULL, "a,b", &out), 2);
+	assert_string_equal(buf_str(&out), "a,b");
+	buf_reset(&out);
+	assert_int_equal(namespaces_accounts_refused(rule, NULL, &out), 0);
+	assert_int_equal(out.len, 0);
 	buf_clear(&out);
 	namespaces_clear(&m);
 }
