@@ -68,7 +68,7 @@ def test_reasons_are_those_of_the_agent():
 
 
 def test_every_alert_says_what_to_do():
-    assert len(RULES) == sum(len(g["rules"]) for g in GROUPS) == 11
+    assert len(RULES) == sum(len(g["rules"]) for g in GROUPS) == 12
     for name, r in RULES.items():
         assert r["labels"]["severity"] in ("warning", "critical"), name
         assert r["annotations"]["summary"] and r["annotations"]["description"].endswith("."), name
@@ -101,6 +101,7 @@ HEALTHY = [series("bulla_build_info{version='0.1.0',instance='a'}", "1x120"), se
            series("bulla_documents{reason='NotForUs',instance='a'}", "2x120"),
            series("bulla_opener_restarts_total{instance='a'}", "0x60 1x60"),
            series("bulla_failures_total{instance='a'}", "0x120"),
+           series("bulla_copies_missing{instance='a'}", "0x120"), series("bulla_service_account_entries_missing{instance='a'}", "0x120"),
            series("bulla_credential_not_after_timestamp_seconds{namespace='web',name='ghcr',instance='a'}", "2592000x120")]
 
 # what is put in the place of a healthy series, when to look, and what must fire (with its labels)
@@ -116,6 +117,10 @@ CASES = [
     (None, [series("bulla_documents{reason='WriteFailed',instance='a'}", "1x120")], "1h",
      {"BullaDocumentsNotApplied": {"reason": "WriteFailed"}}),
     (None, [series("bulla_documents{reason='WriteFailed',instance='a'}", "0x50 1x120")], "1h", {}),
+    ("bulla_copies_missing", [series("bulla_copies_missing{instance='a'}", "3x120")], "1h", {"BullaFanOutIncomplete": {}}),
+    ("bulla_copies_missing", [series("bulla_copies_missing{instance='a'}", "0x50 3x120")], "1h", {}),
+    ("bulla_service_account_entries_missing", [series("bulla_service_account_entries_missing{instance='a'}", "1x120")], "1h",
+     {"BullaFanOutIncomplete": {}}),
     ("bulla_removals_guarded", [series("bulla_removals_guarded{instance='a'}", "12x120")], "1h", {"BullaDeletionsGuarded": {}}),
     ("bulla_opener_restarts_total", [series("bulla_opener_restarts_total{instance='a'}", "0+1x120")], "1h",
      {"BullaOpenerRestarts": {"instance": "a"}}),
