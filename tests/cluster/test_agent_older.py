@@ -58,9 +58,8 @@ def test_a_restart_writes_nothing(bed):
     assert {name: identity(bed.secret_object(name, ns)) for name in names} == versions
 
 
-def test_the_policies_hold_the_agent_back(bed):
-    if bed.install != "cluster":
-        pytest.skip("the policies are those of the cluster install")
+def test_the_policies_hold_the_agent_back(older_control_plane, new_bed):
+    bed = new_bed(plane=older_control_plane)
     ns = bed.namespace()
     bed.new_token()
     agent = bed.api.as_token(bed.token_file.read_text())
