@@ -36,13 +36,15 @@ static void found(struct store_kube *st, struct kube_doc *d, enum target target)
 	kube_state_look(st, d);
 }
 
+/* Of what the inventory alone remembers no version is known: it is looked at, and written again. */
 static bool is_applied(const struct kube_doc *d, const struct kube_answer *a)
 {
 	const json_t *metadata = json_object_get(a->object, "metadata");
 	const char *uid = secret_json_field(metadata, "uid");
 	const char *version = secret_json_field(metadata, "resourceVersion");
 
-	return uid != NULL && version != NULL && strcmp(uid, d->applied_uid) == 0 &&
+	return uid != NULL && version != NULL && d->applied_uid != NULL &&
+	       d->applied_version != NULL && strcmp(uid, d->applied_uid) == 0 &&
 	       strcmp(version, d->applied_version) == 0;
 }
 
@@ -65,6 +67,8 @@ static void answered(void *ctx, const struct kube_answer *a)
 	if (d->again) {
 		d->again = false;
 		kube_state_look(st, d);
+	} else if (d->telling_due) {
+		kube_state_tell(st, d); /* its turn may have come, and gone, while we asked */
 	}
 	if (a->status == 200 || a->status == 404 || a->status == 422)
 		kube_probe_later(st, d);
