@@ -46,6 +46,7 @@ class Fault:
     reason: str = ""
     cause: str = ""
     retry_after: int = 0
+    done: bool = False  # with a status: it was done all the same
     delay: float = 0  # before anything
     lose: bool = False  # the connection is reset and nothing was done
     lose_answer: bool = False  # it was done, but nobody hears
@@ -57,6 +58,8 @@ class Fault:
     drop: bool = False  # a watch: reset
     freeze: float = 0  # a watch: nothing more for so many seconds, then reset
     after: int = 0
+    late: float = 0  # a watch: events wait so long
+    doubled: bool = False  # a watch: each event comes twice
 
 
 class FakeApi:
@@ -67,6 +70,7 @@ class FakeApi:
         self.allow = lambda request: True  # False: 403
         self.tokens = None  # {token: user}; None: anyone
         self.streaming = "on"  # or 422, 500, 504 (refused), "never" (no end of the list)
+        self.port = 0  # any
         self.bookmark_s, self.watch_max_s, self.page_max = 60, 3600, 500
         self.requests, self.connections = [], set()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -82,7 +86,7 @@ class FakeApi:
         self.thread.start()
         self.changed = self.run(self.make_event())
         self.store.watchers.append(lambda: self.loop.call_soon_threadsafe(self.wake))
-        self.listener = self.run(asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.context, backlog=256))
+        self.listener = self.run(asyncio.start_server(self.serve, "127.0.0.1", self.port, ssl=self.context, backlog=256))
         self.port = self.listener.sockets[0].getsockname()[1]
         return self
 
@@ -125,6 +129,11 @@ class FakeApi:
         self.changed.set()
         self.changed = asyncio.Event()
 
+    def news(self, watch):
+        """An event that is set when there may be something for a watch."""
+        del watch
+        return self.changed
+
     async def serve(self, reader, writer):
         self.connections.add(writer)
         try:
@@ -151,11 +160,11 @@ class FakeApi:
             reset(writer)
             return False
         try:
+            answer, code = self.answer(request) if fault.done or not fault.status else None, 200
             if fault.status:
                 causes = [{"reason": fault.cause}] if fault.cause else []
                 raise ApiError(fault.status, fault.reason, "from the test", causes=causes,
                                retry_after=fault.retry_after)
-            answer, code = self.answer(request), 200
             if isinstance(answer, tuple):
                 answer, code = answer
         except ApiError as e:
@@ -374,11 +383,15 @@ class Watch:
                                                f"({self.api.store.compacted})").status())
             return await self.end()
         while self.api.loop.time() < self.until and not writer.is_closing():
-            changed = self.api.changed
+            changed = self.api.news(self)
             for type_, obj in self.events():
                 if self.sent >= fault.after and (over := await self.spoil(fault)) is not None:
                     return over
+                if fault.late:
+                    await asyncio.sleep(fault.late)
                 await self.event(type_, obj)
+                if fault.doubled and type_ != "BOOKMARK":
+                    await self.event(type_, obj)
                 self.sent += 1
                 if type_ == "ERROR":
                     return await self.end()
