@@ -102,10 +102,23 @@ static void decide_gone(struct store_kube *st)
 	mem_free(nodes);
 }
 
+/* Nothing can be missed before all was listed once: the inventory is here long before. */
+static bool lists_first(const struct store_kube *st)
+{
+	for (size_t i = 0; i < st->n_scopes; i++)
+		if (!st->scopes[i].synced && !st->scopes[i].failing)
+			return true;
+	return false;
+}
+
 void kube_gone_work(struct store_kube *st, int64_t now_ms)
 {
 	if (!st->gone_due && now_ms < st->gone_at)
 		return;
+	if (lists_first(st)) {
+		st->gone_next = now_ms + EVERY_MS;
+		return;
+	}
 	if (now_ms < st->gone_next) {
 		st->gone_at = st->gone_next;
 		st->gone_due = false;

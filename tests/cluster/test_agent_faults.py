@@ -306,3 +306,21 @@ def test_a_list_that_comes_back_empty_is_asked_about_one_by_one(faulty, fault_pr
         faulty.ready("a", ns, seconds=CONVERGE)
         assert {n: s["metadata"]["uid"] for n, s in faulty.secrets(ns).items()} == before
         assert agent.metrics()["bulla_secrets_removed_total"] == 0
+
+
+def test_a_slow_list_after_a_restart_makes_nobody_look(faulty, fault_proxy):
+    """The inventory is read before the documents are: nothing is gone, and nothing is said of it."""
+    ns = faulty.namespace()
+    faulty.put_many([f"d{i}" for i in range(5)], ns)
+    with faulty.run(*SETTLE):
+        faulty.all_ready(ns)
+        wait_for(lambda: len(faulty.remembered(ns)) == 5, 20, "the inventory")
+    events = len(faulty.api.list(f"/apis/events.k8s.io/v1/namespaces/{ns}/events"))
+    rule = fault_proxy.on("GET", DOCUMENTS, times=1).delay(3)
+    with faulty.run(*SETTLE) as agent:
+        agent.wait_count("Applied", 5)
+        assert rule.hits == 1
+        said = agent.matching(namespace=ns)
+        assert [line["reason"] for line in said if line["msg"] == "document"] == ["Applied"] * 5, said
+        assert agent.metrics()["bulla_secrets_written_total"] == 0
+    assert len(faulty.api.list(f"/apis/events.k8s.io/v1/namespaces/{ns}/events")) == events
