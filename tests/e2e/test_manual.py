@@ -435,7 +435,9 @@ def test_reasons_of_the_agent(pages, tables):
 
 
 def test_metrics_of_the_agent(pages):
-    wanted = set(source_table("agent/metrics.c", r"\"((?:bulla|process)_[a-z_]+)\""))
+    """Those of a directory and those of a cluster."""
+    wanted = {name for file in ("metrics", "metrics_kube")
+              for name in source_table(f"agent/{file}.c", r"\"((?:bulla|process)_[a-z_]+)\"")}
     assert set(items(pages["bulla-agent.8"].sections["METRICS"])) == wanted
 
 
