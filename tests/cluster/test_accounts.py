@@ -12,7 +12,7 @@ import yaml
 from agentbed import MANIFESTS, SYSTEM, annotations, conditions, identity, watch_until
 from api import MERGE
 from processes import wait_for
-from test_fanout import allow, copied, fanned, fans, foreign, gone, put, run  # noqa: F401
+from test_fanout import allow, copied, fanned, fans, foreign, gone, put, run, with_map  # noqa: F401
 
 NOTE = "bulla.dev/pull-secrets"
 
@@ -478,12 +478,15 @@ def test_missing_rights_are_told_in_fanned_out_only(fans, verb):
             fanned(fans, "login", source, "True", "Applied", "2 of 2")
 
 
-def test_without_the_watch_nothing_is_done_and_it_is_told(fans):
+@pytest.mark.parametrize("verb", ["list", "watch"])
+def test_without_seeing_accounts_nothing_is_done_and_it_is_told(request, new_bed, verb):
+    """The list is what a server without streaming lists is asked for, so that one is tried on the older version."""
+    fans = with_map(new_bed(request.getfixturevalue("older_control_plane") if verb == "list" else None))  # noqa: F811
     source, one = fans.namespace(), fans.namespace()
     allow(fans, source, one, serviceAccounts=["builder"])
     theirs = make_account(fans, one, "builder", "theirs")
     make_account(fans, source)
-    with without(fans, "watch") as give_back:
+    with without(fans, verb) as give_back:
         with run(fans):
             seal(fans, "login", source, [one], "builder")
             copied(fans, "login", source, one)
@@ -494,6 +497,9 @@ def test_without_the_watch_nothing_is_done_and_it_is_told(fans):
             gone(fans, "login", one)
             gone(fans, "login", source)
         give_back()
+        with run(fans):
+            seal(fans, "login", source, [one], "builder")
+            until(fans, one, ["theirs", "login"], ["login"])
 
 
 def test_a_right_that_was_taken_away_holds_up_no_secret(fans):

@@ -15,14 +15,18 @@ from processes import wait_for
 SERVER = "registry.example.org"
 
 
-@pytest.fixture
-def fans(bed):
+def with_map(bed):
     """The bed, with the rights of the component fan-out.  bed.tokens: what was sealed last, by name and namespace."""
     for name in ("clusterrole", "policy"):
         bed.api.apply_file(MANIFESTS / f"components/fan-out/{name}.yaml")
     bed.map, bed.tokens = bed.folder / "map" / "fan-out.yaml", {}
     bed.map.parent.mkdir()  # the agent reads its folder, where no key may be
     return bed
+
+
+@pytest.fixture
+def fans(bed):
+    return with_map(bed)
 
 
 def allow(bed, source, *targets, **more):
