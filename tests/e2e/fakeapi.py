@@ -110,10 +110,11 @@ class FakeApi:
         return f"https://127.0.0.1:{self.port}"
 
     def drop_connections(self):
-        async def drop():
+        """Not waited for: a request may wait for the store's lock, which the caller may hold."""
+        def drop():
             for writer in list(self.connections):
                 reset(writer)
-        self.run(drop())
+        self.loop.call_soon_threadsafe(drop)
 
     def restart(self):
         """What a client sees of it: connections break, and older versions are gone."""
