@@ -451,10 +451,14 @@ int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms)
 	struct kube_fanout *all = st->fanout;
 	int64_t wake;
 
-	if (all == NULL || !remember(all) || !all->places.synced)
+	if (all == NULL)
 		return INT64_MAX;
-	wake = spread_news(all, now_ms);
-	wake = sooner(wake, look_at_all(all, now_ms));
+	wake = INT64_MAX;
+	if (remember(all) && all->places.synced) {
+		wake = spread_news(all, now_ms);
+		wake = sooner(wake, look_at_all(all, now_ms));
+	}
+	/* also while namespaces cannot be seen: a Secret that is to go waits for its accounts */
 	return sooner(wake, kube_accounts_work(&all->accounts, now_ms));
 }
 

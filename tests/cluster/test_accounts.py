@@ -430,11 +430,11 @@ def test_many_accounts(fans):
 # --- rights -------------------------------------------------------------------------------------------------
 
 @contextlib.contextmanager
-def without(bed, verb):
-    """The ClusterRole of the component without one verb on service accounts."""
+def without(bed, verb, resource="serviceaccounts"):
+    """The ClusterRole of the component without one verb."""
     role = next(o for o in yaml.safe_load_all((MANIFESTS / "components/fan-out/clusterrole.yaml").read_text())
                 if o["kind"] == "ClusterRole")
-    rule = next(r for r in role["rules"] if r["resources"] == ["serviceaccounts"])
+    rule = next(r for r in role["rules"] if r["resources"] == [resource])
     full = list(rule["verbs"])
 
     def set_verbs(verbs):
@@ -442,7 +442,7 @@ def without(bed, verb):
         bed.api.apply(role)
         agent = bed.api.as_token(bed.token_file.read_text())
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {
-            "resourceAttributes": {"resource": "serviceaccounts", "verb": verb, "namespace": "x", "name": "y"}}}
+            "resourceAttributes": {"resource": resource, "verb": verb}}}
         wait_for(lambda: agent.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
                  .body["status"]["allowed"] == (verb in verbs), 30, "RBAC")
 
@@ -513,6 +513,19 @@ def test_a_right_that_was_taken_away_holds_up_no_secret(fans):
         with without(fans, "patch"):
             fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
             gone(fans, "login", source)
+
+
+def test_a_secret_goes_though_namespaces_cannot_be_seen(fans):
+    source = fans.namespace()
+    allow(fans, source, "nowhere", serviceAccounts=["builder"])
+    make_account(fans, source)
+    with run(fans):
+        seal(fans, "login", source, ["nowhere"], "builder")
+        until(fans, source, ["login"], ["login"])
+    with without(fans, "watch", "namespaces"), run(fans):
+        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+        gone(fans, "login", source)
+        assert listed(account(fans, source)) == noted(account(fans, source)) == []
 
 
 def test_a_foreign_secret_is_named_in_no_account(fans):
