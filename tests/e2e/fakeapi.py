@@ -110,16 +110,16 @@ class FakeApi:
         return f"https://127.0.0.1:{self.port}"
 
     def drop_connections(self):
-        """Not waited for: a request may wait for the store's lock, which the caller may hold."""
-        def drop():
+        """Not for who holds the store's lock: a request that waits for it keeps this from being done."""
+        async def drop():
             for writer in list(self.connections):
                 reset(writer)
-        self.loop.call_soon_threadsafe(drop)
+        self.run(drop())
 
     def restart(self):
         """What a client sees of it: connections break, and older versions are gone."""
-        self.store.compact()
         self.drop_connections()
+        self.store.compact()
 
     # --- HTTP --------------------------------------------------------------------------------------
 
