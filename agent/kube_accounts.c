@@ -222,7 +222,7 @@ void kube_accounts_open(struct kube_accounts *all, struct kube_client *client,
 			bool (*barred)(const void *ctx, const char *namespace), const void *ctx)
 {
 	static const struct kube_watch_handler handler = { watch_begin, watch_object, watch_deleted,
-							   watch_synced, watch_failed };
+							   watch_synced, watch_failed, NULL };
 	const struct kube_watch_options o = { .path = "/api/v1/serviceaccounts" };
 
 	kube_accounts_init(all);

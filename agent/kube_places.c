@@ -103,11 +103,19 @@ static void place_failed(void *ctx, const struct kube_answer *a)
 		 "status", status, "error", a->message, (char *)NULL);
 }
 
+static void place_resumed(void *ctx)
+{
+	struct kube_places *all = ctx;
+
+	all->failing = false;
+	all->changed(all->ctx);
+}
+
 void kube_places_open(struct kube_places *p, struct kube_client *client, void (*changed)(void *ctx),
 		      void *ctx)
 {
 	static const struct kube_watch_handler handler = { place_begin, place_object, place_deleted,
-							   place_synced, place_failed };
+							   place_synced, place_failed, place_resumed };
 	const struct kube_watch_options o = { .path = "/api/v1/namespaces", .metadata_only = true };
 
 	*p = (struct kube_places){ .table = TABLE_INIT(is_place), .changed = changed, .ctx = ctx };

@@ -39,20 +39,25 @@ static void lose_kind(struct kube_scope *scope, struct kube_doc *d)
 	d->s.unknown = scope->st->crd_uid == NULL;
 }
 
-static void show_failed(void *ctx, const struct kube_answer *a)
+static void tell_failed(const struct kube_scope *scope, bool *failing, const struct kube_answer *a)
 {
-	struct kube_scope *scope = ctx;
 	char status[24];
 
-	if (a->status == 404)
-		each(scope, lose_kind);
-
-	if (scope->failing)
+	if (*failing)
 		return;
-	scope->failing = true;
+	*failing = true;
 	snprintf(status, sizeof(status), "%ld", a->status);
 	log_line(LOG_WARN, "cannot list or watch", "namespace", scope->namespace, "status", status,
 		 "error", a->message, (char *)NULL);
+}
+
+static void show_failed(void *ctx, const struct kube_answer *a)
+{
+	struct kube_scope *scope = ctx;
+
+	if (a->status == 404)
+		each(scope, lose_kind);
+	tell_failed(scope, &scope->failing, a);
 }
 
 static struct kube_watch *watch(struct kube_scope *scope, const char *path_head, const char *plural,
@@ -177,12 +182,27 @@ static void secret_synced(void *ctx)
 
 	each(scope, end_of_secrets);
 	scope->secrets_synced = true;
+	scope->secrets_failing = false;
 	scope->st->gone_due = true;
 }
 
-static const struct kube_watch_handler secrets_handler = { secret_begin, secret_object,
+static void secret_failed(void *ctx, const struct kube_answer *a)
+{
+	struct kube_scope *scope = ctx;
+
+	tell_failed(scope, &scope->secrets_failing, a);
+}
+
+static void secret_resumed(void *ctx)
+{
+	struct kube_scope *scope = ctx;
+
+	scope->secrets_failing = false;
+}
+
+static const struct kube_watch_handler secrets_handler = { secret_begin,   secret_object,
 							   secret_deleted, secret_synced,
-							   show_failed };
+							   secret_failed,  secret_resumed };
 
 static enum target target_of(const struct kube_doc *d)
 {
@@ -283,8 +303,22 @@ static void show_synced(void *ctx)
 		scope->secrets = watch(scope, "/api/v1", "secrets", &secrets_handler);
 }
 
-static const struct kube_watch_handler documents_handler = { show_begin, show_object, show_deleted,
-							     show_synced, show_failed };
+/* Else nothing would count as gone until the next list, hours later. */
+static void show_resumed(void *ctx)
+{
+	struct kube_scope *scope = ctx;
+
+	if (!scope->failing)
+		return;
+	scope->failing = false;
+	scope->st->gone_due = true;
+	log_line(LOG_INFO, "documents are watched again", "namespace", scope->namespace,
+		 (char *)NULL);
+}
+
+static const struct kube_watch_handler documents_handler = {
+	show_begin, show_object, show_deleted, show_synced, show_failed, show_resumed
+};
 
 /* --- open and close --------------------------------------------------------------------------- */
 

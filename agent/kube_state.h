@@ -51,7 +51,8 @@ struct kube_scope {
 	struct kube_watch *secrets; /* metadata; NULL in the cluster install */
 	bool synced;		    /* the documents were listed once */
 	bool secrets_synced;	    /* and the Secrets */
-	bool failing;
+	bool failing;		    /* the documents cannot be listed or watched just now */
+	bool secrets_failing;
 	char *why; /* it fails */
 };
 

@@ -145,6 +145,16 @@ static void page(struct kube_watch *w)
 	json_decref(rest);
 }
 
+static void on_opened(void *ctx)
+{
+	struct kube_watch *w = ctx;
+
+	w->busy = true;
+	if (!w->reflect.filling && w->handler.resumed != NULL && !w->drop)
+		w->handler.resumed(w->ctx);
+	settle(w);
+}
+
 static void on_data(void *ctx, const char *bytes, size_t n)
 {
 	struct kube_watch *w = ctx;
@@ -171,7 +181,7 @@ static void on_end(void *ctx, enum kube_end how, const struct kube_answer *a)
 
 static void request(struct kube_watch *w, int64_t now)
 {
-	static const struct kube_stream_handler handler = { .data = on_data, .end = on_end };
+	static const struct kube_stream_handler handler = { on_opened, on_data, on_end };
 	static const char *const metadata[] = {
 		[KUBE_EVENTS] = KUBE_ACCEPT_METADATA, [KUBE_LIST] = KUBE_ACCEPT_METADATA_LIST
 	};

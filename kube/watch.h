@@ -30,6 +30,9 @@ struct kube_watch_handler {
 	 * telling.  Called at every failed try, and with status 200 and a reason "Object..." for
 	 * each object that was passed over because it could not be read. */
 	void (*failed)(void *ctx, const struct kube_answer *a);
+	/* A watch goes on from where the one before broke off, without a list: what failed is over.
+	 * May be NULL. */
+	void (*resumed)(void *ctx);
 };
 
 struct kube_watch_options {

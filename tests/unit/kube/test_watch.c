@@ -528,7 +528,7 @@ static bool same(void)
 static void begin(uint32_t seed, enum streaming streaming, int64_t full_ms)
 {
 	static const struct kube_watch_handler h = { on_begin, on_object, on_deleted, on_synced,
-						     on_failed };
+						     on_failed, NULL };
 	const struct kube_watch_options o = { .path = "/apis/t/v1/os", .full_ms = full_ms };
 	unsigned i;
 
