@@ -21,6 +21,7 @@ import yaml
 
 import agentbed
 from agentbed import ADOPT, BULLA, OWNER, SYSTEM, annotations, conditions
+from api import MERGE
 from fakeapi import Fault
 from fakecluster import ADOPTED, Cluster, encode, namespace_of, owned
 
@@ -170,6 +171,42 @@ def mark_to_adopt(sealer, hands, ns, name, what):
 OPS = {put: 40, delete: 6, delete_and_put: 6, label: 5, edit: 8, drop_a_key: 4, make_immutable: 2, delete_secret: 5,
        disown: 2, give_away: 1, plant: 4, plant_to_adopt: 3, mark_to_adopt: 3}
 
+class RealHands:
+    """The same hands, and eyes, on a real API server: what fakecluster.Cluster has of its own."""
+
+    def __init__(self, api):
+        self.api = api
+
+    def quietly(self, method, path, body=None, content_type="application/json"):
+        self.api.request(method, path, body, content_type=content_type, expect=(403, 404, 409, 422))
+
+    def put_document(self, document):
+        self.api.apply(document)
+
+    def delete_document(self, namespace, name):
+        self.api.delete(agentbed.documents_path(namespace, name))
+
+    def label_document(self, namespace, name, label):
+        self.quietly("PATCH", agentbed.documents_path(namespace, name), {"metadata": {"labels": {"touched": label}}}, MERGE)
+
+    def edit_secret(self, namespace, name, patch):
+        self.quietly("PATCH", agentbed.secrets_path(namespace, name), patch, MERGE)
+
+    def delete_secret(self, namespace, name):
+        self.api.delete(agentbed.secrets_path(namespace, name))
+
+    def plant_secret(self, namespace, name, data, notes=None, type_="Opaque"):
+        self.quietly("POST", agentbed.secrets_path(namespace), {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "annotations": notes or {}},
+            "type": type_, "data": data})
+
+    def documents(self, namespace):
+        return {d["metadata"]["name"]: d for d in self.api.list(agentbed.documents_path(namespace))}
+
+    def secrets(self, namespace):
+        return {s["metadata"]["name"]: s for s in self.api.list(agentbed.secrets_path(namespace))}
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 REASONS = {409: "Conflict", 410: "Expired", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError",
@@ -283,11 +320,12 @@ def reason_of(document):
 
 def wanted_reasons(sealer, document, secret):
     said, key = sealer.told(document)
+    foreign = {"Foreign"} if secret is not None and not owned(secret) else set()
     if said is None:
-        return SPOILED
+        return SPOILED | foreign  # where Secrets can be watched that is seen before a document is opened
     if key == "lost":
         return LOST
-    return {"Applied"} if secret is not None and owned(secret) else {"Foreign"}
+    return foreign or {"Applied"}
 
 
 def wrongs(sealer, documents, secrets, excused=()):
@@ -300,7 +338,7 @@ def wrongs(sealer, documents, secrets, excused=()):
         if reason not in wanted:
             found.append(f"{name}: {reason} in place of {sorted(wanted)}: {conditions(document).get('Ready')}")
         elif reason == "Applied":
-            has = secret["type"], tuple(sorted((secret.get("data") or {}).items()))
+            has = secret and secret["type"], secret and tuple(sorted((secret.get("data") or {}).items()))
             if has != said[0]:
                 found.append(f"{name}: its Secret is {has} in place of {said[0]}")
     for name, secret in secrets.items():

@@ -4,6 +4,8 @@ that both go through.
 
 BULLA_SCHEDULES  how many; BULLA_SEED  the first seed (a failure prints both)
 """
+import base64
+import json
 import os
 import pathlib
 import sys
@@ -18,11 +20,14 @@ import kubeserver  # noqa: E402
 from fakeapi import Fault  # noqa: E402
 from kubewatch import write_kubeconfig  # noqa: E402
 from processes import wait_for  # noqa: E402
-from schedules import NAMES, SPOILED, Batch, Sealer, reason_of  # noqa: E402
+from agentbed import annotations, conditions  # noqa: E402
+from fakecluster import content  # noqa: E402
+from schedules import NAMES, OPS, SPOILED, Batch, RealHands, Schedule, Sealer, reason_of, wrongs  # noqa: E402
 
 COUNT = int(os.environ.get("BULLA_SCHEDULES", "80"))
 SEED = os.environ.get("BULLA_SEED")
 SIDE_BY_SIDE = 40
+REAL_SEEDS = (1, 154, 1496, 2359)  # what happens in them: see test_the_compared_schedules_have_something_of_everything
 
 
 class Authority:
@@ -57,13 +62,82 @@ def test_random_schedules(tmp_path, authority, sealer):
     assert done == COUNT and writes > 0
 
 
+# --- the cluster in memory is like the real one ----------------------------------------------------------------------
+
+
+def outcome(hands, namespace):
+    """Secrets and statuses, without what is different in every cluster."""
+    uids = ("bulla.dev/document-uid", "bulla.dev/crd-uid")
+    def secret(thing):
+        type_, data = content(thing)
+        data = {k: base64.b64decode(v).decode() for k, v in data}
+        notes = {k: v for k, v in annotations(thing).items() if k not in uids}
+        return type_, data, thing["metadata"].get("labels") or {}, notes, thing.get("immutable", False)
+    def status(thing):
+        told = thing.get("status") or {}
+        rest = {k: v for k, v in told.items() if k not in ("conditions", "digest", "applied")}
+        short = {t: (c["status"], c["reason"], c["message"], c["observedGeneration"]) for t, c in conditions(thing).items()}
+        return thing["metadata"]["generation"], rest, short, "applied" in told
+    found = {"Secrets": {n: secret(s) for n, s in hands.secrets(namespace).items()},
+             "statuses": {n: status(d) for n, d in hands.documents(namespace).items()}}
+    return json.loads(json.dumps(found).replace(namespace, "NAMESPACE"))
+
+
+def play_slowly(sealer, hands, schedule, keep=lambda: None):
+    """Each step, and what follows from it; the outcomes after each."""
+    namespace, seen = schedule.namespace, []
+    for _, op, name, what in schedule.steps:
+        op(sealer, hands, namespace, name, what)
+        end = time.monotonic() + 60
+        while late := wrongs(sealer, hands.documents(namespace), hands.secrets(namespace)):
+            assert time.monotonic() < end, (op.__name__, name, what, late)
+            keep()
+            time.sleep(0.05)
+        seen.append((op.__name__, name, what, outcome(hands, namespace)))
+    return seen
+
+
+def test_the_compared_schedules_have_something_of_everything():
+    steps = [step for seed in REAL_SEEDS for step in Schedule(seed, "t-0", faults=False).steps]
+    assert {op for _, op, _, _ in steps} == set(OPS)
+    put = [what for _, op, _, what in steps if op.__name__ in ("put", "delete_and_put")]
+    assert {kind for _, kind, _, _ in put} == {"opaque", "basic"}
+    assert {key for _, _, key, _ in put} == {"ours", "lost"}
+    assert {spoiled for _, _, _, spoiled in put} == {"", "damaged", "copied"}
+
+
+def test_a_schedule_is_its_seed():
+    for seed in range(200):
+        one, two = (Schedule(seed, "t-0") for _ in range(2))
+        assert [step[:1] + step[2:] for step in one.steps] == [step[:1] + step[2:] for step in two.steps]
+        assert [repr(rule) for rule in one.rules] == [repr(rule) for rule in two.rules]
+
+
+@pytest.mark.parametrize("seed", REAL_SEEDS)
+def test_a_schedule_without_faults_has_the_same_outcome_in_a_real_cluster(bed, alone, sealer, seed):
+    for key in (sealer.folder / "keys").iterdir():
+        (bed.keys / f"2-{key.name}").write_bytes(key.read_bytes())
+    with bed.run("--settle", 1, "--full-look", 2, "--no-lease"):
+        real = play_slowly(sealer, RealHands(bed.api), Schedule(seed, bed.namespace(), faults=False))
+    with alone.running():
+        alone.cluster.witness.said = {("t-0", n): alone.cluster.witness.said.get(("t-0", n), set()) for n in NAMES}
+        schedule = Schedule(seed, "t-0", faults=False)
+        for what in schedule.documents():
+            if (said := sealer.told(sealer.document(what))[0]):
+                alone.cluster.witness.said["t-0", what[1]].add(said)
+        fake = play_slowly(sealer, alone.cluster, schedule)
+    assert len(real) == len(fake) == len(schedule.steps)
+    for i, (a, b) in enumerate(zip(real, fake)):
+        assert a == b, f"step {i}, {a[:3]}"
+
+
 # --- what random schedules have found ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def alone(tmp_path, authority, sealer):
-    """A cluster install with one namespace, t-0, in which nothing happens by itself."""
-    batch = Batch(tmp_path / "alone", authority, sealer, [0], install="cluster")
+@pytest.fixture(params=["cluster"])
+def alone(tmp_path, authority, sealer, request):
+    """One namespace, t-0, in which nothing happens by itself; the install is the parameter."""
+    batch = Batch(tmp_path / "alone", authority, sealer, [0], install=request.param)
     batch.lease, batch.healed = False, True
     batch.seal_all()
     return batch
@@ -97,6 +171,21 @@ def test_a_status_whose_turn_comes_while_its_secret_is_probed_is_written(alone):
         wait_for(lambda: all(reason_of(d) == "Applied" for d in alone.cluster.documents("t-0").values()), 20,
                  "every status", pause=0.1)
         assert len(refused) == 4
+
+
+@pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
+def test_a_document_that_goes_after_a_watch_has_broken_off_is_gone(alone):
+    """The next watch goes on where that one ended; there is no list that would say that all is well again."""
+    cluster = alone.cluster
+    with alone.running():
+        for name in ("a", "b"):
+            cluster.put_document(sealed(alone, name, 1))
+        wait_for(lambda: all(reason_of(d) == "Applied" for d in cluster.documents("t-0").values()), 20, "the statuses")
+        before = len([r for r in cluster.requests if r.watch])
+        cluster.drop_connections()
+        wait_for(lambda: len([r for r in cluster.requests if r.watch]) > before, 20, "the next watch")
+        cluster.delete_document("t-0", "a")
+        wait_for(lambda: set(cluster.secrets("t-0")) == {"b"}, 20, "the removal", pause=0.1)
 
 
 def test_a_secret_of_which_only_the_inventory_knows_is_probed(alone):
