@@ -229,6 +229,9 @@ void kube_write_begin(struct store_kube *st, struct kube_doc *d, struct document
 	w->secret = (struct kind_secret)KIND_SECRET_INIT;
 	w->repair = d->s.recorded && memcmp(d->s.made, d->s.digest, SUBJECT_DIGEST) == 0;
 	d->busy = KUBE_WRITING;
+	/* the document may go, with its kind, before the answer comes */
+	if (d->crd_uid == NULL && st->crd_uid != NULL && !st->kind_unsure)
+		d->crd_uid = mem_str(st->crd_uid);
 	d->seen_anew = false;
 	d->write = w;
 	if (opener_open(st->opener, &w->doc, &w->secret, &w->keys, &notes, &err) < 0)

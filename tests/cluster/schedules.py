@@ -321,6 +321,8 @@ def reason_of(document):
 def wanted_reasons(sealer, document, secret):
     said, key = sealer.told(document)
     foreign = {"Foreign"} if secret is not None and not owned(secret) else set()
+    if foreign and ADOPT in annotations(secret) and (secret.get("immutable") or not said or secret["type"] != said[0]):
+        foreign.add("WriteFailed")  # it may be taken over, and cannot be
     if said is None:
         return SPOILED | foreign  # where Secrets can be watched that is seen before a document is opened
     if key == "lost":

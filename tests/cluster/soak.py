@@ -22,7 +22,7 @@ import time
 import agentbed
 import kubelet
 from agentbed import documents_path, plain, secrets_path, value
-from api import MERGE, Unreachable
+from api import MERGE, ApiError, Unreachable
 from processes import wait_for
 
 KIB = 1024
@@ -181,6 +181,18 @@ class Times:
     seed: int = 0
 
 
+def insist(f, seconds=60):
+    """f() once the server does it: after a start it says for a while that its storage is not ready."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return f()
+        except (Unreachable, ApiError) as e:
+            if time.monotonic() > end or (isinstance(e, ApiError) and e.status not in (409, 429, 500, 503, 504)):
+                raise
+            time.sleep(0.2)
+
+
 class Churn:
     """All that people, Flux and a cluster do, one after the other."""
 
@@ -206,7 +218,8 @@ class Churn:
 
     def put(self, namespace, name, policy=None):
         values = {f"k{i}": value() for i in range(self.random.choice((1, 2, 5)))}
-        self.bed.put(name, values, namespace, policy=policy)
+        document = self.bed.seal(name, values, namespace, policy=policy)
+        insist(lambda: self.bed.api.apply(document))
         self.documents[namespace, name] = policy
 
     def some(self):
@@ -317,11 +330,10 @@ class Churn:
         at = {what: begin + every for what, every in due.items()}
         try:
             while not self.stop.wait(self.times.pause):
-                with contextlib.suppress(Unreachable):
-                    self.step()
+                insist(self.step)
                 for what, when in at.items():
                     if time.monotonic() >= when:
-                        what()
+                        insist(what)
                         at[what] = time.monotonic() + due[what]
         except BaseException as e:  # told by end(): a thread's exception is lost
             self.failed = e
@@ -337,7 +349,7 @@ class Churn:
         def is_settled():
             self.keep_running()
             for namespace in self.namespaces:
-                documents = self.bed.documents(namespace)
+                documents = insist(lambda: self.bed.documents(namespace))
                 late = {n: d.get("status") for n, d in documents.items() if not self.bed.is_applied(d)}
                 assert not late, late
                 there = {n: plain(s) for n, s in self.bed.secrets(namespace).items()}
