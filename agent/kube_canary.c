@@ -7,7 +7,8 @@
 #include "base/log.h"
 
 #define EVERY_MS INT64_C(3600000)
-#define STOPPED_MS 30000 /* while the agent is stopped by it */
+#define STOPPED_MS 30000 /* while the agent is stopped by it, at most */
+#define NEW_MS 1000	 /* at first: a policy that was made together with us is in force soon */
 #define RETRY_MS 2000	 /* no answer that says anything */
 
 static bool wanted(const struct store_kube *st)
@@ -19,6 +20,11 @@ static void stop(struct store_kube *st, const struct kube_answer *a)
 {
 	char status[24];
 
+	st->canary_wait = st->canary == CANARY_SILENT ? 2 * st->canary_wait : NEW_MS;
+	if (st->canary_wait > STOPPED_MS)
+		st->canary_wait = STOPPED_MS;
+	st->canary_at = clock_monotonic_ms() + st->canary_wait;
+	st->canary = CANARY_SILENT;
 	snprintf(status, sizeof(status), "%ld", a->status);
 	log_line(LOG_ERROR,
 		 a->status == 404
@@ -29,8 +35,6 @@ static void stop(struct store_kube *st, const struct kube_answer *a)
 		       "nothing is "
 		       "written until the ValidatingAdmissionPolicy of manifests/base is in force",
 		 "status", status, (char *)NULL);
-	st->canary = CANARY_SILENT;
-	st->canary_at = clock_monotonic_ms() + STOPPED_MS;
 }
 
 static void answered(void *ctx, const struct kube_answer *a)

@@ -90,7 +90,8 @@ struct store_kube {
 	int64_t release_at; /* monotonic ms of the next look for it */
 	enum kube_canary canary;
 	bool canary_asked;
-	int64_t canary_at; /* monotonic ms of the next try */
+	int64_t canary_at;   /* monotonic ms of the next try */
+	int64_t canary_wait; /* ms between tries while it stops the agent */
 	bool recipients_asked;
 	bool recipients_make;  /* there is no such ConfigMap */
 	int64_t recipients_at; /* monotonic ms of the next publication */
