@@ -10,9 +10,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define GATHER_MS 100	 /* Secrets of one commit come together */
-#define RETRY_MS 30000	 /* a list failed */
-#define ABSENT_MS 300000 /* a kind that is not installed */
+#define GATHER_MS 100	/* Secrets of one commit come together */
+#define RETRY_MS 30000	/* a list failed */
+#define ABSENT_MS 10000 /* a kind that is not installed; on a new cluster it comes after us */
 #define DENIED_MS 60000
 
 /* A namespace whose sources are to be looked at. */
@@ -22,7 +22,8 @@ struct flux_namespace {
 	char *name;
 	struct kv changed; /* names of Secrets, since the list that is under way, if one is */
 	struct kv asked;   /* that the list under way is for */
-	bool tried;	   /* a list failed */
+	bool tried;	   /* what is left waits for a list that failed, or was not made */
+	int64_t skipped;   /* a kind was not asked for; when it may be, 0: none was */
 };
 
 struct kube_flux {
@@ -164,12 +165,23 @@ static void list(struct kube_flux *f, const char *next)
 	buf_clear(&path);
 }
 
+static void ask_again(struct kube_flux *f, struct flux_namespace *ns, int64_t when_ms)
+{
+	for (size_t i = 0; i < ns->asked.n; i++)
+		kv_set_str(&ns->changed, ns->asked.items[i].name, "");
+	turns_wait(&f->due, &ns->turn, when_ms);
+}
+
 /* What changed while it was listed waits already. */
 static void end_list(struct kube_flux *f)
 {
 	struct flux_namespace *ns = f->listing;
 
 	f->listing = NULL;
+	if (ns->skipped != 0 && ns->turn.slot == 0) {
+		ask_again(f, ns, ns->skipped);
+		ns->tried = true;
+	}
 	kv_clear(&ns->asked);
 	if (ns->turn.slot != 0)
 		return;
@@ -182,8 +194,9 @@ static void list_from(struct kube_flux *f, int kind)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
-	while (kind < FLUX_KINDS && now_ms < f->kind_again[kind])
-		kind++;
+	for (; kind < FLUX_KINDS && now_ms < f->kind_again[kind]; kind++)
+		if (f->listing->skipped < f->kind_again[kind])
+			f->listing->skipped = f->kind_again[kind];
 	if (kind == FLUX_KINDS) {
 		end_list(f);
 		return;
@@ -198,8 +211,7 @@ static void list_failed(struct kube_flux *f, const struct kube_answer *a)
 	char status[24];
 
 	f->listing = NULL;
-	for (size_t i = 0; i < ns->asked.n; i++)
-		kv_set_str(&ns->changed, ns->asked.items[i].name, "");
+	ask_again(f, ns, clock_monotonic_ms() + RETRY_MS);
 	kv_clear(&ns->asked);
 	snprintf(status, sizeof(status), "%ld", a->status);
 	if (!ns->tried)
@@ -207,7 +219,6 @@ static void list_failed(struct kube_flux *f, const struct kube_answer *a)
 			 ns->name, "kind", flux_source_kind(f->kind), "status", status, "error",
 			 a->message, (char *)NULL);
 	ns->tried = true;
-	turns_wait(&f->due, &ns->turn, clock_monotonic_ms() + RETRY_MS);
 }
 
 /* Not installed, or not for us: the other kinds are. */
@@ -259,6 +270,7 @@ static void begin_list(struct kube_flux *f, int64_t now_ms)
 	ns = (struct flux_namespace *)(void *)((char *)t - offsetof(struct flux_namespace, turn));
 	ns->asked = ns->changed;
 	ns->changed = (struct kv)KV_INIT;
+	ns->skipped = 0;
 	f->listing = ns;
 	list_from(f, 0);
 }
