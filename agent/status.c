@@ -11,7 +11,9 @@ const struct status_row status_table[REASON_COUNT] = {
 	[REASON_NOT_FOR_US] = { "NotForUs", true, false, ERR_NONE, LOG_INFO,
 				"Not sealed to a key that this agent holds; skipped." },
 	[REASON_NO_KEY] = { "NoKey", false, true, ERR_NOKEY, LOG_WARN,
-			    "Sealed to a key that this agent does not hold, or not any more." },
+			    "Sealed to a key that this agent does not hold, or not any more; "
+			    "'bulla "
+			    "keys install' brings it one." },
 	[REASON_INVALID] = { "Invalid", false, true, ERR_INVALID, LOG_WARN,
 			     "The document, or what is sealed in it, is malformed." },
 	[REASON_REFUSED] = { "Refused", false, true, ERR_REFUSED, LOG_WARN,
