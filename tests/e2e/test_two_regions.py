@@ -17,15 +17,15 @@ VARIABLE = "canary-terraform-9xVw"
 
 
 class Repository:
-    """What make-repository makes of inputs that are made here."""
+    """What make-repository makes of inputs that are made here.  where: URL and known_hosts of a Git server."""
 
-    def __init__(self, path):
+    def __init__(self, path, *where):
         self.path, self.top, self.inputs = path, path / "repo", path / "inputs"
         self.env = {**os.environ, "HOME": str(path / "home"), "XDG_CONFIG_HOME": str(path / "home/.config"),
                     "PATH": f"{BIN}:{os.environ['PATH']}", "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
         (path / "home").mkdir()
         self.make_inputs()
-        self.run(EXAMPLE / "make-repository", self.top, self.inputs)
+        self.run(EXAMPLE / "make-repository", self.top, self.inputs, *where)
 
     def run(self, *command, cwd=None, check=True):
         done = subprocess.run([*map(str, command)], cwd=cwd or self.path, env=self.env, capture_output=True, text=True,
