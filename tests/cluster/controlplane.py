@@ -43,14 +43,15 @@ def programs(*sets):
 class ControlPlane:
     """folder: where keys, data and logs go.  found: the programs, else those of the latest version.
     apiserver_args: more flags, later ones win.  controller_manager: whether objects are collected,
-    namespaces end and accounts are made, as in a cluster."""
+    namespaces end and accounts are made, as in a cluster.  controllers: names of more of its controllers."""
 
-    def __init__(self, folder, found=None, apiserver_args=(), controller_manager=True):
+    def __init__(self, folder, found=None, apiserver_args=(), controller_manager=True, controllers=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.programs = found or programs("latest")
         self.apiserver_args = list(apiserver_args)
         self.with_controllers = controller_manager
+        self.controller_names = ",".join([CONTROLLERS, *controllers])
         self.etcd = self.apiserver = self.controllers = None
         self._make_keys()
 
@@ -139,7 +140,7 @@ class ControlPlane:
             self.programs["kube-controller-manager"], f"--kubeconfig={kubeconfig}", "--bind-address=127.0.0.1",
             f"--secure-port={free_port()}", f"--cert-dir={self.folder}",
             f"--service-account-private-key-file={self.folder}/sa.key", f"--root-ca-file={self.ca}",
-            "--use-service-account-credentials=false", "--leader-elect=false", f"--controllers={CONTROLLERS}",
+            "--use-service-account-credentials=false", "--leader-elect=false", f"--controllers={self.controller_names}",
         ], self.folder / "controllers.log")
 
     def kill_apiserver(self):

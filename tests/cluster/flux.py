@@ -21,6 +21,11 @@ KINDS = {"GitRepository": "source.toolkit.fluxcd.io/v1", "Kustomization": "kusto
 NAMESPACE = "flux-system"
 
 
+def crds(programs, *controllers):
+    """The files of their CRDs."""
+    return [file for name in controllers for file in sorted(pathlib.Path(programs[f"crds-{name}"]).glob("*.yaml"))]
+
+
 class Flux:
     def __init__(self, plane, folder, programs):
         self.plane, self.programs = plane, programs
@@ -31,9 +36,8 @@ class Flux:
     def start(self):
         api = self.plane.admin
         api.ensure("v1", "Namespace", None, NAMESPACE)
-        for name in ("source-controller", "kustomize-controller"):
-            for crd in sorted(pathlib.Path(self.programs[f"crds-{name}"]).glob("*.yaml")):
-                api.apply_file(crd)
+        for crd in crds(self.programs, "source-controller", "kustomize-controller"):
+            api.apply_file(crd)
         storage = f"127.0.0.1:{free_port()}"
         self._start("source-controller", "--storage-path", self._made("storage"), f"--storage-addr={storage}",
                     f"--storage-adv-addr={storage}")
@@ -47,7 +51,9 @@ class Flux:
 
     def _start(self, name, *args):
         health = free_port()
-        env = {"PATH": os.environ["PATH"], "HOME": str(self._made("home")), "TMPDIR": str(self._made("tmp")),
+        # what a source names beyond this machine is refused at once; Go asks no proxy for loopback
+        nowhere = {name: "http://127.0.0.1:1" for name in ("HTTP_PROXY", "HTTPS_PROXY")}
+        env = {**nowhere, "PATH": os.environ["PATH"], "HOME": str(self._made("home")), "TMPDIR": str(self._made("tmp")),
                "KUBECONFIG": str(self.plane.kubeconfig), "RUNTIME_NAMESPACE": NAMESPACE}
         server = Server(name, [self.programs[name], *args, f"--metrics-addr=127.0.0.1:{free_port()}",
                                f"--health-addr=127.0.0.1:{health}", "--enable-leader-election=false",
