@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
+import need
 from agentbed import AGENT, MANIFESTS, SYSTEM, annotations, conditions, value
 from api import ApiError
-from flux import KINDS
+from flux import KINDS, Flux, crds
 from gitserver import make_key
 from processes import wait_for
 
@@ -243,6 +244,26 @@ def test_without_the_option_flux_is_none_of_its_business(flux_bed):
         bed.api.delete(bed.api.path_of(document))
         bed.until_secret("login", ns, lambda s: s is None)
     assert not {REQUESTED, VERSION} & annotations(source(bed, "infra", ns)).keys()
+
+
+def test_flux_that_is_installed_after_the_agent_is_told(new_control_plane, new_bed, tmp_path):
+    """The order of a new cluster: what is not there yet is looked for again, and the change in between is not lost."""
+    found = need.programs("flux")
+    bed = new_bed(new_control_plane())
+    bed.flux = Flux(bed.plane, tmp_path / "flux", found)  # only to make objects
+    for name in ("clusterrole", "policy"):
+        bed.api.apply_file(MANIFESTS / f"components/flux/{name}.yaml")
+    ns = bed.namespace()
+    with bed.run("--flux"):
+        bed.put("login", {"v": value()}, ns)
+        bed.ready("login", ns)
+        for file in crds(found, "source-controller"):
+            bed.api.apply_file(file)
+        wait_for(lambda: lists_all(bed.api), 20, "the kinds served", pause=0.1)
+        bed.flux.git_repository("infra", NOWHERE, secret="login", interval="1h", namespace=ns)
+        bed.put("login", {"v": value()}, ns)
+        bed.ready("login", ns)
+        told(bed, "infra", ns, "login", seconds=20)
 
 
 def test_without_the_rights_it_says_so_once_and_removes_nothing(bed, flux):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ClusterRole is minimal: each verb is taken away, what stops is shown, and an agent that has it does it."""
 import copy
+import re
 
 import pytest
 import yaml
@@ -163,3 +164,22 @@ def stops(plane, bed, ns, work, taken):
     set_role(plane, taken)
     work.act(bed, ns)
     never(lambda: work.done(bed, ns))
+
+
+def test_without_its_policy_it_writes_nothing_and_with_it_goes_on_soon(plane, tmp_path):
+    """As in an install, which applies both at once."""
+    policy = MANIFESTS / "base/policy.yaml"
+    with Bed(plane, tmp_path / "bed") as bed:
+        ns, path = bed.namespace(), "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/bulla-agent-bounds"
+        bed.api.delete(path)
+        wait_for(lambda: not bed._policy_holds(), 30, "no policy")
+        try:
+            with bed.run(wait=False) as agent:
+                bed.put("login", {"v": value()}, ns)
+                # the second time it has asked again
+                wait_for(lambda: len(agent.matching(msg=re.compile("no policy bounds the agent"))) >= 2, 20, "told")
+                assert bed.secret("login", ns) is None
+                bed.api.apply_file(policy)
+                bed.ready("login", ns, seconds=15)
+        finally:
+            bed.api.apply_file(policy)
