@@ -84,6 +84,10 @@ class Pod:
         return text.replace("0.0.0.0:8080", f"127.0.0.1:{self.port}")
 
     def stop(self):
+        """All at once, as the kubelet: an opener waits for the container that it serves."""
+        for server in self.running.values():
+            if server.running():
+                server.process.terminate()
         for server in self.running.values():
             server.stop()
 
