@@ -77,8 +77,9 @@ class Server:
     def output(self):
         return self.log.read_text(errors="replace")
 
-    def wait_ready(self, check, seconds=60):
-        """Until check() is true; an early end is told with the last lines that it printed."""
+    def wait_ready(self, check, seconds=180):
+        """Until check() is true; an early end is told with the last lines that it printed.  An API server takes 4 s,
+        and a minute where others work on the same two cores."""
         def ready():
             if not self.running():
                 raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.output()[-3000:]}")

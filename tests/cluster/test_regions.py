@@ -222,9 +222,9 @@ def clusters(tmp_path_factory, programs):
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(gitserver.GitServer(folder / "git"))
         example = Example(folder, server, found)
+        made = {region: Cluster(region, folder / region, found, folder / "image/rootfs", example, stack)
+                for region in REGIONS}
         with concurrent.futures.ThreadPoolExecutor(len(REGIONS)) as both:
-            made = dict(zip(REGIONS, both.map(lambda region: Cluster(region, folder / region, found, folder / "image/rootfs",
-                                                                     example, stack), REGIONS)))
             for step in [both.submit(made["eu-west9"].in_order), both.submit(made["us-east1"].in_wrong_order)]:
                 step.result()
         yield made

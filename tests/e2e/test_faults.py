@@ -46,9 +46,9 @@ class Bench:
     def set(self):
         return [BULLA, "set", "app.yaml", "TOKEN", "--from-file", "-"]
 
-    def run(self, command, input="", check=True, env=None):
+    def run(self, command, input="", check=True, env=None, timeout=60):
         done = subprocess.run(command, cwd=self.repo, env={**self.env, **(env or {})},
-                              input=input.encode(), capture_output=True, timeout=60)
+                              input=input.encode(), capture_output=True, timeout=timeout)
         if check and done.returncode != 0:
             raise AssertionError(f"{command}: {done.returncode}: {done.stderr.decode()}")
         return done
@@ -152,6 +152,10 @@ def test_refused_at_every_write(bench, case, error, tmp_path):
         assert [name for name in bench.leftovers() if name != "app.yaml"] == [], (k, bench.leftovers())
 
 
+# OpenSSL 3.5 waits for its own initialization when the lock that this begins with cannot be made.
+OPENSSL_FIRST = 2
+
+
 @pytest.mark.parametrize("case", ["new", "set"])
 def test_every_allocation_fails_once(bench, case, tmp_path):
     if SANITIZED:
@@ -166,8 +170,12 @@ def test_every_allocation_fails_once(bench, case, tmp_path):
     failed = 0
     for k in range(1, n + 1, step):
         reset(bench, case, before)
-        done = bench.run(commands(bench)[case], input=MARK, check=False,
-                         env={"LD_PRELOAD": FAULTS, "FAIL_ALLOC": str(k)})
+        try:
+            done = bench.run(commands(bench)[case], input=MARK, check=False, timeout=10 if k <= OPENSSL_FIRST else 60,
+                             env={"LD_PRELOAD": FAULTS, "FAIL_ALLOC": str(k)})
+        except subprocess.TimeoutExpired:
+            assert k <= OPENSSL_FIRST, k
+            continue
         assert done.returncode >= 0, (k, "crashed", done.returncode, done.stderr)
         if done.returncode != 0:
             failed += 1

@@ -20,14 +20,14 @@ REASON = re.compile(r'reason=~"([^"]+)"')
 
 @pytest.fixture(scope="session")
 def promtool(tmp_path_factory):
-    """From the PATH, or out of Debian's package, which would also start a server if it were installed."""
+    """From the PATH, or out of Debian's package (of its own from 13 on), which up to 12 would also start a server."""
     found = shutil.which("promtool")
     if found:
         return found
     tool = TOP / "build/promtool"
     if not tool.exists():
         place = tmp_path_factory.mktemp("prometheus")
-        done = subprocess.run("apt-get download prometheus && dpkg -x prometheus_*.deb .", shell=True, cwd=place,
+        done = subprocess.run("(apt-get download promtool || apt-get download prometheus) && dpkg -x *.deb .", shell=True, cwd=place,
                               capture_output=True, text=True)
         if done.returncode != 0:
             why = f"promtool is not in the PATH, and its package cannot be had: {done.stderr.strip()[-300:]}"
