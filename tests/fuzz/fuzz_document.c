@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/yaml.h"
 #include "document/document.h"
+#include "tests/fuzz/same_random.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,6 +20,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
+	same_random();
 	mem_init();
 	return 0;
 }

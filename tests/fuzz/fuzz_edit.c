@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "document/edit.h"
 #include "keys/age.h"
+#include "tests/fuzz/same_random.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,6 +39,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
+	same_random();
 	mem_init();
 	for (size_t n = 0; n < 2; n++)
 		for (size_t i = 0; i < FILES; i++) {

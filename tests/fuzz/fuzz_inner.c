@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "document/inner.h"
+#include "tests/fuzz/same_random.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,6 +24,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
+	same_random();
 	mem_init();
 	d.name = mem_str("api-env");
 	d.namespace = mem_str("team-a");

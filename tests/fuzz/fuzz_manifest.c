@@ -3,22 +3,14 @@
  * A Secret manifest is refused with its line, or read; what was read has a name, only metadata that
  * may be sealed, and, written again, the same data.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/name.h"
 #include "sealer/manifest.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_metadata(const struct kv *kv)
 {
