@@ -7,9 +7,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* How often to repeat: a tenth under valgrind, where everything is thirty times slower. */
+static inline unsigned repeat(unsigned n)
+{
+	return getenv("BULLA_MEMCHECK") == NULL ? n : n / 10;
+}
 
 #endif

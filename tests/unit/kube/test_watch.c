@@ -527,8 +527,8 @@ static bool same(void)
 
 static void begin(uint32_t seed, enum streaming streaming, int64_t full_ms)
 {
-	static const struct kube_watch_handler h = { on_begin, on_object, on_deleted, on_synced,
-						     on_failed, NULL };
+	static const struct kube_watch_handler h = { on_begin,	on_object, on_deleted,
+						     on_synced, on_failed, NULL };
 	const struct kube_watch_options o = { .path = "/apis/t/v1/os", .full_ms = full_ms };
 	unsigned i;
 
@@ -605,9 +605,9 @@ static void test_schedules(void **state)
 	uint32_t seed;
 
 	(void)state;
-	for (seed = 1; seed <= 4000; seed++)
+	for (seed = 1; seed <= repeat(4000); seed++)
 		run_schedule(seed, &requests);
-	assert_true(requests > 4000 * 10);
+	assert_true(requests > repeat(4000) * 10);
 }
 
 /* One list and one watch each five to ten minutes: that is all a healthy server sees. */
