@@ -71,6 +71,21 @@ static bool touches(const struct kube_account *a, const char *secret)
 	return kv_has(&a->want, secret) || kv_has(&a->now.noted, secret) || a->busy;
 }
 
+/*
+ * Whose Secret is there, or who is about to make one, decides.  A document there, or what is left
+ * of one that goes, decides about its own name; and an entry that nothing shows to be f's may be of
+ * a Secret that was kept for good.
+ */
+static bool decides(const struct kube_fan *f, const char *namespace, bool is_target)
+{
+	if (holds(f, namespace))
+		return true;
+	if (!is_own(f, namespace) && kube_fan_local(f, namespace) != NULL)
+		return false;
+	return (is_own(f, namespace) || is_target || kube_fan_find_copy(f, namespace) != NULL) &&
+	       !other_holds(f, namespace);
+}
+
 static void unwant(struct kube_fan *f, const struct namespaces_rule *rule, struct kube_account *a)
 {
 	const char *secret = f->owner.name;
@@ -78,8 +93,7 @@ static void unwant(struct kube_fan *f, const struct namespaces_rule *rule, struc
 
 	if (is_target && namespaces_account(rule, f->accounts, a->name))
 		return;
-	/* whose copy is there, or who is about to make one, decides */
-	if (holds(f, a->namespace) || !other_holds(f, a->namespace))
+	if (decides(f, a->namespace, is_target))
 		kube_accounts_unwant(&f->all->accounts, a, secret);
 }
 

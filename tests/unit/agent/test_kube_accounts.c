@@ -182,7 +182,9 @@ static void test_unwanted(void **state)
 		{ "t1", "builder", "login", "t1", "builder", true, false },
 		{ "t1", "builder", "login", "t1", NULL, true, true },
 		{ "t1", "builder", "login", "t2", "builder", true, true },
-		{ "t1", "builder", "login", NULL, "builder", false, true },
+		/* nothing shows that it was this document's: it may be of one that was kept */
+		{ "t1", "builder", "login", NULL, "builder", false, false },
+		{ "t1", "builder", "login", "t1", "default", false, true },
 		/* the copy is about to be made again */
 		{ "t1", "builder", "login", "t1", "builder", false, false },
 		{ "x1", "builder", "login", "x1", "builder", true, true }, /* by the map */
@@ -227,10 +229,63 @@ static void test_the_holder_decides(void **state)
 	assert_int_equal(a->drop.n, 0);
 	kube_fan_tell_end(&t);
 	kube_fan_copy(f, "t1")->there = false;
+	t = plan(&w, g); /* which never had */
+	assert_int_equal(a->drop.n, 0);
+	kube_fan_tell_end(&t);
+	kube_fan_copy(g, "t1");
 	t = plan(&w, g);
 	assert_true(kv_has(&a->drop, "login"));
 	kube_fan_tell_end(&t);
 	close_world(&w);
+}
+
+/* A document in the account's namespace, or what is left of it, decides about its own name. */
+static void test_a_local_document_decides(void **state)
+{
+	static const struct {
+		size_t documents;
+		bool recorded, retained;
+		const char *facts; /* of the other document */
+		bool copy;	   /* of it is there */
+		bool drop;
+	} rows[] = {
+		{ 1, true, false, NULL, false, false },
+		{ 0, true, false, NULL, false, false }, /* its removal waits */
+		{ 0, true, false, "t1", false, false },
+		{ 0, true, false, "t1", true, true }, /* the Secret is the other's */
+		{ 0, true, true, NULL, false, false },
+		{ 0, true, true, "t1", false, true },
+		{ 0, false, false, NULL, false, false }, /* kept, and forgotten */
+		{ 0, false, false, "t1", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (int with_fan = 0; with_fan < 2; with_fan++) {
+			struct kube_fan_tally t;
+			struct kube_account *a;
+			struct kube_fan *f;
+			struct kube_doc *d;
+			struct world w;
+
+			open_world(&w);
+			f = fan(&w, "src", "login", rows[i].facts, "default");
+			d = kube_docs_need(&w.st.docs, "t1", "login");
+			d->s.documents = rows[i].documents;
+			d->s.recorded = rows[i].recorded;
+			d->s.retained = rows[i].retained;
+			if (with_fan != 0)
+				kube_fan_need(&w.all, "t1", "login");
+			if (rows[i].copy)
+				kube_fan_copy(f, "t1")->there = true;
+			a = account(&w, "t1", "builder", "login", "login");
+			t = plan(&w, f);
+			if (kv_has(&a->drop, "login") != rows[i].drop)
+				fail_msg("row %zu, with its fan: %d", i, with_fan);
+			kube_fan_tell_end(&t);
+			close_world(&w);
+		}
+	}
 }
 
 static void test_before_a_secret_goes(void **state)
@@ -495,6 +550,7 @@ int main(void)
 		cmocka_unit_test(test_no_copy_no_name),
 		cmocka_unit_test(test_unwanted),
 		cmocka_unit_test(test_the_holder_decides),
+		cmocka_unit_test(test_a_local_document_decides),
 		cmocka_unit_test(test_before_a_secret_goes),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_many_managed),
