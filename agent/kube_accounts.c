@@ -116,6 +116,12 @@ void kube_accounts_unwant(struct kube_accounts *all, struct kube_account *a, con
 	look(all, a);
 }
 
+void kube_accounts_forget(struct kube_accounts *all, struct kube_account *a, const char *secret)
+{
+	if (kv_del(&a->want, secret))
+		look(all, a);
+}
+
 /* --- what is ---------------------------------------------------------------------------------- */
 
 static const char *text_of(const json_t *object, const char *name)
@@ -221,8 +227,9 @@ void kube_accounts_init(struct kube_accounts *all)
 void kube_accounts_open(struct kube_accounts *all, struct kube_client *client,
 			bool (*barred)(const void *ctx, const char *namespace), const void *ctx)
 {
-	static const struct kube_watch_handler handler = { watch_begin, watch_object, watch_deleted,
-							   watch_synced, watch_failed, NULL };
+	static const struct kube_watch_handler handler = { watch_begin,	  watch_object,
+							   watch_deleted, watch_synced,
+							   watch_failed,  NULL };
 	const struct kube_watch_options o = { .path = "/api/v1/serviceaccounts" };
 
 	kube_accounts_init(all);

@@ -47,6 +47,8 @@ struct kube_account *kube_accounts_want(struct kube_accounts *all, const char *n
 					const char *account, const char *secret);
 /* It is not; what we added is removed. */
 void kube_accounts_unwant(struct kube_accounts *all, struct kube_account *a, const char *secret);
+/* Nobody asks for it any more; what we added stays.  a may be freed. */
+void kube_accounts_forget(struct kube_accounts *all, struct kube_account *a, const char *secret);
 
 /* Do what is due.  When more is (monotonic ms; INT64_MAX: nothing). */
 int64_t kube_accounts_work(struct kube_accounts *all, int64_t now_ms);

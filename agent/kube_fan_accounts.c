@@ -86,14 +86,21 @@ static bool decides(const struct kube_fan *f, const char *namespace, bool is_tar
 	       !other_holds(f, namespace);
 }
 
+/* Gone with its namespace.  A document's own may be here before its namespace is seen. */
+static bool is_away(const struct kube_fan *f, const struct kube_account *a)
+{
+	return !a->there && !is_own(f, a->namespace) &&
+	       kube_places_find(&f->all->places, a->namespace) == NULL;
+}
+
 static void unwant(struct kube_fan *f, const struct namespaces_rule *rule, struct kube_account *a)
 {
 	const char *secret = f->owner.name;
-	bool is_target = targets(f, rule, a->namespace);
+	bool is_target = targets(f, rule, a->namespace), away = is_away(f, a);
 
-	if (is_target && namespaces_account(rule, f->accounts, a->name))
+	if (is_target && !away && namespaces_account(rule, f->accounts, a->name))
 		return;
-	if (decides(f, a->namespace, is_target))
+	if (away ? !other_holds(f, a->namespace) : decides(f, a->namespace, is_target))
 		kube_accounts_unwant(&f->all->accounts, a, secret);
 }
 
@@ -107,6 +114,20 @@ static void unwant_all(struct kube_fan *f, const struct namespaces_rule *rule)
 
 		if (touches(a, f->owner.name))
 			unwant(f, rule, a);
+	}
+	mem_free(nodes);
+}
+
+void kube_fan_accounts_forget(struct kube_fan *f)
+{
+	size_t n = f->all->accounts.table.n;
+	struct table_node **nodes = table_nodes(&f->all->accounts.table);
+
+	for (size_t i = 0; i < n; i++) {
+		struct kube_account *a = (struct kube_account *)nodes[i];
+
+		if (kv_has(&a->want, f->owner.name) && !other_holds(f, a->namespace))
+			kube_accounts_forget(&f->all->accounts, a, f->owner.name);
 	}
 	mem_free(nodes);
 }

@@ -22,6 +22,9 @@ void kube_fan_accounts_open(struct kube_fanout *all);
 void kube_fan_accounts_plan(struct kube_fan *f, const struct namespaces_rule *rule,
 			    struct kube_fan_tally *t);
 
+/* f is about to be dropped: it wants nothing any more.  Nothing is taken back. */
+void kube_fan_accounts_forget(struct kube_fan *f);
+
 /*
  * The Secret is about to be removed: does no account name it by our doing?  false: they are asked
  * not to, and it is worth to ask again soon.  An account that we may not change, or that another

@@ -293,8 +293,10 @@ static void look_gone(struct kube_fan *f, int64_t now_ms)
 	for (size_t i = 0; i < n; i++)
 		orphan_copy(f, (struct kube_copy *)nodes[i], now_ms);
 	mem_free(nodes);
-	if (f->copies.n == 0)
-		kube_fan_drop(f);
+	if (f->copies.n != 0)
+		return;
+	kube_fan_accounts_forget(f);
+	kube_fan_drop(f);
 }
 
 static void look(struct kube_fan *f, int64_t now_ms)

@@ -13,6 +13,13 @@
 	"src:\n  namespaces: [\"t*\"]\n  serviceAccounts: [\"b*\", default]\n"                     \
 	"two:\n  namespaces: [\"t*\"]\n  serviceAccounts: [\"*\"]\n"
 
+static bool is_place(const struct table_node *node, const void *key, size_t len)
+{
+	const char *name = ((const struct kube_place *)node)->name;
+
+	return strlen(name) == len && memcmp(name, key, len) == 0;
+}
+
 struct world {
 	struct namespaces map;
 	struct store_kube_options o;
@@ -36,7 +43,7 @@ static void open_world(struct world *w)
 	w->st.fanout = &w->all;
 	kube_accounts_init(&w->all.accounts);
 	w->all.accounts.synced = true;
-	w->all.places.table = (struct table){ .is = w->all.fans.is };
+	w->all.places.table = (struct table)TABLE_INIT(is_place);
 }
 
 static void close_world(struct world *w)
@@ -286,6 +293,68 @@ static void test_a_local_document_decides(void **state)
 			close_world(&w);
 		}
 	}
+}
+
+static void add_place(struct world *w, struct kube_place *p)
+{
+	table_add(&w->all.places.table, &p->node, p->name, strlen(p->name));
+}
+
+/* What is deleted with its namespace is asked for no more; what may come is. */
+static void test_accounts_of_a_namespace_that_is_gone(void **state)
+{
+	static char t1[] = "t1", t2[] = "t2", src[] = "src";
+	struct kube_place places[] = { { .name = t2 }, { .name = src } };
+	struct kube_fan_tally t;
+	struct kube_fan *f;
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	f = fan(&w, "src", "login", "t1,t2", "builder");
+	kube_accounts_want(&w.all.accounts, t1, "builder", "login");
+	kube_accounts_want(&w.all.accounts, t2, "builder", "login");
+	for (size_t i = 0; i < COUNT(places); i++)
+		add_place(&w, &places[i]);
+	t = plan(&w, f);
+	kube_fan_tell_end(&t);
+	assert_null(find(&w, t1, "builder"));
+	assert_true(kv_has(&find(&w, t2, "builder")->want, "login"));
+	assert_true(kv_has(&find(&w, src, "builder")->want, "login"));
+	for (size_t i = 0; i < COUNT(places); i++)
+		table_remove(&w.all.places.table, &places[i].node);
+	/* that of the document is looked at with the document */
+	t = plan(&w, f);
+	kube_fan_tell_end(&t);
+	assert_null(find(&w, t2, "builder"));
+	assert_true(kv_has(&find(&w, src, "builder")->want, "login"));
+	table_clear(&w.all.places.table);
+	close_world(&w);
+}
+
+/* With its fan what a document wanted is forgotten, and what was added stays. */
+static void test_a_fan_that_goes(void **state)
+{
+	struct kube_account *a;
+	struct kube_fan *f, *g;
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	f = fan(&w, "src", "login", "t1", "builder");
+	g = fan(&w, "two", "login", "t2", "builder");
+	kube_accounts_want(&w.all.accounts, "src", "builder", "login");
+	kube_accounts_want(&w.all.accounts, "t2", "builder", "login");
+	kube_fan_copy(g, "t2")->there = true;
+	a = account(&w, "t1", "builder", "login", "login");
+	kube_accounts_want(&w.all.accounts, "t1", "builder", "login");
+	kube_fan_accounts_forget(f);
+	assert_null(find(&w, "src", "builder"));
+	assert_true(kv_has(&find(&w, "t2", "builder")->want, "login"));
+	assert_int_equal(a->want.n, 0);
+	assert_int_equal(a->drop.n, 0);
+	assert_false(kube_account_due(a));
+	close_world(&w);
 }
 
 static void test_before_a_secret_goes(void **state)
@@ -551,6 +620,8 @@ int main(void)
 		cmocka_unit_test(test_unwanted),
 		cmocka_unit_test(test_the_holder_decides),
 		cmocka_unit_test(test_a_local_document_decides),
+		cmocka_unit_test(test_accounts_of_a_namespace_that_is_gone),
+		cmocka_unit_test(test_a_fan_that_goes),
 		cmocka_unit_test(test_before_a_secret_goes),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_many_managed),
