@@ -14,7 +14,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* How often to repeat: a tenth under valgrind, where everything is thirty times slower. */
-static inline unsigned repeat(unsigned n)
+static inline unsigned test_repeats(unsigned n)
 {
 	return getenv("BULLA_MEMCHECK") == NULL ? n : n / 10;
 }

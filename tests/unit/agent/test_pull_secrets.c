@@ -268,7 +268,7 @@ static void test_others_stay(void **state)
 	unsigned seed = 4;
 
 	(void)state;
-	for (size_t i = 0; i < repeat(20000); i++) {
+	for (size_t i = 0; i < test_repeats(20000); i++) {
 		char listed[2 * MAX_NAMES], noted[2 * MAX_NAMES], w[2 * MAX_NAMES],
 		    d[2 * MAX_NAMES], text[5 * MAX_NAMES];
 		struct pull_secrets was = PULL_SECRETS_INIT, is = PULL_SECRETS_INIT;

@@ -406,7 +406,7 @@ enum { CROWD = 1000 };
 
 static int crowd_size(void)
 {
-	return (int)repeat(CROWD);
+	return (int)test_repeats(CROWD);
 }
 
 /* Sealing them is most of the work, so it is done once for each value. */

@@ -296,7 +296,7 @@ static void test_wrong_passwords(void **state)
 	struct sshkey k = SSHKEY_INIT;
 	char password[16];
 
-	for (unsigned i = 0; i < repeat(2000); i++) {
+	for (unsigned i = 0; i < test_repeats(2000); i++) {
 		snprintf(password, sizeof(password), "wrong %u", i);
 		assert_int_equal(parse(text, password, SSHKEY_FULL, &k), -1);
 		assert_string_equal(err.text, "key: the password does not open it");

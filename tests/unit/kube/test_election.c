@@ -511,10 +511,10 @@ static void test_never_two(void **state)
 	uint32_t i;
 
 	(void)state;
-	for (i = 0; i < repeat(200); i++)
+	for (i = 0; i < test_repeats(200); i++)
 		changes += elect(i);
 	/* they did take turns, so that there was something to see */
-	assert_in_range(changes, repeat(500), 1000000);
+	assert_in_range(changes, test_repeats(500), 1000000);
 }
 
 static void test_microtime(void **state)

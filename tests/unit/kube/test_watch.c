@@ -605,9 +605,9 @@ static void test_schedules(void **state)
 	uint32_t seed;
 
 	(void)state;
-	for (seed = 1; seed <= repeat(4000); seed++)
+	for (seed = 1; seed <= test_repeats(4000); seed++)
 		run_schedule(seed, &requests);
-	assert_true(requests > repeat(4000) * 10);
+	assert_true(requests > test_repeats(4000) * 10);
 }
 
 /* One list and one watch each five to ten minutes: that is all a healthy server sees. */
