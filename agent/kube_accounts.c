@@ -106,7 +106,8 @@ struct kube_account *kube_accounts_want(struct kube_accounts *all, const char *n
 
 void kube_accounts_unwant(struct kube_accounts *all, struct kube_account *a, const char *secret)
 {
-	bool noted = kv_has(&a->now.noted, secret) || a->busy;
+	/* what was asked of the server may be done, or still be */
+	bool noted = kv_has(&a->now.noted, secret) || a->busy || a->unsure;
 
 	if (!kv_has(&a->want, secret) && (!noted || kv_has(&a->drop, secret)))
 		return;

@@ -68,7 +68,7 @@ static bool targets(const struct kube_fan *f, const struct namespaces_rule *rule
 
 static bool touches(const struct kube_account *a, const char *secret)
 {
-	return kv_has(&a->want, secret) || kv_has(&a->now.noted, secret) || a->busy;
+	return kv_has(&a->want, secret) || kv_has(&a->now.noted, secret) || a->busy || a->unsure;
 }
 
 /*

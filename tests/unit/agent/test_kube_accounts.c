@@ -595,6 +595,38 @@ static void test_while_busy(void **state)
 	close_world(&w);
 }
 
+/* When an answer was lost the account may name what is not seen there. */
+static void test_an_answer_that_was_lost(void **state)
+{
+	json_t *o = json_pack("{s:{s:s}}", "metadata", "resourceVersion", "8");
+	struct kube_account *a;
+	struct kube_fan_tally t;
+	struct kube_fan *f;
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	f = fan(&w, "src", "login", NULL, "builder");
+	a = account(&w, "src", "builder", "else", "else");
+	t = plan(&w, f);
+	assert_true(kv_has(&a->want, "login"));
+	kube_fan_tell_end(&t);
+	a->unsure = true;
+	a->fault = ACCOUNT_FAILED;
+	mem_replace(&f->accounts, NULL); /* the document asks no more */
+	t = plan(&w, f);
+	assert_int_equal(a->want.n, 0);
+	assert_true(kv_has(&a->drop, "login"));
+	kube_fan_tell_end(&t);
+	assert_false(kube_fan_accounts_let_go(&w.st, "src", "login"));
+	assert_true(kube_account_due(a));
+	assert_true(kube_account_seen(a, o)); /* it was not done */
+	assert_true(kube_fan_accounts_let_go(&w.st, "src", "login"));
+	assert_false(kube_account_due(a));
+	json_decref(o);
+	close_world(&w);
+}
+
 /* A document that asks for nothing is known, when an account carries a note of its Secret. */
 static void test_claims(void **state)
 {
@@ -627,6 +659,7 @@ int main(void)
 		cmocka_unit_test(test_many_managed),
 		cmocka_unit_test(test_what_is_seen),
 		cmocka_unit_test(test_while_busy),
+		cmocka_unit_test(test_an_answer_that_was_lost),
 		cmocka_unit_test(test_claims),
 	};
 
