@@ -627,6 +627,36 @@ static void test_an_answer_that_was_lost(void **state)
 	close_world(&w);
 }
 
+/* Whoever waits until all is done waits for no account that cannot be seen. */
+static void test_idle(void **state)
+{
+	static const struct {
+		bool synced, denied, due, busy;
+		bool idle;
+	} rows[] = {
+		{ false, false, false, false, false }, /* they are still to be listed */
+		{ false, false, true, false, false },  { false, true, false, false, true },
+		{ false, true, true, false, true },    { false, true, true, true, false },
+		{ true, false, false, false, true },   { true, false, true, false, false },
+		{ true, false, false, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world w;
+
+		open_world(&w);
+		w.all.accounts.synced = rows[i].synced;
+		w.all.accounts.denied = rows[i].denied;
+		w.all.accounts.busy = rows[i].busy;
+		if (rows[i].due)
+			kube_accounts_want(&w.all.accounts, "src", "builder", "login");
+		if (kube_accounts_idle(&w.all.accounts) != rows[i].idle)
+			fail_msg("row %zu", i);
+		close_world(&w);
+	}
+}
+
 /* A document that asks for nothing is known, when an account carries a note of its Secret. */
 static void test_claims(void **state)
 {
@@ -660,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_seen),
 		cmocka_unit_test(test_while_busy),
 		cmocka_unit_test(test_an_answer_that_was_lost),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_claims),
 	};
 
