@@ -117,8 +117,11 @@ static void end(struct kube_account *a)
 {
 	const char *shown = a->shown_version;
 
-	if (shown != NULL)
-		a->unsure = a->unsure || strcmp(shown, a->version == NULL ? "" : a->version) != 0;
+	if (shown != NULL && strcmp(shown, a->version == NULL ? "" : a->version) != 0) {
+		a->unsure = true;
+		if (a->fault == ACCOUNT_ABSENT) /* it came while the server said so */
+			a->not_before = 0;
+	}
 	mem_replace(&a->shown_version, NULL);
 	a->busy = false;
 	a->reads = 0;
