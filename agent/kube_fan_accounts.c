@@ -56,12 +56,19 @@ static bool other_holds(const struct kube_fan *f, const char *namespace)
 	return found;
 }
 
+/* The Secret of that name is somebody else's. */
+static bool is_lost(const struct kube_copy *c)
+{
+	return c != NULL && !c->there && c->fault == COPY_FOREIGN;
+}
+
 static bool targets(const struct kube_fan *f, const struct namespaces_rule *rule,
 		    const char *namespace)
 {
 	if (is_own(f, namespace))
 		return rule != NULL && !barred(f->all->st, namespace);
-	return namespaces_target(f->all->st->o->fan_out, rule, f->facts, namespace);
+	return !is_lost(kube_fan_find_copy(f, namespace)) &&
+	       namespaces_target(f->all->st->o->fan_out, rule, f->facts, namespace);
 }
 
 /* --- what accounts are not to name ------------------------------------------------------------ */
@@ -71,19 +78,28 @@ static bool touches(const struct kube_account *a, const char *secret)
 	return kv_has(&a->want, secret) || kv_has(&a->now.noted, secret) || a->busy || a->unsure;
 }
 
+/* Does anything show that what a names, or may name, is for f's Secret? */
+static bool concerns(const struct kube_fan *f, const struct kube_account *a, bool is_target)
+{
+	const struct kube_copy *c = kube_fan_find_copy(f, a->namespace);
+
+	if (is_lost(c))
+		return kv_has(&a->want, f->owner.name);
+	return is_own(f, a->namespace) || is_target || c != NULL;
+}
+
 /*
  * Whose Secret is there, or who is about to make one, decides.  A document there, or what is left
  * of one that goes, decides about its own name; and an entry that nothing shows to be f's may be of
  * a Secret that was kept for good.
  */
-static bool decides(const struct kube_fan *f, const char *namespace, bool is_target)
+static bool decides(const struct kube_fan *f, const struct kube_account *a, bool is_target)
 {
-	if (holds(f, namespace))
+	if (holds(f, a->namespace))
 		return true;
-	if (!is_own(f, namespace) && kube_fan_local(f, namespace) != NULL)
+	if (!is_own(f, a->namespace) && kube_fan_local(f, a->namespace) != NULL)
 		return false;
-	return (is_own(f, namespace) || is_target || kube_fan_find_copy(f, namespace) != NULL) &&
-	       !other_holds(f, namespace);
+	return concerns(f, a, is_target) && !other_holds(f, a->namespace);
 }
 
 /* Gone with its namespace.  A document's own may be here before its namespace is seen. */
@@ -100,7 +116,7 @@ static void unwant(struct kube_fan *f, const struct namespaces_rule *rule, struc
 
 	if (is_target && !away && namespaces_account(rule, f->accounts, a->name))
 		return;
-	if (away ? !other_holds(f, a->namespace) : decides(f, a->namespace, is_target))
+	if (away ? !other_holds(f, a->namespace) : decides(f, a, is_target))
 		kube_accounts_unwant(&f->all->accounts, a, secret);
 }
 

@@ -246,6 +246,47 @@ static void test_the_holder_decides(void **state)
 	close_world(&w);
 }
 
+/* What a copy was named for is not named when the name is somebody else's by now. */
+static void test_a_copy_that_became_anothers(void **state)
+{
+	static const struct {
+		bool there;
+		enum kube_copy_fault fault;
+		bool wanted; /* since it was there */
+		bool drop;
+	} rows[] = {
+		{ false, COPY_FOREIGN, true, true },
+		{ false, COPY_FOREIGN, false, false }, /* the entry may be of that Secret */
+		{ true, COPY_FOREIGN, true, false },
+		{ false, COPY_FAILED, true, false },
+		{ true, COPY_FINE, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct kube_fan_tally t;
+		struct kube_account *a;
+		struct kube_copy *c;
+		struct kube_fan *f;
+		struct world w;
+
+		open_world(&w);
+		f = fan(&w, "src", "login", "t1", "builder");
+		c = kube_fan_copy(f, "t1");
+		c->there = rows[i].there;
+		c->fault = rows[i].fault;
+		a = account(&w, "t1", "builder", "login", "login");
+		if (rows[i].wanted)
+			kube_accounts_want(&w.all.accounts, "t1", "builder", "login");
+		t = plan(&w, f);
+		if (kv_has(&a->drop, "login") != rows[i].drop)
+			fail_msg("row %zu", i);
+		assert_int_equal(kv_has(&a->want, "login"), rows[i].wanted && !rows[i].drop);
+		kube_fan_tell_end(&t);
+		close_world(&w);
+	}
+}
+
 /* A document in the account's namespace, or what is left of it, decides about its own name. */
 static void test_a_local_document_decides(void **state)
 {
@@ -681,6 +722,7 @@ int main(void)
 		cmocka_unit_test(test_no_copy_no_name),
 		cmocka_unit_test(test_unwanted),
 		cmocka_unit_test(test_the_holder_decides),
+		cmocka_unit_test(test_a_copy_that_became_anothers),
 		cmocka_unit_test(test_a_local_document_decides),
 		cmocka_unit_test(test_accounts_of_a_namespace_that_is_gone),
 		cmocka_unit_test(test_a_fan_that_goes),
