@@ -94,6 +94,7 @@ void kube_fan_shut(struct kube_fan *f)
 {
 	if (f->open)
 		f->all->open--;
+	f->all->freed = f->all->freed || f->open;
 	f->open = false;
 	document_clear(&f->doc);
 	kind_secret_clear(&f->secret);

@@ -58,6 +58,7 @@ struct kube_fanout {
 	int64_t spread;	 /* monotonic ms when news of accounts last reached all */
 	size_t busy;	 /* requests for copies */
 	size_t open;	 /* documents being fetched or open */
+	bool freed;	 /* one of either ended: whoever waits is to be looked at */
 };
 
 /* An empty table of them. */

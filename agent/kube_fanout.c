@@ -29,13 +29,18 @@ static bool names(const struct kube_fan *f, const char *namespace)
 	return namespaces_target(f->all->st->o->fan_out, &rule, f->facts, namespace);
 }
 
-/* A place among the requests; it is given back by ended. */
+/* Is there a place among the requests?  Else it is waited for. */
+static bool place_left(struct kube_fan *f)
+{
+	f->waiting = f->waiting || f->all->busy >= KUBE_FANOUT_IN_FLIGHT;
+	return f->all->busy < KUBE_FANOUT_IN_FLIGHT;
+}
+
+/* Take one; it is given back by ended. */
 static bool place_free(struct kube_fan *f)
 {
-	if (f->all->busy >= KUBE_FANOUT_IN_FLIGHT) {
-		f->waiting = true;
+	if (!place_left(f))
 		return false;
-	}
 	f->all->busy++;
 	return true;
 }
@@ -46,6 +51,7 @@ static void ended(void *ctx, struct kube_copy *c, enum kube_copy_end how)
 	struct kube_doc *d = kube_fan_local(f, c->namespace);
 
 	f->all->busy--;
+	f->all->freed = true;
 	f->due = true;
 	if (how != COPY_REMOVED || d == NULL || d->s.documents == 0)
 		return;
@@ -122,7 +128,8 @@ static void unwant_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 		kube_fan_drop_copy(f, c);
 	} else if (now_ms < c->not_before) {
 		kube_fan_wake(f, c->not_before);
-	} else if (kube_fan_accounts_free(f->all, c->namespace, f->owner.name) && place_free(f)) {
+	} else if (place_left(f) && kube_fan_accounts_free(f->all, c->namespace, f->owner.name) &&
+		   place_free(f)) {
 		kube_copy_remove(c, false);
 	}
 }
@@ -275,7 +282,8 @@ static void orphan_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 		leave_orphan(f, c);
 	else if (now_ms < c->not_before)
 		kube_fan_wake(f, c->not_before);
-	else if (kube_fan_accounts_free(f->all, c->namespace, f->owner.name) && place_free(f))
+	else if (place_left(f) && kube_fan_accounts_free(f->all, c->namespace, f->owner.name) &&
+		 place_free(f))
 		kube_copy_remove(c, true);
 }
 
@@ -418,14 +426,16 @@ static int64_t look_at_all(struct kube_fanout *all, int64_t now_ms)
 {
 	struct table_node **nodes;
 	int64_t wake = INT64_MAX;
+	bool freed = all->freed;
 	size_t n = all->fans.n;
 
+	all->freed = false;
 	nodes = table_nodes(&all->fans);
 	for (size_t i = 0; i < n; i++) {
 		struct kube_fan *f = (struct kube_fan *)nodes[i];
 		int64_t next = f->next;
 
-		if (f->due || now_ms >= f->next || f->waiting) {
+		if (f->due || now_ms >= f->next || (f->waiting && freed)) {
 			next = now_ms + TICK_MS;
 			look(f, now_ms); /* f may be gone */
 		}
@@ -435,7 +445,7 @@ static int64_t look_at_all(struct kube_fanout *all, int64_t now_ms)
 	nodes = table_nodes(&all->fans);
 	for (size_t i = 0; i < all->fans.n; i++) {
 		const struct kube_fan *f = (const struct kube_fan *)nodes[i];
-		int64_t next = f->due ? now_ms : f->next;
+		int64_t next = f->due || (f->waiting && all->freed) ? now_ms : f->next;
 
 		wake = next < wake ? next : wake;
 	}
@@ -477,8 +487,11 @@ bool kube_fanout_idle(const struct store_kube *st)
 		return idle;
 	idle = idle && kube_accounts_idle(&all->accounts) && !all->accounts.news;
 	nodes = table_nodes(&all->fans);
-	for (size_t i = 0; i < all->fans.n; i++)
-		idle = idle && !((const struct kube_fan *)nodes[i])->due;
+	for (size_t i = 0; i < all->fans.n; i++) {
+		const struct kube_fan *f = (const struct kube_fan *)nodes[i];
+
+		idle = idle && !f->due && !f->waiting;
+	}
 	mem_free(nodes);
 	return idle && all->places.synced && all->remembered;
 }

@@ -194,6 +194,72 @@ static void test_old_words_stand(void **state)
 	json_decref(old);
 }
 
+/* One that waits for a place is looked at when one came free, and not at each wake-up. */
+static void test_waiting(void **state)
+{
+	static const struct {
+		bool due, waiting, freed;
+		bool looked;
+	} cases[] = {
+		{ false, false, false, false }, { false, true, false, false },
+		{ false, false, true, false },	{ false, true, true, true },
+		{ true, true, false, true },
+	};
+	const int64_t now = 1000, later = 9000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct world w;
+
+		open_world(&w, "a");
+		kube_accounts_init(&w.all.accounts);
+		w.all.remembered = true;
+		w.all.places.synced = true;
+		w.f->due = cases[i].due;
+		w.f->waiting = cases[i].waiting;
+		w.f->next = later;
+		w.all.freed = cases[i].freed;
+		assert_true(kube_fanout_work(&w.st, now) >= later);
+		if ((w.f->next != later) != cases[i].looked)
+			fail_msg("case %zu", i);
+		assert_false(w.all.freed);
+		assert_int_equal(w.f->waiting, cases[i].waiting && !cases[i].looked);
+		kube_accounts_close(&w.all.accounts);
+		close_world(&w);
+	}
+}
+
+/* What an open document gives back while others are looked at is for the next look, at once. */
+static void test_given_back_meanwhile(void **state)
+{
+	struct kube_fan *other;
+	struct world w;
+
+	(void)state;
+	open_world(&w, "a");
+	kube_accounts_init(&w.all.accounts);
+	w.all.accounts.denied = true;
+	w.all.remembered = true;
+	w.all.places.synced = true;
+	w.f->due = false;
+	w.f->waiting = true;
+	w.f->next = 9000;
+	other = kube_fan_need(&w.all, "team-b", "ghcr");
+	kube_docs_need(&w.st.docs, "team-b", "ghcr")->s.documents = 1;
+	other->open = true;
+	w.all.open = 1;
+	assert_int_equal(kube_fanout_work(&w.st, 1000), 1000);
+	assert_true(w.all.freed);
+	assert_true(w.f->waiting);
+	assert_false(kube_fanout_idle(&w.st));
+	kube_fanout_work(&w.st, 1000);
+	assert_false(w.f->waiting);
+	assert_true(kube_fanout_idle(&w.st));
+	kube_fan_drop(other);
+	kube_accounts_close(&w.all.accounts);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +267,8 @@ int main(void)
 		cmocka_unit_test(test_news_once),
 		cmocka_unit_test(test_a_fault_says_why),
 		cmocka_unit_test(test_old_words_stand),
+		cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_given_back_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
