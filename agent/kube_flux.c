@@ -24,6 +24,7 @@ struct flux_namespace {
 	struct kv asked;   /* that the list under way is for */
 	bool tried;	   /* what is left waits for a list that failed, or was not made */
 	int64_t skipped;   /* a kind was not asked for; when it may be, 0: none was */
+	int64_t since;	   /* monotonic ms of the latest change */
 };
 
 struct kube_flux {
@@ -31,9 +32,10 @@ struct kube_flux {
 	bool started; /* what an agent before this one left undone was looked for */
 	struct table namespaces;
 	struct turns due;
-	struct flux_namespace *listing; /* NULL: no list is under way */
-	enum flux_kind kind;		/* of it */
-	int64_t kind_again[FLUX_KINDS]; /* cannot be listed: not before */
+	struct flux_namespace *listing;	 /* NULL: no list is under way */
+	enum flux_kind kind;		 /* of it */
+	int64_t kind_again[FLUX_KINDS];	 /* cannot be listed: not before */
+	int64_t kind_absent[FLUX_KINDS]; /* when it was last seen not to be there; 0: it is */
 	bool told_kind[FLUX_KINDS];
 	bool told_patch;
 	struct flux_queue queue;
@@ -108,8 +110,9 @@ void kube_flux_changed(struct store_kube *st, const struct kube_doc *d)
 		return;
 	ns = need(f, d->s.namespace);
 	ns->tried = false;
+	ns->since = clock_monotonic_ms();
 	kv_set_str(&ns->changed, d->s.name, "");
-	turns_wait(&f->due, &ns->turn, clock_monotonic_ms() + GATHER_MS);
+	turns_wait(&f->due, &ns->turn, ns->since + GATHER_MS);
 }
 
 /* --- which sources ---------------------------------------------------------------------------- */
@@ -178,9 +181,9 @@ static void end_list(struct kube_flux *f)
 	struct flux_namespace *ns = f->listing;
 
 	f->listing = NULL;
-	if (ns->skipped != 0 && ns->turn.slot == 0) {
+	if (ns->skipped != 0) {
+		ns->tried = ns->tried || ns->turn.slot == 0;
 		ask_again(f, ns, ns->skipped);
-		ns->tried = true;
 	}
 	kv_clear(&ns->asked);
 	if (ns->turn.slot != 0)
@@ -189,14 +192,23 @@ static void end_list(struct kube_flux *f)
 	free_namespace(ns);
 }
 
+/* One that was not there after the latest change has no source that waits to be told of it. */
+static void skip(struct kube_flux *f, int kind)
+{
+	struct flux_namespace *ns = f->listing;
+	bool settled = f->kind_absent[kind] != 0 && f->kind_absent[kind] >= ns->since;
+
+	if (!settled && ns->skipped < f->kind_again[kind])
+		ns->skipped = f->kind_again[kind];
+}
+
 /* The first kind from this one on that may be there; none: it is done. */
 static void list_from(struct kube_flux *f, int kind)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
 	for (; kind < FLUX_KINDS && now_ms < f->kind_again[kind]; kind++)
-		if (f->listing->skipped < f->kind_again[kind])
-			f->listing->skipped = f->kind_again[kind];
+		skip(f, kind);
 	if (kind == FLUX_KINDS) {
 		end_list(f);
 		return;
@@ -234,7 +246,9 @@ static void skip_kind(struct kube_flux *f, const struct kube_answer *a)
 			 "namespace", f->listing->name, "kind", flux_source_kind(kind), "error",
 			 a->message, (char *)NULL);
 	f->told_kind[kind] = f->told_kind[kind] || denied;
+	f->kind_absent[kind] = denied ? 0 : clock_monotonic_ms();
 	f->kind_again[kind] = clock_monotonic_ms() + (denied ? DENIED_MS : ABSENT_MS);
+	skip(f, (int)kind);
 	list_from(f, (int)kind + 1);
 }
 
@@ -252,6 +266,7 @@ static void listed(void *ctx, const struct kube_answer *a)
 		return;
 	}
 	f->told_kind[f->kind] = false;
+	f->kind_absent[f->kind] = 0;
 	for (size_t i = 0; i < json_array_size(items); i++)
 		consider(f, json_array_get(items, i));
 	if (flux_source_next(a->object) != NULL)

@@ -114,8 +114,9 @@ static void place_resumed(void *ctx)
 void kube_places_open(struct kube_places *p, struct kube_client *client, void (*changed)(void *ctx),
 		      void *ctx)
 {
-	static const struct kube_watch_handler handler = { place_begin, place_object, place_deleted,
-							   place_synced, place_failed, place_resumed };
+	static const struct kube_watch_handler handler = { place_begin,	  place_object,
+							   place_deleted, place_synced,
+							   place_failed,  place_resumed };
 	const struct kube_watch_options o = { .path = "/api/v1/namespaces", .metadata_only = true };
 
 	*p = (struct kube_places){ .table = TABLE_INIT(is_place), .changed = changed, .ctx = ctx };

@@ -159,7 +159,7 @@ int main(int argc, char **argv)
 					       { "full", 1, NULL, 'f' },
 					       { "count", 0, NULL, 'n' },
 					       { NULL, 0, NULL, 0 } };
-	static const struct kube_watch_handler handler = { on_begin, on_object, on_deleted,
+	static const struct kube_watch_handler handler = { on_begin,  on_object, on_deleted,
 							   on_synced, on_failed, NULL };
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 	struct err err = ERR_INIT;
