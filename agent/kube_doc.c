@@ -233,6 +233,8 @@ void kube_doc_gone(struct kube_doc *d)
 	d->generation = 0;
 	d->parsed = false;
 	d->telling_due = false;
+	d->letting_go = false;
+	d->held = false;
 	d->told = REASON_PENDING;
 	kube_doc_settle(d);
 }
@@ -351,6 +353,8 @@ void kube_doc_unapplied(struct kube_doc *d)
 	d->s.target = TARGET_ABSENT;
 	d->adopted = false;
 	d->kept = false;
+	d->letting_go = false;
+	d->held = false;
 }
 
 void kube_doc_settle(struct kube_doc *d)

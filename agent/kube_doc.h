@@ -80,6 +80,8 @@ struct kube_doc {
 	bool parsed;		  /* recipients, s.cover, s.digest are those of the generation */
 	bool inherited;		  /* an agent before this one applied this very generation */
 	bool chosen;		  /* the policy is written in the document */
+	bool letting_go;	  /* its Secret may go but for service accounts that name it */
+	bool held;		  /* by one that cannot be changed, which was told */
 };
 
 struct kube_docs {

@@ -265,6 +265,24 @@ bool kube_fan_accounts_let_go(const struct store_kube *st, const char *namespace
 	return st->fanout == NULL || kube_fan_accounts_free(st->fanout, namespace, secret);
 }
 
+const struct kube_account *kube_fan_accounts_holder(const struct store_kube *st,
+						    const char *namespace, const char *secret)
+{
+	size_t n = st->fanout == NULL ? 0 : st->fanout->accounts.table.n;
+	struct table_node **nodes = n == 0 ? NULL : table_nodes(&st->fanout->accounts.table);
+	const struct kube_account *found = NULL;
+
+	for (size_t i = 0; i < n && found == NULL; i++) {
+		const struct kube_account *a = (const struct kube_account *)nodes[i];
+
+		if (strcmp(a->namespace, namespace) == 0 && a->fault == ACCOUNT_FAILED &&
+		    touches(a, secret))
+			found = a;
+	}
+	mem_free(nodes);
+	return found;
+}
+
 /* --- at the start ----------------------------------------------------------------------------- */
 
 void kube_fan_accounts_claim(struct kube_fanout *all)

@@ -35,6 +35,10 @@ bool kube_fan_accounts_free(struct kube_fanout *all, const char *namespace, cons
 bool kube_fan_accounts_let_go(const struct store_kube *st, const char *namespace,
 			      const char *secret);
 
+/* One that holds such a Secret up because the server does not change it; NULL: none. */
+const struct kube_account *kube_fan_accounts_holder(const struct store_kube *st,
+						    const char *namespace, const char *secret);
+
 /* A fan for each document whose Secret is noted on an account: it may not name it any more. */
 void kube_fan_accounts_claim(struct kube_fanout *all);
 

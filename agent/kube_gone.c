@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/kube_fan_accounts.h"
 #include "agent/kube_inventory.h"
 #include "agent/kube_release.h"
 #include "agent/kube_remove.h"
@@ -24,13 +25,41 @@ static void forget_removals(struct store_kube *st, int64_t now)
 	st->n_done = kept;
 }
 
+static void tell_holder(const struct store_kube *st, struct kube_doc *d)
+{
+	const struct kube_account *a =
+	    d->held ? NULL : kube_fan_accounts_holder(st, d->s.namespace, d->s.name);
+
+	if (a == NULL)
+		return;
+	d->held = true;
+	log_line(LOG_WARN,
+		 "Secret of a document that is gone stays while a service account names it that "
+		 "cannot be changed just now",
+		 "namespace", d->s.namespace, "name", d->s.name, "account", a->name, (char *)NULL);
+}
+
+/* What the server was asked before is asked again when the accounts have let the Secret go. */
+static bool is_named(struct store_kube *st, struct kube_doc *d)
+{
+	if (!d->letting_go)
+		return false;
+	d->letting_go = !kube_fan_accounts_let_go(st, d->s.namespace, d->s.name);
+	if (!d->letting_go)
+		return false;
+	tell_holder(st, d);
+	if (st->gone_next < st->gone_at)
+		st->gone_at = st->gone_next;
+	return true;
+}
+
 static void act_on_gone(struct store_kube *st, struct kube_doc *d)
 {
 	enum action action = d->s.action;
 
 	d->s.action = ACTION_NONE;
 	kube_state_report(st, d);
-	if (action == ACTION_REMOVE)
+	if (action == ACTION_REMOVE && !is_named(st, d))
 		kube_remove_begin(st, d);
 	else if (action == ACTION_RETAIN)
 		d->s.retained = true;

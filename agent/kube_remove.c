@@ -273,11 +273,15 @@ static void send(struct kube_remove *m)
 	buf_clear(&body);
 }
 
-/* Not while a service account names the Secret: it is looked at again in a moment. */
+/* Not while a service account names the Secret: agent/kube_gone.c looks again in a moment. */
 static bool named(const struct kube_remove *m)
 {
-	return strcmp(steps[m->step].method, "DELETE") == 0 &&
-	       !kube_fan_accounts_let_go(m->st, m->d->s.namespace, m->d->s.name);
+	struct kube_doc *d = m->d;
+
+	if (strcmp(steps[m->step].method, "DELETE") != 0)
+		return false;
+	d->letting_go = !kube_fan_accounts_let_go(m->st, d->s.namespace, d->s.name);
+	return d->letting_go;
 }
 
 static void go_on(struct kube_remove *m, size_t steps_on)

@@ -515,6 +515,55 @@ def test_a_right_that_was_taken_away_holds_up_no_secret(fans):
             gone(fans, "login", source)
 
 
+@contextlib.contextmanager
+def unchangeable(bed, namespace):
+    """The server refuses each change of the accounts there, which is no matter of rights."""
+    name, api = f"unchangeable-{namespace}", "admissionregistration.k8s.io/v1"
+    policy = {"apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"],
+                                                "resources": ["serviceaccounts"]}]},
+        "matchConditions": [{"name": "there", "expression": f"object.metadata.namespace == '{namespace}'"}],
+        "validations": [{"expression": "false", "reason": "Invalid", "message": "not now"}]}}
+    binding = {"apiVersion": api, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
+               "spec": {"policyName": name, "validationActions": ["Deny"]}}
+
+    def refused():
+        return bed.api.request("PATCH", accounts_path(namespace, "builder"), {"metadata": {"labels": {"a": "b"}}}, {"dryRun": "All"},
+                               content_type=MERGE, expect=None).status == 422
+
+    for thing in (policy, binding):
+        bed.api.apply(thing)
+    try:
+        wait_for(refused, 60, "the policy")
+        yield
+    finally:
+        for thing in (binding, policy):
+            bed.api.delete(bed.api.path_of(thing))
+        wait_for(lambda: not refused(), 60, "no policy")
+
+
+def test_an_account_that_cannot_be_changed_holds_its_secret_quietly(fans):
+    source = fans.namespace()
+    allow(fans, source, "nowhere", serviceAccounts=["builder"])
+    make_account(fans, source)
+    with run(fans) as agent:
+        seal(fans, "login", source, ["nowhere"], "builder")
+        until(fans, source, ["login"], ["login"])
+        with unchangeable(fans, source):
+            fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+            told = "Secret of a document that is gone stays while a service account names it that cannot be changed just now"
+            agent.wait_log(msg=told, namespace=source, name="login", account="builder")
+            before = agent.requests("GET")
+            time.sleep(4)
+            # the account is tried again now and then, and nothing else is asked for
+            assert agent.requests("GET") - before <= 8
+            assert len(agent.matching(msg=told)) == 1
+            assert fans.api.get(f"/api/v1/namespaces/{source}/secrets/login", absent=True)
+        gone(fans, "login", source, seconds=60)
+        assert listed(account(fans, source)) == noted(account(fans, source)) == []
+
+
 def test_a_secret_goes_though_namespaces_cannot_be_seen(fans):
     source = fans.namespace()
     allow(fans, source, "nowhere", serviceAccounts=["builder"])

@@ -422,12 +422,16 @@ static void test_before_a_secret_goes(void **state)
 		if (kube_fan_accounts_let_go(&w.st, "src", "login") != rows[i].may_go)
 			fail_msg("row %zu", i);
 		assert_int_equal(kv_has(&a->drop, "login"), strcmp(rows[i].noted, "login") == 0);
+		assert_ptr_equal(kube_fan_accounts_holder(&w.st, "src", "login"),
+				 rows[i].fault == ACCOUNT_FAILED ? a : NULL);
+		assert_null(kube_fan_accounts_holder(&w.st, "other", "login"));
 		/* not before the accounts were seen, unless they cannot be */
 		w.all.accounts.synced = false;
 		assert_false(kube_fan_accounts_let_go(&w.st, "src", "login"));
 		w.all.accounts.denied = true;
 		assert_true(kube_fan_accounts_let_go(&w.st, "src", "login"));
 		w.st.fanout = NULL;
+		assert_null(kube_fan_accounts_holder(&w.st, "src", "login"));
 		assert_true(kube_fan_accounts_let_go(&w.st, "src", "login"));
 		close_world(&w);
 	}

@@ -269,10 +269,14 @@ static void test_what_was_done(void **state)
 	d->seen = mem_str("s/11");
 	kube_doc_applied(d, metadata);
 	assert_string_equal(d->seen, "s/11");
+	d->letting_go = d->held = true; /* of the time before */
 	kube_doc_gone(d);
+	assert_false(d->letting_go || d->held);
 	assert_int_equal(d->s.documents, 0);
 	assert_true(d->s.recorded); /* its Secret is still there */
+	d->letting_go = d->held = true;
 	kube_doc_unapplied(d);
+	assert_false(d->letting_go || d->held);
 	assert_false(d->s.recorded);
 	assert_null(d->applied_uid);
 	json_decref(metadata);
