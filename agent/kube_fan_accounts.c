@@ -73,9 +73,15 @@ static bool targets(const struct kube_fan *f, const struct namespaces_rule *rule
 
 /* --- what accounts are not to name ------------------------------------------------------------ */
 
+/* By our doing, as far as is known. */
+static bool names(const struct kube_account *a, const char *secret)
+{
+	return kv_has(&a->now.noted, secret) || a->busy || a->unsure;
+}
+
 static bool touches(const struct kube_account *a, const char *secret)
 {
-	return kv_has(&a->want, secret) || kv_has(&a->now.noted, secret) || a->busy || a->unsure;
+	return kv_has(&a->want, secret) || names(a, secret);
 }
 
 /* Does anything show that what a names, or may name, is for f's Secret? */
@@ -231,10 +237,11 @@ void kube_fan_accounts_plan(struct kube_fan *f, const struct namespaces_rule *ru
 
 static bool let_go(struct kube_accounts *all, struct kube_account *a, const char *secret)
 {
-	if (!touches(a, secret))
-		return true;
-	kube_accounts_unwant(all, a, secret); /* a may be gone */
-	return false;
+	bool may_name = names(a, secret);
+
+	if (touches(a, secret))
+		kube_accounts_unwant(all, a, secret); /* a may be gone */
+	return !may_name;
 }
 
 bool kube_fan_accounts_free(struct kube_fanout *all, const char *namespace, const char *secret)

@@ -203,6 +203,7 @@ static void plan_nothing(struct kube_fan *f, const struct kube_doc *d)
 	struct kube_fan_tally t = { .names = BUF_INIT };
 
 	kube_fan_accounts_plan(f, NULL, &t);
+	f->counts = (struct kube_fan_counts){ .copies = 0 };
 	if (d->reaches)
 		kube_fan_tell_fault(
 		    f, "NotAllowed",

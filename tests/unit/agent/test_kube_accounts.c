@@ -437,6 +437,58 @@ static void test_before_a_secret_goes(void **state)
 	}
 }
 
+/* An account that only was to name it is not waited for. */
+static void test_what_is_only_wanted_holds_nothing(void **state)
+{
+	struct kube_account *a;
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	a = account(&w, "src", "builder", "else", "else");
+	kube_accounts_want(&w.all.accounts, "src", "builder", "login");
+	kube_accounts_want(&w.all.accounts, "src", "default", "login");
+	assert_true(kube_fan_accounts_let_go(&w.st, "src", "login"));
+	assert_int_equal(a->want.n + a->drop.n, 0);
+	assert_null(find(&w, "src", "default"));
+	kube_accounts_want(&w.all.accounts, "src", "builder", "login");
+	a->busy = true; /* by now it may have been given to it */
+	assert_false(kube_fan_accounts_let_go(&w.st, "src", "login"));
+	assert_true(kv_has(&a->drop, "login"));
+	a->busy = false;
+	close_world(&w);
+}
+
+/* A rule that goes takes the figures with it. */
+static void test_no_rule_counts_nothing(void **state)
+{
+	struct kube_fan_counts counts;
+	struct status_json_fan_out out;
+	struct kube_doc *d;
+	struct kube_fan *f;
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	w.all.remembered = true;
+	w.all.places.synced = true;
+	f = fan(&w, "elsewhere", "login", "t1", "builder");
+	f->counts = (struct kube_fan_counts){ 1, 2, 3, 4 };
+	d = kube_fan_doc(f);
+	d->s.reason = REASON_APPLIED;
+	d->s.recorded = true;
+	d->parsed = true;
+	d->reaches = true;
+	d->kind = kind_find("registry");
+	kube_fanout_work(&w.st, 1000);
+	kube_fanout_say(&w.st, d, NULL, &out);
+	assert_string_equal(out.reason, "NotAllowed");
+	kube_fanout_counts(&w.st, &counts);
+	assert_int_equal(counts.copies + counts.copies_missing, 0);
+	assert_int_equal(counts.accounts + counts.accounts_missing, 0);
+	close_world(&w);
+}
+
 static const struct {
 	const char *facts, *accounts;
 	size_t wanted, n;
@@ -731,6 +783,8 @@ int main(void)
 		cmocka_unit_test(test_accounts_of_a_namespace_that_is_gone),
 		cmocka_unit_test(test_a_fan_that_goes),
 		cmocka_unit_test(test_before_a_secret_goes),
+		cmocka_unit_test(test_what_is_only_wanted_holds_nothing),
+		cmocka_unit_test(test_no_rule_counts_nothing),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_many_managed),
 		cmocka_unit_test(test_what_is_seen),
