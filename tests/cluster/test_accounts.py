@@ -378,6 +378,31 @@ def test_a_local_document_decides_about_its_own_name(fans):
         until(fans, source, ["login"], ["login"])
 
 
+def test_a_document_elsewhere_takes_no_name_of_a_secret_that_is_still_there(fans):
+    """Of two documents of one name one is gone, and its removal waits: its Secret stays named."""
+    one, two, three = (fans.namespace() for _ in range(3))
+    fans.map.write_text(yaml.safe_dump({n: {"namespaces": [three], "serviceAccounts": ["builder"]} for n in (one, two)}))
+    for namespace in (one, two, three):
+        make_account(fans, namespace)
+    with fans.run("--fan-out", fans.map, "--settle", 600) as agent:
+        token = "r" * 20
+        for namespace in (one, two):
+            text = fans.bulla("seal", "registry", "login", "-n", namespace, "--server", "registry.example.org", "--username", "u",
+                              "--token-file", "-", "--service-accounts", "builder", "-r", fans.key, input=token.encode())
+            fans.api.apply(yaml.safe_load(text))
+            until(fans, namespace, ["login"], ["login"])
+        before = identity(account(fans, one))
+        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{one}/sealedcredentials/login")
+        agent.wait_count("PendingRemoval", 1)
+        seal(fans, "login", two, [three], "builder")
+        until(fans, three, ["login"], ["login"])
+        seal(fans, "login", two, [three], "other")
+        until(fans, two, [])
+        until(fans, three, [])
+        assert identity(account(fans, one)) == before
+        assert fans.api.get(f"/api/v1/namespaces/{one}/secrets/login", absent=True)
+
+
 def test_a_document_that_cannot_be_opened_changes_no_account(fans):
     source, one = fans.namespace(), fans.namespace()
     allow(fans, source, one, serviceAccounts=["builder"])
