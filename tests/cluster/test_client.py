@@ -71,7 +71,7 @@ def test_goaway(new_control_plane, bench):
     plane = new_control_plane(apiserver_args=["--goaway-chance=0.02"], controller_manager=False)
     bench(plane, [secrets(1500, "g")], 201, 0)
     there = {s["metadata"]["name"] for s in plane.admin.list("/api/v1/namespaces/default/secrets")}
-    assert 1400 <= len(there) <= 1500
+    assert 1200 <= len(there) <= 1500  # what was under way when a connection ended may be lost
     bench(plane, [gets(1500, "g")], *([200] if len(there) == 1500 else [200, 404]))
 
 
