@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/guard.h"
+#include "agent/object_key.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -19,11 +20,8 @@
 static bool is_item(const struct table_node *node, const void *key, size_t len)
 {
 	const struct inventory_item *x = (const struct inventory_item *)node;
-	const char *text = key;
-	size_t n = strlen(x->namespace), m = strlen(x->name);
 
-	return len == n + 1 + m && memcmp(text, x->namespace, n) == 0 && text[n] == '/' &&
-	       memcmp(text + n + 1, x->name, m) == 0;
+	return object_key_is(key, len, x->namespace, x->name);
 }
 
 void inventory_init(struct inventory *v)

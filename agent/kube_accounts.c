@@ -3,35 +3,23 @@
 
 #include <string.h>
 
+#include "agent/object_key.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-#define KEY_MAX 512
-
 static bool is_account(const struct table_node *node, const void *key, size_t len)
 {
 	const struct kube_account *a = (const struct kube_account *)node;
-	size_t n = strlen(a->namespace);
-	const char *k = key;
 
-	return len == n + 1 + strlen(a->name) && memcmp(k, a->namespace, n) == 0 && k[n] == '/' &&
-	       memcmp(k + n + 1, a->name, len - n - 1) == 0;
-}
-
-/* 0: too long for names. */
-static size_t put_key(const char *namespace, const char *name, char key[static KEY_MAX])
-{
-	int n = snprintf(key, KEY_MAX, "%s/%s", namespace, name);
-
-	return n <= 0 || n >= KEY_MAX ? 0 : (size_t)n;
+	return object_key_is(key, len, a->namespace, a->name);
 }
 
 static struct kube_account *find(const struct kube_accounts *all, const char *namespace,
 				 const char *name)
 {
-	char key[KEY_MAX];
-	size_t n = put_key(namespace, name, key);
+	char key[OBJECT_KEY_MAX];
+	size_t n = object_key(namespace, name, key);
 
 	return n == 0 ? NULL : (struct kube_account *)table_find(&all->table, key, n);
 }
@@ -39,8 +27,8 @@ static struct kube_account *find(const struct kube_accounts *all, const char *na
 static struct kube_account *need(struct kube_accounts *all, const char *namespace, const char *name)
 {
 	struct kube_account *a = find(all, namespace, name);
-	char key[KEY_MAX];
-	size_t n = put_key(namespace, name, key);
+	char key[OBJECT_KEY_MAX];
+	size_t n = object_key(namespace, name, key);
 
 	if (a != NULL || n == 0)
 		return a;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/cover.h"
+#include "agent/object_key.h"
 #include "agent/secret_json.h"
 #include "agent/source.h"
 #include "agent/status_json.h"
@@ -12,17 +13,12 @@
 #include "base/mem.h"
 
 #define WHERE "document" /* what the readers put before their errors */
-#define KEY_MAX 512	 /* NAMESPACE/NAME; both are checked by the API server */
 
 static bool is_doc(const struct table_node *node, const void *key, size_t len)
 {
 	const struct kube_doc *d = (const struct kube_doc *)node;
-	size_t n = strlen(d->s.namespace);
-	const char *text = key;
 
-	return len > n && memcmp(d->s.namespace, text, n) == 0 && text[n] == '/' &&
-	       strlen(d->s.name) == len - n - 1 &&
-	       memcmp(d->s.name, text + n + 1, len - n - 1) == 0;
+	return object_key_is(key, len, d->s.namespace, d->s.name);
 }
 
 void kube_docs_init(struct kube_docs *t)
@@ -60,30 +56,27 @@ void kube_docs_clear(struct kube_docs *t)
 
 struct kube_doc *kube_docs_find(const struct kube_docs *t, const char *namespace, const char *name)
 {
-	char key[KEY_MAX];
-	int n = snprintf(key, sizeof(key), "%s/%s", namespace, name);
+	char key[OBJECT_KEY_MAX];
+	size_t n = object_key(namespace, name, key);
 
-	if (n < 0 || (size_t)n >= sizeof(key))
-		return NULL;
-	return (struct kube_doc *)table_find(&t->table, key, (size_t)n);
+	return n == 0 ? NULL : (struct kube_doc *)table_find(&t->table, key, n);
 }
 
 struct kube_doc *kube_docs_need(struct kube_docs *t, const char *namespace, const char *name)
 {
 	struct kube_doc *d = kube_docs_find(t, namespace, name);
 	size_t n = strlen(namespace) + 1, m = strlen(name) + 1;
-	char *key;
+	char key[OBJECT_KEY_MAX];
+	size_t len = object_key(namespace, name, key);
 
-	if (d != NULL || n + m > KEY_MAX)
+	if (d != NULL || len == 0)
 		return d;
 	d = mem_alloc(sizeof(*d));
 	d->s.namespace = mem_alloc(n + m);
 	memcpy(d->s.namespace, namespace, n);
 	d->s.name = d->s.namespace + n;
 	memcpy(d->s.name, name, m);
-	key = mem_printf("%s/%s", namespace, name);
-	table_add(&t->table, &d->node, key, n + m - 1);
-	mem_free(key);
+	table_add(&t->table, &d->node, key, len);
 	return d;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/object_key.h"
 #include "agent/source.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -12,7 +13,6 @@
 #define OPEN_MAX 4    /* documents open at a time */
 #define RETRY_MS 5000 /* after one could not be had or opened */
 #define SOON_MS 1000  /* while it changes */
-#define KEY_MAX 512
 
 static bool is_copy(const struct table_node *node, const void *key, size_t len)
 {
@@ -24,10 +24,8 @@ static bool is_copy(const struct table_node *node, const void *key, size_t len)
 static bool is_fan(const struct table_node *node, const void *key, size_t len)
 {
 	const struct kube_fan *f = (const struct kube_fan *)node;
-	char own[KEY_MAX];
-	int n = snprintf(own, sizeof(own), "%s/%s", f->owner.namespace, f->owner.name);
 
-	return n > 0 && (size_t)n == len && memcmp(own, key, len) == 0;
+	return object_key_is(key, len, f->owner.namespace, f->owner.name);
 }
 
 struct kube_copy *kube_fan_find_copy(const struct kube_fan *f, const char *namespace)
@@ -43,20 +41,19 @@ void kube_fan_init(struct kube_fanout *all)
 struct kube_fan *kube_fan_find(const struct kube_fanout *all, const char *namespace,
 			       const char *name)
 {
-	char key[KEY_MAX];
-	int n = snprintf(key, sizeof(key), "%s/%s", namespace, name);
+	char key[OBJECT_KEY_MAX];
+	size_t n = object_key(namespace, name, key);
 
-	return n <= 0 || (size_t)n >= sizeof(key)
-		   ? NULL
-		   : (struct kube_fan *)table_find(&all->fans, key, (size_t)n);
+	return n == 0 ? NULL : (struct kube_fan *)table_find(&all->fans, key, n);
 }
 
 struct kube_fan *kube_fan_need(struct kube_fanout *all, const char *namespace, const char *name)
 {
 	struct kube_fan *f = kube_fan_find(all, namespace, name);
-	char *key;
+	char key[OBJECT_KEY_MAX];
+	size_t n = object_key(namespace, name, key);
 
-	if (f != NULL || strlen(namespace) + strlen(name) + 2 > KEY_MAX)
+	if (f != NULL || n == 0)
 		return f;
 	f = mem_alloc(sizeof(*f));
 	*f = (struct kube_fan){ .all = all, .copies = TABLE_INIT(is_copy), .due = true };
@@ -66,9 +63,7 @@ struct kube_fan *kube_fan_need(struct kube_fanout *all, const char *namespace, c
 					     .ended = all->ended,
 					     .ctx = f };
 	f->secret = (struct kind_secret)KIND_SECRET_INIT;
-	key = mem_printf("%s/%s", namespace, name);
-	table_add(&all->fans, &f->node, key, strlen(key));
-	mem_free(key);
+	table_add(&all->fans, &f->node, key, n);
 	return f;
 }
 

@@ -10,6 +10,7 @@
 
 #include "agent/entry.h"
 #include "agent/folder.h"
+#include "agent/object_key.h"
 #include "agent/options.h"
 #include "agent/paths.h"
 #include "agent/table.h"
@@ -364,6 +365,29 @@ struct number {
 	int n;
 };
 
+static void test_object_key(void **state)
+{
+	static const char *const others[] = {
+		"a/b/c", "a", "a/", "/b", "a/bc", "ab/b", "aa/b", ""
+	};
+	char key[OBJECT_KEY_MAX], long_name[OBJECT_KEY_MAX];
+	size_t n = object_key("a", "b", key);
+
+	(void)state;
+	assert_int_equal(n, 3);
+	assert_string_equal(key, "a/b");
+	assert_true(object_key_is(key, n, "a", "b"));
+	for (size_t i = 0; i < COUNT(others); i++)
+		assert_false(object_key_is(others[i], strlen(others[i]), "a", "b"));
+	memset(long_name, 'x', sizeof(long_name));
+	long_name[OBJECT_KEY_MAX - 3] = '\0'; /* the longest there is */
+	assert_int_equal(object_key("a", long_name, key), OBJECT_KEY_MAX - 1);
+	assert_true(object_key_is(key, OBJECT_KEY_MAX - 1, "a", long_name));
+	long_name[OBJECT_KEY_MAX - 3] = 'x';
+	long_name[OBJECT_KEY_MAX - 2] = '\0';
+	assert_int_equal(object_key("a", long_name, key), 0);
+}
+
 static bool is_number(const struct table_node *node, const void *key, size_t len)
 {
 	assert_int_equal(len, sizeof(int));
@@ -591,6 +615,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_link_as_documents, folders_make,
 						folders_clear),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_object_key),
 		cmocka_unit_test_setup_teardown(test_watch, folders_make, folders_clear),
 		cmocka_unit_test_setup_teardown(test_lost_events, folders_make, folders_clear),
 		cmocka_unit_test(test_entries),
