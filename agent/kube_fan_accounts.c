@@ -11,10 +11,7 @@
 /* Where the policies let the agent change none. */
 static bool barred(const void *ctx, const char *namespace)
 {
-	const struct store_kube *st = ctx;
-
-	return strncmp(namespace, "kube-", 5) == 0 ||
-	       strcmp(namespace, st->o->agent_namespace) == 0;
+	return kube_state_barred(ctx, namespace);
 }
 
 void kube_fan_accounts_open(struct kube_fanout *all)
@@ -66,7 +63,7 @@ static bool targets(const struct kube_fan *f, const struct namespaces_rule *rule
 		    const char *namespace)
 {
 	if (is_own(f, namespace))
-		return rule != NULL && !barred(f->all->st, namespace);
+		return rule != NULL && !kube_state_barred(f->all->st, namespace);
 	return !is_lost(kube_fan_find_copy(f, namespace)) &&
 	       namespaces_target(f->all->st->o->fan_out, rule, f->facts, namespace);
 }

@@ -102,6 +102,12 @@ struct reconcile_env kube_state_env(const struct store_kube *st)
 				       .n_done = st->n_done };
 }
 
+bool kube_state_barred(const struct store_kube *st, const char *namespace)
+{
+	return strncmp(namespace, "kube-", 5) == 0 ||
+	       strcmp(namespace, st->o->agent_namespace) == 0;
+}
+
 bool kube_state_in(const struct kube_scope *scope, const struct kube_doc *d)
 {
 	return scope->namespace == NULL || strcmp(scope->namespace, d->s.namespace) == 0;

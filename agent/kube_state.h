@@ -24,7 +24,6 @@ struct store_kube_options {
 	const char *const *namespaces; /* NULL-terminated; NULL: all, the cluster install */
 	int64_t settle_ms;	       /* so long a document must be gone before its Secret goes */
 	int64_t probe_ms;     /* how often a Secret is looked at that cannot be watched; 0: never */
-	size_t in_flight;     /* 0: KUBE_IN_FLIGHT */
 	const char *instance; /* who tells in Events: the pod */
 	const struct namespaces *fan_out; /* the map; NULL: no copies are made */
 	bool unbounded;			  /* the cluster install works though no policy bounds it */
@@ -118,6 +117,8 @@ void kube_state_drop(struct store_kube *st, struct kube_doc *d);
 
 /* What decisions depend on beside the subjects. */
 struct reconcile_env kube_state_env(const struct store_kube *st);
+/* Not served, whoever asks: where the keys are, and where the cluster itself lives. */
+bool kube_state_barred(const struct store_kube *st, const char *namespace);
 bool kube_state_in(const struct kube_scope *scope, const struct kube_doc *d);
 
 #endif

@@ -112,13 +112,6 @@ static void fetch(struct store_kube *st, struct kube_doc *d)
 
 /* --- decide ----------------------------------------------------------------------------------- */
 
-/* Not served, whoever asks: where the keys are, and where the cluster itself lives. */
-static bool barred(const struct store_kube *st, const char *namespace)
-{
-	return strncmp(namespace, "kube-", 5) == 0 ||
-	       strcmp(namespace, st->o->agent_namespace) == 0;
-}
-
 static void decide(struct store_kube *st, struct kube_doc *d, struct reconcile_result *out)
 {
 	const struct reconcile_env env = kube_state_env(st);
@@ -126,7 +119,7 @@ static void decide(struct store_kube *st, struct kube_doc *d, struct reconcile_r
 
 	s->cover = kube_doc_cover(d, opener_keys(st->opener));
 	reconcile(&s, 1, &env, out);
-	if (barred(st, s->namespace)) {
+	if (kube_state_barred(st, s->namespace)) {
 		s->reason = REASON_INVALID;
 		s->action = ACTION_NONE;
 		kube_doc_say(d, "no document is served in this namespace: the agent's keys, or the "
@@ -285,11 +278,6 @@ static void tell(struct store_kube *st, struct kube_doc *d)
 		kube_tell_begin(st, d);
 }
 
-static size_t limit(const struct store_kube *st)
-{
-	return st->o->in_flight == 0 ? KUBE_IN_FLIGHT : st->o->in_flight;
-}
-
 void store_kube_drain(struct store_kube *st)
 {
 	st->draining = true;
@@ -309,14 +297,13 @@ static bool tell_next(struct store_kube *st, int64_t now_ms)
 /* Secrets first; a few statuses meanwhile, so that no flood keeps them back for ever. */
 static void take_turns(struct store_kube *st, int64_t now_ms)
 {
-	size_t max = limit(st);
 	struct turn *t;
 
 	if (st->looks.n > 0 && st->telling == 0 && now_ms - st->told_ms >= TELL_EVERY_MS)
 		tell_next(st, now_ms);
-	while (in_flight(st) < max && (t = turns_take(&st->looks)) != NULL)
+	while (in_flight(st) < KUBE_IN_FLIGHT && (t = turns_take(&st->looks)) != NULL)
 		look(st, OF(t, turn));
-	while (st->looks.n == 0 && in_flight(st) < max && tell_next(st, now_ms))
+	while (st->looks.n == 0 && in_flight(st) < KUBE_IN_FLIGHT && tell_next(st, now_ms))
 		;
 }
 

@@ -4,7 +4,7 @@
  *
  * Level-triggered as the directory store, and decided by the same agent/reconcile.h: a watch only
  * says which document to look at.  Secrets go first, their statuses after; at most
- * store_kube_options.in_flight requests are under way.
+ * KUBE_IN_FLIGHT requests are under way.
  */
 #ifndef BULLA_AGENT_STORE_KUBE_H
 #define BULLA_AGENT_STORE_KUBE_H
