@@ -131,13 +131,10 @@ static void end(struct kube_account *a)
 static void leave(struct kube_account *a, enum kube_account_fault fault,
 		  const struct kube_answer *answer)
 {
-	int64_t wait = fault == ACCOUNT_FAILED ? RETRY_FIRST_MS : RETRY_PERSON_MS;
+	int64_t first = fault == ACCOUNT_FAILED ? RETRY_FIRST_MS : RETRY_PERSON_MS;
+	int64_t wait = clock_backoff(first, RETRY_LAST_MS, a->tries);
 	char status[24];
 
-	for (unsigned i = 0; i < a->tries && wait < RETRY_LAST_MS; i++)
-		wait *= 2;
-	if (wait > RETRY_LAST_MS)
-		wait = RETRY_LAST_MS;
 	if (answer->retry_ms > wait)
 		wait = answer->retry_ms;
 	snprintf(status, sizeof(status), "%ld", answer->status);

@@ -72,15 +72,11 @@ static void end(struct kube_copy *c, enum kube_copy_end how)
 
 static void leave(struct kube_copy *c, enum kube_copy_fault fault, const struct kube_answer *a)
 {
-	int64_t wait = RETRY_FIRST_MS;
+	int64_t wait = clock_backoff(RETRY_FIRST_MS, RETRY_LAST_MS, c->tries);
 	char status[24];
 
-	for (unsigned i = 0; i < c->tries && wait < RETRY_LAST_MS; i++)
-		wait *= 2;
 	if (fault != COPY_FAILED && wait < RETRY_PERSON_MS)
 		wait = RETRY_PERSON_MS;
-	if (wait > RETRY_LAST_MS)
-		wait = RETRY_LAST_MS;
 	if (a->retry_ms > wait)
 		wait = a->retry_ms;
 	/* the server's words may quote the secret: its status alone is told */

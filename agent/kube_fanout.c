@@ -440,7 +440,7 @@ static int64_t look_at_all(struct kube_fanout *all, int64_t now_ms)
 			next = now_ms + TICK_MS;
 			look(f, now_ms); /* f may be gone */
 		}
-		wake = next < wake ? next : wake;
+		wake = clock_sooner(wake, next);
 	}
 	mem_free(nodes);
 	nodes = table_nodes(&all->fans);
@@ -448,15 +448,10 @@ static int64_t look_at_all(struct kube_fanout *all, int64_t now_ms)
 		const struct kube_fan *f = (const struct kube_fan *)nodes[i];
 		int64_t next = f->due || (f->waiting && all->freed) ? now_ms : f->next;
 
-		wake = next < wake ? next : wake;
+		wake = clock_sooner(wake, next);
 	}
 	mem_free(nodes);
 	return wake;
-}
-
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
 }
 
 int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms)
@@ -469,10 +464,10 @@ int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms)
 	wake = INT64_MAX;
 	if (remember(all) && all->places.synced) {
 		wake = spread_news(all, now_ms);
-		wake = sooner(wake, look_at_all(all, now_ms));
+		wake = clock_sooner(wake, look_at_all(all, now_ms));
 	}
 	/* also while namespaces cannot be seen: a Secret that is to go waits for its accounts */
-	return sooner(wake, kube_accounts_work(&all->accounts, now_ms));
+	return clock_sooner(wake, kube_accounts_work(&all->accounts, now_ms));
 }
 
 bool kube_fanout_idle(const struct store_kube *st)

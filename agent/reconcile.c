@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define RETRY_FIRST_MS 1000
@@ -21,11 +22,7 @@ struct pass {
 
 static int64_t backoff_ms(unsigned tries)
 {
-	int64_t ms = RETRY_FIRST_MS;
-
-	while (tries-- > 1 && ms < RETRY_CAP_MS)
-		ms *= 2;
-	return ms < RETRY_CAP_MS ? ms : RETRY_CAP_MS;
+	return clock_backoff(RETRY_FIRST_MS, RETRY_CAP_MS, tries == 0 ? 0 : tries - 1);
 }
 
 static bool same(const unsigned char *a, const unsigned char *b)

@@ -307,22 +307,17 @@ static void take_turns(struct store_kube *st, int64_t now_ms)
 		;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static int64_t next_due(const struct store_kube *st)
 {
-	int64_t wake = sooner(turns_next_due(&st->looks), turns_next_due(&st->tells));
+	int64_t wake = clock_sooner(turns_next_due(&st->looks), turns_next_due(&st->tells));
 
 	if (st->probing == 0)
-		wake = sooner(wake, turns_next_due(&st->probes));
+		wake = clock_sooner(wake, turns_next_due(&st->probes));
 	if (st->gone_due)
-		wake = sooner(wake, st->gone_next);
+		wake = clock_sooner(wake, st->gone_next);
 	if (st->crd_again != 0)
-		wake = sooner(wake, st->crd_again);
-	return sooner(wake, st->gone_at);
+		wake = clock_sooner(wake, st->crd_again);
+	return clock_sooner(wake, st->gone_at);
 }
 
 int64_t store_kube_work(struct store_kube *st)
@@ -331,9 +326,9 @@ int64_t store_kube_work(struct store_kube *st)
 	int64_t wake = kube_inventory_work(st, now_ms);
 
 	if (!st->draining) {
-		wake = sooner(wake, kube_canary_work(st, now_ms));
-		wake = sooner(wake, kube_release_work(st, now_ms));
-		wake = sooner(wake, kube_recipients_work(st, now_ms));
+		wake = clock_sooner(wake, kube_canary_work(st, now_ms));
+		wake = clock_sooner(wake, kube_release_work(st, now_ms));
+		wake = clock_sooner(wake, kube_recipients_work(st, now_ms));
 	}
 	if (!st->draining && kube_canary_sings(st)) {
 		work_on_due(st, now_ms);
@@ -341,9 +336,9 @@ int64_t store_kube_work(struct store_kube *st)
 		kube_crd_work(st, now_ms);
 		kube_probe_work(st, now_ms);
 		take_turns(st, now_ms);
-		wake = sooner(wake, kube_flux_work(st, now_ms));
-		wake = sooner(wake, kube_fanout_work(st, now_ms));
-		wake = sooner(wake, next_due(st));
+		wake = clock_sooner(wake, kube_flux_work(st, now_ms));
+		wake = clock_sooner(wake, kube_fanout_work(st, now_ms));
+		wake = clock_sooner(wake, next_due(st));
 	}
 	if (wake == INT64_MAX)
 		return -1;

@@ -20,6 +20,20 @@ int64_t clock_monotonic_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+int64_t clock_sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t clock_backoff(int64_t first, int64_t last, unsigned doublings)
+{
+	int64_t wait = first;
+
+	while (doublings-- > 0 && wait < last)
+		wait *= 2;
+	return wait < last ? wait : last;
+}
+
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back (eras of 400
  * years). */
 static int64_t days_of(int64_t y, int64_t m, int64_t d)

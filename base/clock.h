@@ -10,6 +10,10 @@
 
 int64_t clock_now(void);
 int64_t clock_monotonic_ms(void);
+/* The earlier of two times. */
+int64_t clock_sooner(int64_t a, int64_t b);
+/* How long to wait before another try: first, doubled so many times, but no longer than last. */
+int64_t clock_backoff(int64_t first, int64_t last, unsigned doublings);
 void clock_format(int64_t t, char text[static CLOCK_TEXT_SIZE]); /* years 0000 to 9999 */
 bool clock_parse(const char *text, int64_t *t); /* exactly the form that clock_format makes */
 

@@ -271,6 +271,12 @@ static void test_time(void **state)
 	assert_int_equal(clock_days(0, 86400), 1);
 	assert_int_equal(clock_days(0, 86399), 0);
 	assert_int_equal(clock_days(0, -1), -1);
+	assert_int_equal(clock_sooner(3, INT64_MAX), 3);
+	assert_int_equal(clock_sooner(INT64_MAX, 3), 3);
+	assert_int_equal(clock_backoff(1000, 60000, 0), 1000);
+	assert_int_equal(clock_backoff(1000, 60000, 5), 32000);
+	assert_int_equal(clock_backoff(1000, 60000, 6), 60000);
+	assert_int_equal(clock_backoff(1000, 60000, UINT32_MAX), 60000);
 }
 
 static void test_escape(void **state)
