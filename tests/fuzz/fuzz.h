@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a fuzzer needs: the two functions that libFuzzer calls, and a way to say what must hold. */
+/*
+ * What a fuzzer needs: the two functions that libFuzzer calls, and a way to say what must hold. One
+ * that prepares something defines FUZZ_SET_UP as a function of its own before it includes this.
+ */
 #ifndef BULLA_TESTS_FUZZ_FUZZ_H
 #define BULLA_TESTS_FUZZ_FUZZ_H
 
@@ -21,6 +24,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	same_random();
 	mem_init();
+#ifdef FUZZ_SET_UP
+	FUZZ_SET_UP();
+#endif
 	return 0;
 }
 

@@ -3,33 +3,13 @@
  * Sealed documents as text.  What is accepted claims to be one, is written again and read back as
  * the same, with the same digest; what is refused leaves nothing behind and says a line.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/err.h"
-#include "base/mem.h"
 #include "base/yaml.h"
 #include "document/document.h"
-#include "tests/fuzz/same_random.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	same_random();
-	mem_init();
-	return 0;
-}
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void same(const struct document *a, const struct document *b)
 {

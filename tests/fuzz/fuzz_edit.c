@@ -8,8 +8,10 @@
  * armor of an age file for one (A, B, ...) or two (a, b, ...) recipients.  Alone behind the
  * indentation of a line it is as many lines, elsewhere one with \n.
  */
-#include <stdint.h>
-#include <stdlib.h>
+static void set_up(void);
+#define FUZZ_SET_UP set_up
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/buf.h"
@@ -17,44 +19,11 @@
 #include "base/mem.h"
 #include "document/edit.h"
 #include "keys/age.h"
-#include "tests/fuzz/same_random.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FILES 4
 #define TEXT_MAX 3000
 
 static struct buf ages[2][FILES], armors[2][FILES];
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	struct err err = ERR_INIT;
-
-	(void)argc;
-	(void)argv;
-	same_random();
-	mem_init();
-	for (size_t n = 0; n < 2; n++)
-		for (size_t i = 0; i < FILES; i++) {
-			struct age_identity *a = age_identity_generate(),
-					    *b = age_identity_generate();
-			const struct age_recipient to[] = { *age_identity_recipient(a),
-							    *age_identity_recipient(b) };
-
-			must(age_encrypt(to, n + 1, "x", 1, &ages[n][i], &err) == 0);
-			must(age_armor(ages[n][i].data, ages[n][i].len, &armors[n][i], &err) == 0);
-			age_identity_free(a);
-			age_identity_free(b);
-		}
-	return 0;
-}
 
 /* Behind nothing but spaces on its line: then so many, else -1. */
 static int indentation(const uint8_t *data, size_t at)
@@ -227,4 +196,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	edit_clear(&f);
 	return 0;
+}
+
+static void set_up(void)
+{
+	struct err err = ERR_INIT;
+
+	for (size_t n = 0; n < 2; n++)
+		for (size_t i = 0; i < FILES; i++) {
+			struct age_identity *a = age_identity_generate(),
+					    *b = age_identity_generate();
+			const struct age_recipient to[] = { *age_identity_recipient(a),
+							    *age_identity_recipient(b) };
+
+			must(age_encrypt(to, n + 1, "x", 1, &ages[n][i], &err) == 0);
+			must(age_armor(ages[n][i].data, ages[n][i].len, &armors[n][i], &err) == 0);
+			age_identity_free(a);
+			age_identity_free(b);
+		}
 }

@@ -4,47 +4,17 @@
  * to the document at hand and can be said again; what is refused leaves nothing behind and quotes
  * nothing from inside but a valid namespace and name.
  */
-#include <stdint.h>
-#include <stdlib.h>
+static void set_up(void);
+#define FUZZ_SET_UP set_up
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "document/inner.h"
-#include "tests/fuzz/same_random.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct document d = DOCUMENT_INIT;
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	struct document_part *part;
-
-	(void)argc;
-	(void)argv;
-	same_random();
-	mem_init();
-	d.name = mem_str("api-env");
-	d.namespace = mem_str("team-a");
-	d.kind = kind_find("opaque");
-	d.type = TYPE_OPAQUE;
-	kv_set_str(&d.labels, "app", "api");
-	kv_set_str(&d.annotations, "example.org/owner", "us");
-	part = document_part_add(&d, "password");
-	kv_set_str(&part->recipients, "eu-west9", "4c1d9a0e5b7f22338d01c6b2a4e7f905");
-	kv_set_str(&part->recipients, "recovery", "91b2a64c0d7e8f105a3b2c1d0e9f8a7b");
-	kv_set_str(&part->facts, "sealed-at", "2026-11-23T08:00:00Z");
-	kv_set_str(&part->facts, "not-after", "2027-01-31T23:59:59Z");
-	return 0;
-}
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void accepted(const struct kind_secret *s)
 {
@@ -78,4 +48,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (const char *c = err.text; *c != '\0'; c++)
 		must(*c >= 0x20 && *c < 0x7f);
 	return 0;
+}
+
+static void set_up(void)
+{
+	struct document_part *part;
+
+	d.name = mem_str("api-env");
+	d.namespace = mem_str("team-a");
+	d.kind = kind_find("opaque");
+	d.type = TYPE_OPAQUE;
+	kv_set_str(&d.labels, "app", "api");
+	kv_set_str(&d.annotations, "example.org/owner", "us");
+	part = document_part_add(&d, "password");
+	kv_set_str(&part->recipients, "eu-west9", "4c1d9a0e5b7f22338d01c6b2a4e7f905");
+	kv_set_str(&part->recipients, "recovery", "91b2a64c0d7e8f105a3b2c1d0e9f8a7b");
+	kv_set_str(&part->facts, "sealed-at", "2026-11-23T08:00:00Z");
+	kv_set_str(&part->facts, "not-after", "2027-01-31T23:59:59Z");
 }

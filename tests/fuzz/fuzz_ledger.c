@@ -6,10 +6,12 @@
  * What is told must be usable as names and paths without further checks, and written again it must
  * be told again in the same words.
  */
+static void set_up(void);
+#define FUZZ_SET_UP set_up
+#include "tests/fuzz/fuzz.h"
+
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,18 +19,7 @@
 #include "agent/ledger.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/name.h"
-#include "tests/fuzz/same_random.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 static char top[64];
 static int folder = -1;
@@ -37,20 +28,6 @@ static void clean_up(void)
 {
 	folder_empty(folder, NULL);
 	rmdir(top);
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	same_random();
-	mem_init();
-	snprintf(top, sizeof(top), "%s/bulla-fuzz-XXXXXX",
-		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	MUST(mkdtemp(top) != NULL);
-	folder = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	MUST(folder >= 0);
-	return atexit(clean_up);
 }
 
 /* What a ledger tells, in words, and written into another one. */
@@ -64,9 +41,9 @@ static void secret(void *ctx, const struct ledger_secret *s)
 {
 	struct told *t = ctx;
 
-	MUST(name_is_label(s->namespace) && name_is_subdomain(s->name));
-	MUST(strncmp(s->mark.stamp, "..2", 3) == 0 && strchr(s->mark.stamp, '/') == NULL);
-	MUST(strlen(s->mark.stamp) < FOLDER_STAMP_TEXT);
+	must(name_is_label(s->namespace) && name_is_subdomain(s->name));
+	must(strncmp(s->mark.stamp, "..2", 3) == 0 && strchr(s->mark.stamp, '/') == NULL);
+	must(strlen(s->mark.stamp) < FOLDER_STAMP_TEXT);
 	buf_printf(&t->words, "S %s %s %d%d%d %llu %lld %s %s\n", s->namespace, s->name, s->retain,
 		   s->retained, s->adopted, (unsigned long long)s->mark.ino,
 		   (long long)s->mark.born, s->mark.stamp, s->source);
@@ -80,7 +57,7 @@ static void secret_gone(void *ctx, const char *namespace, const char *name)
 {
 	struct told *t = ctx;
 
-	MUST(name_is_label(namespace) && name_is_subdomain(name));
+	must(name_is_label(namespace) && name_is_subdomain(name));
 	buf_printf(&t->words, "s %s %s\n", namespace, name);
 	if (t->again != NULL)
 		ledger_put_secret_gone(t->again, namespace, name);
@@ -90,7 +67,7 @@ static void removed(void *ctx, const char *namespace, int64_t at)
 {
 	struct told *t = ctx;
 
-	MUST(name_is_label(namespace));
+	must(name_is_label(namespace));
 	buf_printf(&t->words, "R %s %lld\n", namespace, (long long)at);
 	if (t->again != NULL)
 		ledger_put_removed(t->again, namespace, at);
@@ -100,7 +77,7 @@ static void namespace_made(void *ctx, const char *namespace)
 {
 	struct told *t = ctx;
 
-	MUST(name_is_label(namespace));
+	must(name_is_label(namespace));
 	buf_printf(&t->words, "N %s\n", namespace);
 	if (t->again != NULL)
 		ledger_put_namespace(t->again, namespace, true);
@@ -110,8 +87,8 @@ static void doc(void *ctx, const struct scan_doc *d, const char *recipients)
 {
 	struct told *t = ctx;
 
-	MUST(name_is_label(d->namespace) && name_is_subdomain(d->name));
-	MUST(strpbrk(recipients, " \n") == NULL);
+	must(name_is_label(d->namespace) && name_is_subdomain(d->name));
+	must(strpbrk(recipients, " \n") == NULL);
 	(void)t;
 }
 
@@ -148,7 +125,7 @@ static void write_raw(const uint8_t *data, size_t size)
 {
 	int fd = openat(folder, LEDGER_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	MUST(fd >= 0 && file_write_fd(fd, data, size, NULL) == 0);
+	must(fd >= 0 && file_write_fd(fd, data, size, NULL) == 0);
 	close(fd);
 }
 
@@ -157,7 +134,7 @@ static void write_lines(const uint8_t *data, size_t size)
 	struct told none = { .words = BUF_INIT };
 	struct ledger l;
 
-	MUST(tell(&l, &none) == 0);
+	must(tell(&l, &none) == 0);
 	while (size > 0) {
 		const uint8_t *end = memchr(data, '\n', size);
 		size_t len = end == NULL ? size : (size_t)(end - data);
@@ -168,7 +145,7 @@ static void write_lines(const uint8_t *data, size_t size)
 		size -= end == NULL ? len : len + 1;
 		data += len + 1;
 	}
-	MUST(ledger_flush(&l, false, NULL) == 0);
+	must(ledger_flush(&l, false, NULL) == 0);
 	ledger_close(&l);
 }
 
@@ -196,15 +173,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	journal_put(&again.journal, 'V', "1");
 	first.again = &again;
 	if (tell(&l, &first) == 0) {
-		MUST(l.journal.bad == 0 || ledger_damaged(&l));
-		MUST(l.journal.bad == 0 || first.lost);
-		MUST(ledger_rewrite(&l, dump, NULL, &err) == 0);
+		must(l.journal.bad == 0 || ledger_damaged(&l));
+		must(l.journal.bad == 0 || first.lost);
+		must(ledger_rewrite(&l, dump, NULL, &err) == 0);
 		ledger_close(&l);
 		write_raw(again.journal.pending.data, again.journal.pending.len);
-		MUST(tell(&l, &second) == 0);
-		MUST(l.journal.bad == 0 && !l.journal.torn && !second.lost);
-		MUST(first.words.len == second.words.len);
-		MUST(first.words.len == 0 ||
+		must(tell(&l, &second) == 0);
+		must(l.journal.bad == 0 && !l.journal.torn && !second.lost);
+		must(first.words.len == second.words.len);
+		must(first.words.len == 0 ||
 		     memcmp(first.words.data, second.words.data, first.words.len) == 0);
 		ledger_close(&l);
 	}
@@ -212,4 +189,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_clear(&first.words);
 	buf_clear(&second.words);
 	return 0;
+}
+
+static void set_up(void)
+{
+	snprintf(top, sizeof(top), "%s/bulla-fuzz-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	must(mkdtemp(top) != NULL);
+	folder = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(folder >= 0);
+	must(atexit(clean_up) == 0);
 }

@@ -6,19 +6,16 @@
  *
  * Input: two bytes for how the three texts are written, then for each part name one byte a text.
  */
-#include <stdint.h>
-#include <stdlib.h>
+static void set_up(void);
+#define FUZZ_SET_UP set_up
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/err.h"
-#include "base/mem.h"
 #include "document/edit.h"
 #include "document/merge.h"
 #include "keys/age.h"
-#include "tests/fuzz/same_random.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FILES 3
 #define NAMES 6
@@ -26,37 +23,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct buf armors[2][FILES];
 static const char *const names[NAMES] = { "A", "B", "NO", "a.b", "credentials", "z" };
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	struct err err = ERR_INIT;
-
-	(void)argc;
-	(void)argv;
-	same_random();
-	mem_init();
-	for (size_t n = 0; n < 2; n++)
-		for (size_t i = 0; i < FILES; i++) {
-			struct age_identity *a = age_identity_generate(),
-					    *b = age_identity_generate();
-			const struct age_recipient to[] = { *age_identity_recipient(a),
-							    *age_identity_recipient(b) };
-			struct buf age = BUF_INIT;
-
-			must(age_encrypt(to, n + 1, "x", 1, &age, &err) == 0);
-			must(age_armor(age.data, age.len, &armors[n][i], &err) == 0);
-			age_identity_free(a);
-			age_identity_free(b);
-			buf_clear(&age);
-		}
-	return 0;
-}
 
 /* A part's state: 0 absent, else which file, and whether to two recipients. */
 static unsigned state_of(uint8_t byte)
@@ -241,4 +207,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t s = 0; s < 3; s++)
 		buf_clear(&text[s]);
 	return 0;
+}
+
+static void set_up(void)
+{
+	struct err err = ERR_INIT;
+
+	for (size_t n = 0; n < 2; n++)
+		for (size_t i = 0; i < FILES; i++) {
+			struct age_identity *a = age_identity_generate(),
+					    *b = age_identity_generate();
+			const struct age_recipient to[] = { *age_identity_recipient(a),
+							    *age_identity_recipient(b) };
+			struct buf age = BUF_INIT;
+
+			must(age_encrypt(to, n + 1, "x", 1, &age, &err) == 0);
+			must(age_armor(age.data, age.len, &armors[n][i], &err) == 0);
+			age_identity_free(a);
+			age_identity_free(b);
+			buf_clear(&age);
+		}
 }

@@ -4,41 +4,21 @@
  * the message.  What is accepted must encode again to the same bytes, what is refused must leave
  * nothing behind, and an accepted document must be one that document_check can be asked about.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "agent/wire.h"
 #include "base/err.h"
-#include "base/mem.h"
-#include "tests/fuzz/same_random.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	same_random();
-	mem_init();
-	return 0;
-}
 
 static void same(const struct buf *again, const uint8_t *data, size_t size)
 {
-	MUST(again->len == size && memcmp(again->data, data, size) == 0);
+	must(again->len == size && memcmp(again->data, data, size) == 0);
 }
 
 static void refused(const struct err *err)
 {
-	MUST(err->class == ERR_INVALID && strncmp(err->text, "message: ", 9) == 0);
+	must(err->class == ERR_INVALID && strncmp(err->text, "message: ", 9) == 0);
 }
 
 static void request(const uint8_t *data, size_t size)
@@ -50,17 +30,17 @@ static void request(const uint8_t *data, size_t size)
 
 	if (wire_get_document(data, size, &d, &err) < 0) {
 		refused(&err);
-		MUST(d.name == NULL && d.namespace == NULL && d.parts == NULL && d.n == 0 &&
+		must(d.name == NULL && d.namespace == NULL && d.parts == NULL && d.n == 0 &&
 		     d.labels.items == NULL && d.annotations.items == NULL &&
 		     d.signatures == NULL && d.n_signatures == 0);
 		return;
 	}
-	MUST(wire_put_document(&again, &d, &err) == 0);
+	must(wire_put_document(&again, &d, &err) == 0);
 	same(&again, data, size);
 	document_digest(&d, digest);
-	MUST(strlen(digest) == DOCUMENT_DIGEST_TEXT - 1);
+	must(strlen(digest) == DOCUMENT_DIGEST_TEXT - 1);
 	if (document_check(&d, &err) < 0)
-		MUST(err.class == ERR_INVALID && err.text[0] != '\0');
+		must(err.class == ERR_INVALID && err.text[0] != '\0');
 	document_clear(&d);
 	buf_clear(&again);
 }
@@ -73,14 +53,14 @@ static void answer(const uint8_t *data, size_t size)
 
 	if (wire_get_answer(data, size, &a, &err) < 0) {
 		refused(&err);
-		MUST(a.err.class == ERR_NONE && a.secret.type == NULL &&
+		must(a.err.class == ERR_NONE && a.secret.type == NULL &&
 		     a.secret.data.items == NULL && a.secret.facts.items == NULL &&
 		     a.key_ids.items == NULL && a.notes.n == 0);
 		return;
 	}
-	MUST((a.err.class == ERR_NONE) == (a.secret.type != NULL));
-	MUST(a.err.class != ERR_CONFLICT); /* a word of the agent's own */
-	MUST(wire_put_answer(&again, &a, &err) == 0);
+	must((a.err.class == ERR_NONE) == (a.secret.type != NULL));
+	must(a.err.class != ERR_CONFLICT); /* a word of the agent's own */
+	must(wire_put_answer(&again, &a, &err) == 0);
 	same(&again, data, size);
 	wire_answer_clear(&a);
 	buf_clear(&again);
@@ -94,10 +74,10 @@ static void hello(const uint8_t *data, size_t size)
 
 	if (wire_get_hello(data, size, &h, &err) < 0) {
 		refused(&err);
-		MUST(h.keys.n == 0 && h.keys.items == NULL);
+		must(h.keys.n == 0 && h.keys.items == NULL);
 		return;
 	}
-	MUST(wire_put_hello(&again, &h, &err) == 0);
+	must(wire_put_hello(&again, &h, &err) == 0);
 	same(&again, data, size);
 	wire_hello_clear(&h);
 	buf_clear(&again);
