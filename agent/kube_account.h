@@ -16,13 +16,13 @@
 #include "agent/turns.h"
 #include "kube/client.h"
 
-/* What keeps it from naming what it should. */
+/* What keeps it from naming what it should; of several a person hears first of the last. */
 enum kube_account_fault {
 	ACCOUNT_FINE,
 	ACCOUNT_ABSENT,	   /* there is none of that name */
-	ACCOUNT_MANAGED,   /* somebody puts another list in place, again and again */
-	ACCOUNT_FORBIDDEN, /* no right to read or change it */
 	ACCOUNT_FAILED,	   /* the server did not do it */
+	ACCOUNT_FORBIDDEN, /* no right to read or change it */
+	ACCOUNT_MANAGED,   /* somebody puts another list in place, again and again */
 };
 
 struct kube_account;

@@ -61,17 +61,6 @@ static const struct {
 	[ACCOUNT_MANAGED] = { "ServiceAccountManaged", "" },
 };
 
-/* Which of two faults a person should hear of first. */
-static bool worse(enum kube_account_fault a, enum kube_account_fault b)
-{
-	static const int rank[] = {
-		[ACCOUNT_FINE] = 0,	 [ACCOUNT_ABSENT] = 1,	[ACCOUNT_FAILED] = 2,
-		[ACCOUNT_FORBIDDEN] = 3, [ACCOUNT_MANAGED] = 4,
-	};
-
-	return rank[a] > rank[b];
-}
-
 /* Each managed one is named, since a line must be written for each. */
 static void add_managed(struct kube_fan_tally *t, const struct kube_account *a)
 {
@@ -88,7 +77,7 @@ void kube_fan_tell_account(struct kube_fan_tally *t, const struct kube_account *
 	size_t others;
 
 	t->accounts_missing++;
-	if (worse(fault, t->worst))
+	if (fault > t->worst)
 		t->worst = fault;
 	if (fault == ACCOUNT_MANAGED) {
 		add_managed(t, a);
