@@ -170,7 +170,6 @@ void kube_fan_tell_nothing(struct kube_fan *f)
 	const struct status_json_fan_out now = { .wanted = false };
 	struct buf message = BUF_INIT;
 
-	f->counts = (struct kube_fan_counts){ .copies = 0 };
 	tell(f, &now, &message);
 	buf_clear(&message);
 }

@@ -9,7 +9,7 @@ import time
 import pytest
 import yaml
 
-from agentbed import MANIFESTS, SYSTEM, annotations, conditions, identity, watch_until
+from agentbed import MANIFESTS, SYSTEM, annotations, conditions, documents_path, identity, secrets_path, watch_until
 from api import MERGE
 from processes import wait_for
 from test_fanout import allow, copied, fanned, fans, foreign, gone, put, run, with_map  # noqa: F401
@@ -57,6 +57,15 @@ def seal(bed, name, source, targets, *accounts, more=()):
     return put(bed, name, source, *targets, more=["--service-accounts", ",".join(accounts), *more])
 
 
+def pair(bed, *listed):
+    """A source and one target that the map allows it, each with the account; the target's lists these already."""
+    source, one = bed.namespace(), bed.namespace()
+    allow(bed, source, one, serviceAccounts=["builder"])
+    make_account(bed, one, "builder", *listed)
+    make_account(bed, source)
+    return source, one
+
+
 def test_appended_beside_anothers_entry_and_taken_back(fans):
     source, one = fans.namespace(), fans.namespace()
     allow(fans, source, one, serviceAccounts=["builder"])
@@ -81,10 +90,7 @@ def test_appended_beside_anothers_entry_and_taken_back(fans):
 
 def test_the_secret_comes_first_and_goes_last(fans):
     """Whoever looks at both never sees a name without its Secret."""
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one)
-    make_account(fans, source)
+    source, one = pair(fans)
     bare, stop, looks = [], threading.Event(), 0
 
     def look():
@@ -95,7 +101,7 @@ def test_the_secret_comes_first_and_goes_last(fans):
             looks += 1
             for namespace in (source, one):
                 first = api.get(accounts_path(namespace, "builder"))
-                missing = api.get(f"/api/v1/namespaces/{namespace}/secrets/login", absent=True) is None
+                missing = api.get(secrets_path(namespace, "login"), absent=True) is None
                 again = api.get(accounts_path(namespace, "builder"))
                 if "login" in listed(first) and missing and identity(first) == identity(again):
                     bare.append(namespace)
@@ -108,7 +114,7 @@ def test_the_secret_comes_first_and_goes_last(fans):
                 seal(fans, "login", source, [one], "builder")
                 until(fans, one, ["login"], ["login"])
                 until(fans, source, ["login"], ["login"])
-                fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+                fans.api.delete(documents_path(source, "login"))
                 gone(fans, "login", one)
                 gone(fans, "login", source)
                 assert listed(account(fans, one)) == listed(account(fans, source)) == []
@@ -157,7 +163,7 @@ def test_accounts_without_other_namespaces(fans):
         until(fans, source, ["login"], ["login"])
         document = fanned(fans, "login", source, "True", "Applied", "service accounts that name it: 1 of 1")
         assert "copies" not in conditions(document)["FannedOut"]["message"]
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+        fans.api.delete(documents_path(source, "login"))
         until(fans, source, [])
         gone(fans, "login", source)
 
@@ -170,16 +176,13 @@ def test_an_entry_that_is_anothers_stays_anothers(fans):
         seal(fans, "login", source, [one], "builder")
         make_account(fans, source)
         fanned(fans, "login", source, "True", "Applied", "2 of 2")
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+        fans.api.delete(documents_path(source, "login"))
         gone(fans, "login", one)
         assert identity(account(fans, one)) == identity(theirs)
 
 
 def test_an_entry_taken_away_by_hand_is_put_back(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one, "builder", "theirs")
-    make_account(fans, source)
+    source, one = pair(fans, "theirs")
     with run(fans):
         seal(fans, "login", source, [one], "builder")
         until(fans, one, ["theirs", "login"], ["login"])
@@ -189,10 +192,7 @@ def test_an_entry_taken_away_by_hand_is_put_back(fans):
 
 
 def test_a_manager_that_fights_is_left_alone_until_it_lists_the_name(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one, "builder", "theirs")
-    make_account(fans, source)
+    source, one = pair(fans, "theirs")
     with run(fans) as agent:
         seal(fans, "login", source, [one], "builder")
         for _ in range(2):
@@ -259,10 +259,7 @@ def test_a_target_that_is_no_longer_named_is_taken_back(fans):
 
 
 def test_a_rule_that_goes_takes_the_entries_back(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one)
-    make_account(fans, source)
+    source, one = pair(fans)
     with run(fans) as agent:
         seal(fans, "login", source, [one], "builder")
         until(fans, one, ["login"], ["login"])
@@ -285,10 +282,7 @@ def test_a_rule_that_goes_takes_the_entries_back(fans):
 
 
 def test_a_restart_writes_nothing_and_removes_what_changed_meanwhile(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one, "builder", "theirs")
-    make_account(fans, source)
+    source, one = pair(fans, "theirs")
     with run(fans):
         seal(fans, "login", source, [one], "builder")
         seal(fans, "lonely", source, [one], "builder")
@@ -316,15 +310,12 @@ def test_a_restart_writes_nothing_and_removes_what_changed_meanwhile(fans):
 
 
 def test_a_document_that_went_while_no_agent_was_there(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one, "builder", "theirs")
-    make_account(fans, source)
+    source, one = pair(fans, "theirs")
     with run(fans):
         seal(fans, "login", source, [one], "builder")
         until(fans, one, ["theirs", "login"], ["login"])
         fanned(fans, "login", source, "True", "Applied", "2 of 2")
-    fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+    fans.api.delete(documents_path(source, "login"))
     with run(fans):
         gone(fans, "login", source)
         gone(fans, "login", one)
@@ -333,15 +324,12 @@ def test_a_document_that_went_while_no_agent_was_there(fans):
 
 
 def test_what_is_retained_stays_named(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one)
-    make_account(fans, source)
+    source, one = pair(fans)
     with run(fans) as agent:
         seal(fans, "login", source, [one], "builder", more=["--deletion-policy", "Retain"])
         fanned(fans, "login", source, "True", "Applied", "2 of 2")
         kept = [identity(account(fans, n)) for n in (source, one)]
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+        fans.api.delete(documents_path(source, "login"))
         agent.wait_count("Applied", 0)
         seal(fans, "other", source, [one], "other")
         fanned(fans, "other", source, "False", "NotAllowed")
@@ -349,26 +337,20 @@ def test_what_is_retained_stays_named(fans):
 
 
 def test_two_documents_in_one_account(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one, "builder", "theirs")
-    make_account(fans, source)
+    source, one = pair(fans, "theirs")
     with run(fans):
         seal(fans, "first", source, [one], "builder")
         until(fans, one, ["theirs", "first"], ["first"])
         seal(fans, "second", source, [one], "builder")
         until(fans, one, ["theirs", "first", "second"], ["first", "second"])
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/first")
+        fans.api.delete(documents_path(source, "first"))
         until(fans, one, ["theirs", "second"], ["second"])
         gone(fans, "first", one)
         copied(fans, "second", source, one)
 
 
 def test_a_local_document_decides_about_its_own_name(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one)
-    make_account(fans, source)
+    source, one = pair(fans)
     with run(fans):
         seal(fans, "login", source, [one], "builder")
         until(fans, one, ["login"], ["login"])
@@ -392,7 +374,7 @@ def test_a_document_elsewhere_takes_no_name_of_a_secret_that_is_still_there(fans
             fans.api.apply(yaml.safe_load(text))
             until(fans, namespace, ["login"], ["login"])
         before = identity(account(fans, one))
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{one}/sealedcredentials/login")
+        fans.api.delete(documents_path(one, "login"))
         agent.wait_count("PendingRemoval", 1)
         seal(fans, "login", two, [three], "builder")
         until(fans, three, ["login"], ["login"])
@@ -404,10 +386,7 @@ def test_a_document_elsewhere_takes_no_name_of_a_secret_that_is_still_there(fans
 
 
 def test_a_document_that_cannot_be_opened_changes_no_account(fans):
-    source, one = fans.namespace(), fans.namespace()
-    allow(fans, source, one, serviceAccounts=["builder"])
-    make_account(fans, one)
-    make_account(fans, source)
+    source, one = pair(fans)
     with run(fans):
         document = seal(fans, "login", source, [one], "builder")
         fanned(fans, "login", source, "True", "Applied", "2 of 2")
@@ -446,7 +425,7 @@ def test_many_accounts(fans):
         seal(fans, "login", source, targets, "builder")
         fanned(fans, "login", source, "True", "Applied", "21 of 21")
         assert agent.requests("PATCH") - before < 2 * 21
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+        fans.api.delete(documents_path(source, "login"))
         for namespace in (source, *targets):
             gone(fans, "login", namespace)
         assert all(listed(account(fans, n)) == ["theirs"] for n in targets)
@@ -518,7 +497,7 @@ def test_without_seeing_accounts_nothing_is_done_and_it_is_told(request, new_bed
             fanned(fans, "login", source, "False", "Forbidden", f"{one}/builder (the agent may not")
             assert identity(account(fans, one)) == identity(theirs)
             # and nothing else waits for it
-            fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+            fans.api.delete(documents_path(source, "login"))
             gone(fans, "login", one)
             gone(fans, "login", source)
         give_back()
@@ -536,7 +515,7 @@ def test_a_right_that_was_taken_away_holds_up_no_secret(fans):
         seal(fans, "login", source, ["nowhere"], "builder")
         until(fans, source, ["login"], ["login"])
         with without(fans, "patch"):
-            fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+            fans.api.delete(documents_path(source, "login"))
             gone(fans, "login", source)
 
 
@@ -576,7 +555,7 @@ def test_an_account_that_cannot_be_changed_holds_its_secret_quietly(fans):
         seal(fans, "login", source, ["nowhere"], "builder")
         until(fans, source, ["login"], ["login"])
         with unchangeable(fans, source):
-            fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+            fans.api.delete(documents_path(source, "login"))
             told = "Secret of a document that is gone stays while a service account names it that cannot be changed just now"
             agent.wait_log(msg=told, namespace=source, name="login", account="builder")
             before = agent.requests("GET")
@@ -597,7 +576,7 @@ def test_a_secret_goes_though_namespaces_cannot_be_seen(fans):
         seal(fans, "login", source, ["nowhere"], "builder")
         until(fans, source, ["login"], ["login"])
     with without(fans, "watch", "namespaces"), run(fans):
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+        fans.api.delete(documents_path(source, "login"))
         gone(fans, "login", source)
         assert listed(account(fans, source)) == noted(account(fans, source)) == []
 

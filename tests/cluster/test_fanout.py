@@ -8,7 +8,8 @@ import subprocess
 import pytest
 import yaml
 
-from agentbed import ADOPT, AGENT, MANIFESTS, OWNER, SYSTEM, annotations, conditions, identity, secrets_path, value
+from agentbed import (ADOPT, AGENT, MANIFESTS, OWNER, SYSTEM, annotations, conditions, documents_path, identity, secrets_path,
+                      value)
 from processes import wait_for
 
 
@@ -218,7 +219,7 @@ def test_a_local_document_wins(fans):
         fans.ready("login", one)
         assert annotations(fans.secret_object("login", one))[OWNER] == f"{one}/login"
         fanned(fans, "login", source, "True", "Applied", "document of this name")
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{one}/sealedcredentials/login")
+        fans.api.delete(documents_path(one, "login"))
         copied(fans, "login", source, one, seconds=40)
 
 
@@ -229,7 +230,7 @@ def test_copies_go_with_their_document(fans):
         put(fans, "login", source, one, two)
         copied(fans, "login", source, one)
         copied(fans, "login", source, two)
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+        fans.api.delete(documents_path(source, "login"))
         for namespace in (source, one, two):
             gone(fans, "login", namespace)
 
@@ -241,7 +242,7 @@ def test_copies_of_a_document_that_went_while_no_agent_was_there_go(fans):
         put(fans, "login", source, one)
         copied(fans, "login", source, one)
         fanned(fans, "login", source, "True", "Applied")
-    fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+    fans.api.delete(documents_path(source, "login"))
     assert fans.secret("login", one)
     with run(fans):
         gone(fans, "login", source)
@@ -255,7 +256,7 @@ def test_retained_copies_stay(fans):
         put(fans, "login", source, one, more=["--deletion-policy", "Retain"])
         kept = copied(fans, "login", source, one)
         fanned(fans, "login", source, "True", "Applied")
-        fans.api.delete(f"/apis/bulla.dev/v1/namespaces/{source}/sealedcredentials/login")
+        fans.api.delete(documents_path(source, "login"))
         agent.wait_count("Applied", 0)
         put(fans, "other", source, one)
         copied(fans, "other", source, one)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import controlplane
-from agentbed import ACCOUNT, MANIFESTS, SYSTEM, Bed, value
+from agentbed import ACCOUNT, MANIFESTS, SYSTEM, Bed, documents_path, value
 from processes import wait_for
 
 ROLE = next(o for o in yaml.safe_load_all((MANIFESTS / "base/clusterrole.yaml").read_text()) if o["kind"] == "ClusterRole")
@@ -90,7 +90,7 @@ class Remove(Update):
     """A document that was deleted takes its Secret along."""
 
     def act(self, bed, ns):
-        bed.api.delete(f"/apis/bulla.dev/v1/namespaces/{ns}/sealedcredentials/doc")
+        bed.api.delete(documents_path(ns, "doc"))
 
     def done(self, bed, ns):
         return bed.secret_object("doc", ns) is None
