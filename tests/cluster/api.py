@@ -11,6 +11,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 import urllib.parse
 
 import yaml
@@ -88,8 +89,13 @@ class Api:
         head = self._headers(headers)
         if data is not None:
             head["Content-Type"] = content_type
-        with self.lock:
-            answer = self._exchange(method, target, data, head)
+        for _ in range(30):
+            with self.lock:
+                answer = self._exchange(method, target, data, head)
+            # a server that was just started reads a kind at the first request for it
+            if answer.status != 429 or "storage is (re)initializing" not in answer.text:
+                break
+            time.sleep(1)  # its Retry-After
         wanted = (expect,) if isinstance(expect, int) else expect
         if wanted is not None and answer.status >= 400 and answer.status not in wanted:
             raise ApiError(method, path, answer)
