@@ -20,13 +20,16 @@ SANITIZE ?=
 .DELETE_ON_ERROR:
 
 # --- what stands where; a folder is a layer (CONTRIBUTING), and may use the archives listed here ----
-LAYERS := base keys kinds document kube
+LAYERS := base keys kinds document kube git guard foreign
 USES_base := base
 USES_keys := keys base
 USES_kinds := kinds base
 USES_document := document keys kinds base
 USES_kube := kube base
-USES_sealer := document keys kinds kube base
+USES_git := git base
+USES_guard := guard document keys kinds base
+USES_foreign := foreign document keys kinds base
+USES_sealer := guard foreign document keys kinds kube git base
 USES_agent := agent document keys kinds kube base
 
 PKGS := libsodium libcrypto jansson yaml-0.1
@@ -142,7 +145,7 @@ FUZZ_AGENT := control wire ledger inventory namespaces # of agent/
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 define fuzz_rule
-$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter $(FUZZ_AGENT),$(1)),agent) $(if $(filter manifest,$(1)),sealer) document keys kinds kube base)
+$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter $(FUZZ_AGENT),$(1)),agent) $(if $(filter manifest,$(1)),sealer) guard foreign document keys kinds kube git base)
 	$$(say) FUZZ $$@
 	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter $(FUZZ_AGENT),$(1)),$(PKG_LIBS_agent))
 endef

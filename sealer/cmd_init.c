@@ -9,7 +9,7 @@
 #include "base/out.h"
 #include "keys/config.h"
 #include "sealer/agree.h"
-#include "sealer/git.h"
+#include "git/run.h"
 #include "sealer/keygen.h"
 #include "sealer/recovery.h"
 #include "sealer/repo.h"

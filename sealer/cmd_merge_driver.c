@@ -7,7 +7,7 @@
 #include "base/out.h"
 #include "document/edit.h"
 #include "document/merge.h"
-#include "sealer/git.h"
+#include "git/run.h"
 
 enum { BASE, OURS, THEIRS, TEXTS }; /* in the order of the command line: %O %A %B */
 

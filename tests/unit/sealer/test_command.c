@@ -4,7 +4,7 @@
 
 #include "base/out.h"
 #include "sealer/command.h"
-#include "sealer/git.h"
+#include "git/run.h"
 #include "sealer/home.h"
 #include "sealer/roster.h"
 #include "sealer/target.h"

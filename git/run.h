@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The git program, run without a shell and never found by a relative PATH. */
-#ifndef BULLA_SEALER_GIT_H
-#define BULLA_SEALER_GIT_H
+#ifndef BULLA_GIT_RUN_H
+#define BULLA_GIT_RUN_H
 
 struct err;
 

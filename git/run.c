@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sealer/git.h"
+#include "git/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
