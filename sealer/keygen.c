@@ -128,20 +128,13 @@ void keygen_clear(struct keygen *k)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* Is it NAME.age or NAME.KEYID.age? */
 static bool is_backup_of(const char *file, const char *name)
 {
-	size_t n = strlen(name), len = strlen(file);
-	char id[AGE_KEY_ID_TEXT] = "";
+	char *whose, id[AGE_KEY_ID_TEXT];
+	bool is = repo_key_parse(file, &whose, id) && strcmp(whose, name) == 0;
 
-	if (strncmp(file, name, n) != 0 || len < n + 4 || strcmp(file + len - 4, ".age") != 0)
-		return false;
-	if (len == n + 4)
-		return true;
-	if (file[n] != '.' || len != n + 1 + (sizeof(id) - 1) + 4)
-		return false;
-	memcpy(id, file + n + 1, sizeof(id) - 1);
-	return name_is_key_id(id);
+	mem_free(whose);
+	return is;
 }
 
 /* One entry of the Secret: a key file with a name that is nothing but a file's. */

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/name.h"
 
 #define KEYS_MAX 10000 /* files in .bulla/keys */
 
@@ -129,6 +130,32 @@ char *repo_key_path(const char *name, const char *id)
 	if (id == NULL)
 		return mem_printf("%s/%s.age", REPO_KEYS, name);
 	return mem_printf("%s/%s.%s.age", REPO_KEYS, name, id);
+}
+
+bool repo_key_parse(const char *file, char **name, char id[static AGE_KEY_ID_TEXT])
+{
+	size_t len = strlen(file), suffix = strlen(".age");
+	const char *dot = strchr(file, '.');
+	size_t n = dot != NULL ? (size_t)(dot - file) : 0;
+
+	*name = NULL;
+	id[0] = '\0';
+	if (dot == NULL || len < suffix || strcmp(file + len - suffix, ".age") != 0)
+		return false;
+	if (len != n + suffix) {
+		if (len != n + 1 + (AGE_KEY_ID_TEXT - 1) + suffix)
+			return false;
+		memcpy(id, dot + 1, AGE_KEY_ID_TEXT - 1);
+		id[AGE_KEY_ID_TEXT - 1] = '\0';
+		if (!name_is_key_id(id))
+			return false;
+	}
+	*name = mem_strn(file, n);
+	if (name_is_label(*name))
+		return true;
+	mem_free(*name);
+	*name = NULL;
+	return false;
 }
 
 int repo_refuse_path(const char *path, const char *what, struct err *err)

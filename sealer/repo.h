@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/kv.h"
+#include "keys/age_recipient.h"
 
 struct err;
 
@@ -37,6 +38,11 @@ int repo_list_keys(const char *top, struct kv *out, struct err *err);
 
 /* ".bulla/keys/NAME.age", with an id ".bulla/keys/NAME.ID.age": an earlier key's.  A new string. */
 char *repo_key_path(const char *name, const char *id);
+/*
+ * The other way round, of a file name in .bulla/keys: *name is a new string, id the key's or "".
+ * false when it is none of the two forms.
+ */
+bool repo_key_parse(const char *file, char **name, char id[static AGE_KEY_ID_TEXT]);
 
 /*
  * What must never lie in a Git tree: refuse a path (which need not exist) inside of one; the same
