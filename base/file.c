@@ -149,6 +149,14 @@ out:
 	return r;
 }
 
+/* A folder may be searched, which access calls the same. */
+static bool can_run(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
 char *file_program(const char *name)
 {
 	const char *path = getenv("PATH");
@@ -161,7 +169,7 @@ char *file_program(const char *name)
 		if (path[0] == '/') {
 			char *program = mem_printf("%.*s/%s", (int)n, path, name);
 
-			if (access(program, X_OK) == 0)
+			if (can_run(program))
 				return program;
 			mem_free(program);
 		}

@@ -262,7 +262,7 @@ static void test_err(void **state)
 	assert_int_equal(err_set(NULL, ERR_IO, "nobody listens"), -1);
 }
 
-/* What a relative entry of PATH holds is never run. */
+/* What a relative entry of PATH holds is never run, nor is a folder. */
 static void test_program(void **state)
 {
 	char *was = mem_str(getenv("PATH")), *path, *p;
@@ -271,7 +271,9 @@ static void test_program(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	close(fd);
-	path = mem_printf(".::%s:/nowhere:%s", "relative", dir);
+	assert_int_equal(mkdir(in_dir("first"), 0700), 0);
+	assert_int_equal(mkdir(in_dir("first/prog"), 0700), 0);
+	path = mem_printf(".::%s:/nowhere:%s/first:%s", "relative", dir, dir);
 	setenv("PATH", path, 1);
 	p = file_program("prog");
 	assert_non_null(p);
