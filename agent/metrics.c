@@ -28,11 +28,6 @@ static double restarts(const struct metrics *m)
 	return (double)opener_restarts(m->opener);
 }
 
-static double opened(const struct metrics *m)
-{
-	return (double)opener_opened(m->opener);
-}
-
 static double written(const struct metrics *m)
 {
 	return (double)m->store->apply.counts.written;
@@ -138,7 +133,6 @@ static const struct row {
 	{ "bulla_sealing_keys", "gauge", "Sealing keys held.", keys },
 	{ "bulla_sealing_keys_bad", "gauge", "Files in KEYS that cannot be used.", bad_keys },
 	{ "bulla_opener_restarts_total", "counter", "Openers started beyond the first.", restarts },
-	{ "bulla_documents_opened_total", "counter", "Documents opened.", opened },
 	{ "bulla_secrets_written_total", "counter", "Secrets made or given a new content.",
 	  written },
 	{ "bulla_secrets_repaired_total", "counter",
@@ -152,6 +146,10 @@ static const struct row {
 	  "Folders that could not be watched; changes there are seen by full looks only.",
 	  unwatched },
 };
+
+/* How opener_open can end, beside well. */
+static const enum err_class refusals[] = { ERR_NOKEY, ERR_REFUSED, ERR_INVALID, ERR_CONFLICT,
+					   ERR_IO };
 
 void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -169,6 +167,17 @@ void metrics_process(int statm, int64_t started, struct buf *out)
 	buf_printf(out, "process_resident_memory_bytes %.15g\n", resident(statm));
 	metrics_head(out, "process_start_time_seconds", "gauge", "Start time, seconds since 1970.");
 	buf_printf(out, "process_start_time_seconds %" PRId64 "\n", started);
+}
+
+void metrics_openings(const struct opener *o, struct buf *out)
+{
+	static const char name[] = "bulla_openings_total";
+
+	metrics_head(out, name, "counter", "Openings of documents, by how they ended.");
+	buf_printf(out, "%s{result=\"opened\"} %zu\n", name, opener_openings(o, ERR_NONE));
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		buf_printf(out, "%s{result=\"%s\"} %zu\n", name, err_class_name(refusals[i]),
+			   opener_openings(o, refusals[i]));
 }
 
 static void put_documents(const struct metrics *m, struct buf *out)
@@ -224,6 +233,7 @@ void metrics_format(const struct metrics *m, struct buf *out)
 
 	metrics_process(m->statm, m->started, out);
 	put_documents(m, out);
+	metrics_openings(m->opener, out);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		metrics_head(out, rows[i].name, rows[i].type, rows[i].help);
 		buf_printf(out, "%s %.15g\n", rows[i].name, rows[i].value(m));

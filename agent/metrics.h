@@ -25,6 +25,7 @@ void metrics_clear(struct metrics *m);
 /* "name value" of what every page begins with, and of the process: for other pages too. */
 void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
 void metrics_process(int statm, int64_t started, struct buf *out);
+void metrics_openings(const struct opener *o, struct buf *out);
 /* Append the page. */
 void metrics_format(const struct metrics *m, struct buf *out);
 

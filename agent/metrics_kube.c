@@ -21,8 +21,7 @@ static void put_opener(const struct metrics_kube *m, struct buf *out)
 	    (double)opener_bad_keys(m->opener));
 	put(out, "bulla_opener_restarts_total", "counter", "Openers started beyond the first.",
 	    (double)opener_restarts(m->opener));
-	put(out, "bulla_documents_opened_total", "counter", "Documents opened.",
-	    (double)opener_opened(m->opener));
+	metrics_openings(m->opener, out);
 }
 
 /* Under controller-runtime's names too, which dashboards of the ecosystem know. */

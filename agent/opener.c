@@ -51,8 +51,8 @@ struct opener {
 	struct kv keys;
 	struct kv recipients;
 	size_t bad;
-	bool changed; /* keys, since the last opener_poll */
-	size_t opened;
+	bool changed;		      /* keys, since the last opener_poll */
+	size_t openings[ERR_CLASSES]; /* by how they ended */
 	struct buf io;
 	struct quarantine quarantine;
 };
@@ -314,8 +314,8 @@ static int blame(struct opener *o, const struct document *d, enum frame_result g
 }
 
 /* Take what was opened out of the answer. */
-static int deliver(struct opener *o, struct wire_answer *a, struct kind_secret *out,
-		   struct kv *key_ids, struct err *err)
+static int deliver(struct wire_answer *a, struct kind_secret *out, struct kv *key_ids,
+		   struct err *err)
 {
 	if (a->err.class != ERR_NONE)
 		return err_set(err, a->err.class, "%s", a->err.text);
@@ -323,7 +323,6 @@ static int deliver(struct opener *o, struct wire_answer *a, struct kind_secret *
 	a->secret = (struct kind_secret)KIND_SECRET_INIT; /* transferred */
 	for (size_t i = 0; key_ids != NULL && i < a->key_ids.n; i++)
 		kv_set_str(key_ids, a->key_ids.items[i].name, "");
-	o->opened++;
 	return 0;
 }
 
@@ -365,8 +364,8 @@ static void keep_little(struct opener *o)
 		buf_reset(&o->io);
 }
 
-int opener_open(struct opener *o, const struct document *d, struct kind_secret *out,
-		struct kv *key_ids, struct notes *notes, struct err *err)
+static int open_with(struct opener *o, const struct document *d, struct kind_secret *out,
+		     struct kv *key_ids, struct notes *notes, struct err *err)
 {
 	struct wire_answer a = WIRE_ANSWER_INIT;
 	enum frame_result got;
@@ -388,10 +387,19 @@ int opener_open(struct opener *o, const struct document *d, struct kind_secret *
 	quarantine_clear_of(&o->quarantine, d);
 	for (size_t i = 0; i < a.notes.n; i++)
 		note_add(notes, "%s", a.notes.text[i]);
-	r = deliver(o, &a, out, key_ids, err);
+	r = deliver(&a, out, key_ids, err);
 out:
 	wire_answer_clear(&a);
 	keep_little(o);
+	return r;
+}
+
+int opener_open(struct opener *o, const struct document *d, struct kind_secret *out,
+		struct kv *key_ids, struct notes *notes, struct err *err)
+{
+	int r = open_with(o, d, out, key_ids, notes, err);
+
+	o->openings[r == 0 ? ERR_NONE : err->class]++;
 	return r;
 }
 
@@ -527,9 +535,9 @@ size_t opener_restarts(const struct opener *o)
 	return o->adopted > 1 ? o->adopted - 1 : 0;
 }
 
-size_t opener_opened(const struct opener *o)
+size_t opener_openings(const struct opener *o, enum err_class result)
 {
-	return o->opened;
+	return o->openings[result];
 }
 
 pid_t opener_pid(const struct opener *o)

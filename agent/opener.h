@@ -17,11 +17,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/err.h"
 #include "base/kv.h"
 #include "base/notes.h"
 #include "document/document.h"
 
-struct err;
 struct opener;
 
 struct opener_options {
@@ -85,7 +85,8 @@ const struct kv *opener_keys(const struct opener *o);
 const struct kv *opener_recipients(const struct opener *o);
 size_t opener_bad_keys(const struct opener *o); /* unusable files in the directory */
 size_t opener_restarts(const struct opener *o); /* openers started beyond the first */
-size_t opener_opened(const struct opener *o);	/* successful openings */
+/* Calls of opener_open so far that ended so; ERR_NONE: opened. */
+size_t opener_openings(const struct opener *o, enum err_class result);
 pid_t opener_pid(const struct opener *o);	/* of the current opener; 0 when none */
 
 void opener_stop(struct opener *o); /* ends supervisor and opener, waits for both */

@@ -26,6 +26,7 @@ enum err_class {
 	ERR_CONFLICT = 8,  /* exists already, changed meanwhile, or cannot be merged */
 	ERR_INTERNAL = 70, /* a bug */
 	ERR_MEMORY = 71,   /* out of memory */
+	ERR_CLASSES	   /* one more than the greatest */
 };
 
 #define ERR_TEXT_MAX 1000

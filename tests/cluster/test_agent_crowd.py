@@ -55,7 +55,7 @@ def test_a_restart_over_unchanged_documents_writes_nothing(new_bed, install):
         metrics = agent.metrics()
         assert versions(bed, ns) == before
         assert metrics["bulla_secrets_written_total"] == metrics["bulla_statuses_written_total"] == 0
-        assert metrics["bulla_documents_opened_total"] == 0, "nothing had to be opened"
+        assert metrics['bulla_openings_total{result="opened"}'] == 0, "nothing had to be opened"
         # and what changes now is seen
         bed.put("d007", {"v": value()}, ns)
         bed.ready("d007", ns)

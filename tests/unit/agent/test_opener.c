@@ -150,7 +150,7 @@ static void test_opens(void **state)
 	assert_string_equal(kv_get_str(&s.data, "VALUE"), SCENE_MARK);
 	assert_int_equal(ids.n, 1);
 	assert_string_equal(ids.items[0].name, age_identity_id(key));
-	assert_int_equal(opener_opened(opener), 1);
+	assert_int_equal(opener_openings(opener, ERR_NONE), 1);
 	assert_int_equal(opener_restarts(opener), 0);
 
 	line = audit_line(0);
@@ -212,7 +212,7 @@ static void test_refuses(void **state)
 	scene_document(&d, "app-env", "x", 1, key);
 	expect_opens(&d);
 	document_clear(&d);
-	assert_int_equal(opener_opened(opener), 1);
+	assert_int_equal(opener_openings(opener, ERR_NONE), 1);
 	assert_int_equal(opener_restarts(opener), 0);
 
 	static const char *const results[] = { "refused", "refused", "no-key",

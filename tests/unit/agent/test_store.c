@@ -61,9 +61,9 @@ size_t opener_restarts(const struct opener *o)
 	return 0;
 }
 
-size_t opener_opened(const struct opener *o)
+size_t opener_openings(const struct opener *o, enum err_class result)
 {
-	return o->opened;
+	return result == ERR_NONE ? o->opened : 0;
 }
 
 static void opener_learn(struct opener *o)
@@ -758,7 +758,7 @@ static void test_metrics(void **state)
 	metrics_format(&m, &page);
 	assert_non_null(strstr(buf_str(&page), "\nbulla_documents{reason=\"Applied\"} 1\n"));
 	assert_non_null(strstr(buf_str(&page), "\nbulla_files_bad 1\n"));
-	assert_non_null(strstr(buf_str(&page), "\nbulla_documents_opened_total 1\n"));
+	assert_non_null(strstr(buf_str(&page), "\nbulla_openings_total{result=\"opened\"} 1\n"));
 	assert_non_null(strstr(buf_str(&page), "\nbulla_ready 1\n"));
 	assert_non_null(strstr(buf_str(&page), "# TYPE bulla_sealing_keys gauge\n"));
 	assert_null(strstr(buf_str(&page), "foobar"));
