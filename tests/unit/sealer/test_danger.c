@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is revoked first, and where. */
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "sealer/danger.h"
+
+/* "name=value|name=value" */
+static void put_facts(const char *text, struct kv *facts)
+{
+	while (*text != '\0') {
+		size_t n = strcspn(text, "|");
+		char *one = mem_strn(text, n), *sign = strchr(one, '=');
+
+		*sign = '\0';
+		kv_set_str(facts, one, sign + 1);
+		mem_free(one);
+		text += n + (text[n] == '|');
+	}
+}
+
+struct one {
+	const char *kind, *part, *file, *facts;
+	bool many;
+	const char *where, *replace;
+	bool claimed, claimed_opened; /* before and after it was opened */
+};
+
+static const struct one cases[] = {
+	{ "age-key", KIND_PART, "a.yaml", "public-key=age1xyz", false, "git grep -lF -e age1xyz",
+	  "bulla set a.yaml", true, false },
+	{ "github-app", KIND_PART, "a.yaml", "owner=barolab|app-id=7", false,
+	  "https://github.com/organizations/barolab/settings/apps", "bulla set a.yaml", true,
+	  false },
+	{ "github-app", KIND_PART, "a.yaml", "owner=../evil", false,
+	  "https://github.com/settings/apps", "bulla set a.yaml", true, false },
+	{ "github-app", KIND_PART, "a.yaml", "base-url=https://ghe.example/api/v3", false,
+	  "the GitHub server behind https://ghe.example/api/v3", "bulla set a.yaml", true, false },
+	{ "gcp-service-account", KIND_PART, "a.yaml", "fingerprint=k1|user=a@b.c|project=p", false,
+	  "gcloud iam service-accounts keys delete k1 --iam-account a@b.c --project p",
+	  "bulla set a.yaml", true, false },
+	{ "gcp-service-account", KIND_PART, "a.yaml", "fingerprint=k;id|user=a@b.c|project=p", true,
+	  "gcloud iam service-accounts keys delete 'k;id' --iam-account a@b.c --project p",
+	  "bulla set --document n/d a.yaml", true, false },
+	{ "gcp-service-account", KIND_PART, "a.yaml", "fingerprint=--all|user=a@b.c|project=p",
+	  false, "", "bulla set a.yaml", true, false },
+	{ "git-https", KIND_PART, "a b.yaml", "url=https://github.com/o/r", false,
+	  "https://github.com/settings/tokens", "bulla set 'a b.yaml'", true, true },
+	{ "git-https", KIND_PART, "-a.yaml", "url=https://git.example/o/r", false,
+	  "the Git server git.example", "bulla set -- -a.yaml", true, true },
+	{ "git-https", KIND_PART, NULL, "url=javascript:alert(1)", false, "", "", true, true },
+	{ "registry", KIND_PART, "a.yaml", "registry=ghcr.io|user=u", false,
+	  "https://github.com/settings/tokens", "bulla set a.yaml", true, false },
+	{ "registry", KIND_PART, "a.yaml", "registry=a.example,ghcr.io", false,
+	  "the registry a.example,ghcr.io", "bulla set a.yaml", true, false },
+	{ "deploy-key", KIND_PART, "a.yaml", "url=ssh://git@github.com/barolab/foobar-infra.git",
+	  false, "gh repo deploy-key delete ID --repo barolab/foobar-infra", "bulla set a.yaml",
+	  true, true },
+	{ "deploy-key", KIND_PART, "a.yaml", "url=ssh://git@github.com/o/r/more", false,
+	  "the Git server of ssh://git@github.com/o/r/more", "bulla set a.yaml", true, true },
+	{ "deploy-key", KIND_PART, "a.yaml", "url=ssh://git@github.com/o/$(id)", false,
+	  "the Git server of 'ssh://git@github.com/o/$(id)'", "bulla set a.yaml", true, true },
+	{ "deploy-key", KIND_PART, "a.yaml", "url=ssh://git@github.com/o/-r", false,
+	  "the Git server of ssh://git@github.com/o/-r", "bulla set a.yaml", true, true },
+	{ "opaque", "TOKEN", "a.yaml", "", true, "", "bulla set --document n/d a.yaml TOKEN", false,
+	  false },
+	{ "opaque", "-x", "a.yaml", "", false, "", "bulla set -- a.yaml -x", false, false },
+	{ "opaque", KIND_PART, "a.yaml", "", false, "", "bulla seal opaque d -n n --together",
+	  false, false },
+	{ "tls", KIND_PART, "a.yaml", "issuer=CN=a b|fingerprint=SHA256:x", false,
+	  "the issuer 'CN=a b', certificate SHA256:x", "bulla set a.yaml", true, false },
+	{ "tls", KIND_PART, "a.yaml", "fingerprint=SHA256:x", false, "certificate SHA256:x",
+	  "bulla set a.yaml", true, false },
+	{ "basic-auth", KIND_PART, "a.yaml", "user=u", false, "", "bulla set a.yaml", false,
+	  false },
+	{ "webhook-token", KIND_PART, "a.yaml", "", false,
+	  "kubectl get receivers.notification.toolkit.fluxcd.io -n n", "bulla set a.yaml", false,
+	  false },
+};
+
+static void check(const struct one *c, bool opened)
+{
+	struct document d = { .name = (char *)(uintptr_t) "d",
+			      .namespace = (char *)(uintptr_t) "n",
+			      .kind = kind_find(c->kind) };
+	struct document_part part = { .name = (char *)(uintptr_t)c->part };
+	struct danger_about a = { &d, &part, c->file, opened };
+	struct buf where = BUF_INIT, replace = BUF_INIT;
+	bool claimed;
+
+	put_facts(c->facts, &part.facts);
+	danger_where(&a, &where, &claimed);
+	danger_replace(&a, c->many, &replace);
+	if (strcmp(buf_str(&where), c->where) != 0 || strcmp(buf_str(&replace), c->replace) != 0 ||
+	    claimed != (opened ? c->claimed_opened : c->claimed))
+		fail_msg("%s, %s, %s: %s; %s; %d", c->kind, c->facts,
+			 opened ? "opened" : "not opened", buf_str(&where), buf_str(&replace),
+			 claimed);
+	buf_clear(&where);
+	buf_clear(&replace);
+	kv_clear(&part.facts);
+}
+
+static void test_where(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		check(&cases[i], false);
+		check(&cases[i], true);
+	}
+}
+
+static void test_ranks(void **state)
+{
+	static const char *const order[] = { "age-key",	  "github-app",	  "gcp-service-account",
+					     "git-https", "registry",	  "deploy-key",
+					     "opaque",	  "tls",	  "basic-auth",
+					     "proxy",	  "webhook-token" };
+	size_t n = 0;
+
+	(void)state;
+	while (kind_table[n] != NULL)
+		n++;
+	assert_int_equal(n, COUNT(order)); /* a new kind has its rank */
+	for (size_t i = 0; i < COUNT(order); i++) {
+		const struct kind *k = kind_find(order[i]);
+
+		assert_int_equal(danger_rank(k), i);
+		assert_true(strlen(danger_reach(k)) > 10 && strlen(danger_revoke(k)) > 10);
+	}
+}
+
+static void test_order(void **state)
+{
+	struct document a = { .name = (char *)(uintptr_t) "x",
+			      .namespace = (char *)(uintptr_t) "n",
+			      .kind = kind_find("opaque") };
+	struct document b = a, c = a;
+	struct document_part p = { .name = (char *)(uintptr_t) "A" };
+	struct document_part q = { .name = (char *)(uintptr_t) "B" };
+	struct danger_about ap = { &a, &p, NULL, false }, aq = { &a, &q, NULL, false };
+	struct danger_about bp = { &b, &p, NULL, false }, cp = { &c, &p, NULL, false };
+
+	(void)state;
+	b.kind = kind_find("age-key");
+	c.namespace = (char *)(uintptr_t) "m";
+	assert_true(danger_compare(&ap, &aq) < 0 && danger_compare(&aq, &ap) > 0);
+	assert_true(danger_compare(&bp, &cp) < 0 && danger_compare(&ap, &bp) > 0);
+	assert_true(danger_compare(&cp, &ap) < 0);
+	assert_int_equal(danger_compare(&ap, &ap), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_where),
+		cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_order),
+	};
+
+	mem_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
