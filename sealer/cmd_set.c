@@ -10,164 +10,21 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
-#include "document/seal.h"
 #include "sealer/fields.h"
+#include "sealer/fresh.h"
 #include "sealer/input.h"
 #include "sealer/pick.h"
+#include "sealer/set_options.h"
 #include "sealer/target.h"
 #include "sealer/who.h"
-
-#define FILES_MAX 32 /* options that name a file, of all kinds together; held by a unit test */
-
-struct set_options {
-	const char *from_file;
-	const char *expires;
-	const char *which;
-	struct option_list recipients, recipients_files, accept;
-	bool dry_run;
-	const char *files[FILES_MAX]; /* the kinds' own, in the order of the table */
-};
-
-static const struct option_spec common[] = {
-	{ 0, "from-file", "FILE|-", "the new secret", offsetof(struct set_options, from_file), 0 },
-	{ 0, "expires", "DATE|90d", "when the new value ends",
-	  offsetof(struct set_options, expires), 0 },
-	{ 'r', "recipient", "NAME|age1...", "seal to it, not to what the rules say",
-	  offsetof(struct set_options, recipients), OPTION_MANY },
-	{ 'R', "recipients-file", "FILE", "seal to the recipients of a file",
-	  offsetof(struct set_options, recipients_files), OPTION_MANY },
-	{ 0, "accept", "age1...", "agree to a recipient that is new or changed",
-	  offsetof(struct set_options, accept), OPTION_MANY },
-	PICK_OPTION(set_options),
-	{ 0, "dry-run", NULL, "check everything, write nothing",
-	  offsetof(struct set_options, dry_run), 0 },
-};
-#define COMMON (sizeof(common) / sizeof(common[0]))
-
-/* --- options that kinds bring ----------------------------------------------------------------- */
-
-static bool is_file(const struct kind_field *f)
-{
-	return (f->flags & (FIELD_SECRET | FIELD_FILE)) != 0;
-}
-
-static struct option_spec *find_spec(struct option_spec *specs, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(specs[i].name, name) == 0)
-			return &specs[i];
-	return NULL;
-}
-
-static void add_files(const struct kind *k, struct option_spec *specs, size_t *n)
-{
-	for (const struct kind_field *f = k->fields; f != NULL && f->name != NULL; f++) {
-		if (!is_file(f) || find_spec(specs, *n, f->option) != NULL ||
-		    *n == COMMON + FILES_MAX)
-			continue;
-		specs[*n] = (struct option_spec){
-			.name = f->option,
-			.arg = f->arg,
-			.help = f->help,
-			.at = offsetof(struct set_options, files) +
-			      (*n - COMMON) * sizeof(const char *),
-		};
-		(*n)++;
-	}
-}
-
-static const struct kind_field *field_of(const struct kind *k, const char *option)
-{
-	for (const struct kind_field *f = k->fields; f != NULL && f->name != NULL; f++)
-		if (is_file(f) && strcmp(f->option, option) == 0)
-			return f;
-	return NULL;
-}
-
-/* An option that is another thing with each kind says whose it is, not what the first one calls it.
- */
-static void explain_shared(struct option_spec *spec)
-{
-	struct buf kinds = BUF_INIT;
-	bool same = true;
-
-	for (size_t i = 0; kind_table[i] != NULL; i++) {
-		const struct kind_field *f = field_of(kind_table[i], spec->name);
-
-		if (f == NULL)
-			continue;
-		same = same && strcmp(f->help, spec->help) == 0;
-		buf_printf(&kinds, "%s%s", kinds.len > 0 ? ", " : "", kind_table[i]->name);
-	}
-	if (!same)
-		spec->help = mem_printf("as with 'bulla seal', for %s", buf_str(&kinds));
-	buf_clear(&kinds);
-}
-
-/* Made once and kept until exit. */
-static const struct option_spec *make_options(void)
-{
-	static struct option_spec *specs;
-	size_t n = COMMON;
-
-	if (specs != NULL)
-		return specs;
-	specs = mem_array(COMMON + FILES_MAX + 1, sizeof(*specs));
-	memcpy(specs, common, sizeof(common));
-	for (size_t i = 0; kind_table[i] != NULL; i++)
-		add_files(kind_table[i], specs, &n);
-	for (size_t i = COMMON; i < n; i++)
-		explain_shared(&specs[i]);
-	return specs;
-}
-
-/* What was given for each field of k, in the order of its table; ERR_USAGE for another kind's
- * option. */
-static int files_of(const struct set_options *o, const struct kind *k, const char **values,
-		    struct err *err)
-{
-	const struct option_spec *specs = make_options();
-
-	for (size_t i = 0; i < FILES_MAX && specs[COMMON + i].name != NULL; i++) {
-		const struct kind_field *f;
-
-		if (o->files[i] == NULL)
-			continue;
-		f = field_of(k, specs[COMMON + i].name);
-		if (f == NULL)
-			return err_set(err, ERR_USAGE, "--%s: kind %s has no such input",
-				       specs[COMMON + i].name, k->name);
-		values[f - k->fields] = o->files[i];
-	}
-	return 0;
-}
-
-/* --from-file is whatever the kind's one secret is. */
-static int put_main(const struct set_options *o, const struct kind *k, const char **values,
-		    struct err *err)
-{
-	const struct kind_field *f = k->fields;
-
-	if (o->from_file == NULL)
-		return 0;
-	while (f->name != NULL && (f->flags & FIELD_MAIN) == 0)
-		f++;
-	if (f->name == NULL)
-		return err_set(err, ERR_USAGE, "--from-file: kind %s has no single secret",
-			       k->name);
-	if (values[f - k->fields] != NULL)
-		return err_set(err, ERR_USAGE, "--from-file and --%s mean the same; give one",
-			       f->option);
-	values[f - k->fields] = o->from_file;
-	return 0;
-}
 
 /* --- one setting ------------------------------------------------------------------------------ */
 
 struct job {
 	const struct invocation *in;
 	const struct set_options *o;
-	const char *key; /* opaque */
+	char *const *keys; /* opaque: KEY, or KEY=FILE */
+	size_t n_keys;
 	struct edit_file file;
 	struct stat st;
 	size_t index;
@@ -176,6 +33,7 @@ struct job {
 	struct recipients to;
 	struct kind_input input;
 	struct kind_secret secret;
+	struct document fresh; /* what is put into the file */
 	struct notes notes;
 };
 
@@ -186,6 +44,7 @@ static void job_clear(struct job *j)
 	recipients_clear(&j->to);
 	kind_input_clear(&j->input);
 	kind_secret_clear(&j->secret);
+	document_clear(&j->fresh);
 	notes_clear(&j->notes);
 }
 
@@ -194,27 +53,70 @@ static bool is_free(const struct job *j)
 	return j->document->kind->keys == NULL;
 }
 
-static const char *part_name(const struct job *j)
+/* The name in KEY=FILE, a new string. */
+static char *key_name(const char *arg)
 {
-	return is_free(j) ? j->key : KIND_PART;
+	return mem_strn(arg, strcspn(arg, "="));
 }
 
-static int check_key(const struct job *j, struct err *err)
+static bool is_bare(const char *arg)
+{
+	return strchr(arg, '=') == NULL;
+}
+
+static size_t count_bare(const struct job *j)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < j->n_keys; i++)
+		n += is_bare(j->keys[i]);
+	return n;
+}
+
+static int check_names(const struct job *j, struct err *err)
+{
+	struct kv seen = KV_INIT;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < j->n_keys; i++) {
+		char *name = key_name(j->keys[i]);
+
+		if (!name_is_data_key(name))
+			r = err_set(err, ERR_USAGE,
+				    "KEY: not one that a Secret takes: letters, digits, \"-\", "
+				    "\"_\" and \".\", at most 253");
+		else if (kv_has(&seen, name))
+			r = err_set(err, ERR_USAGE, "the key %s is given twice", name);
+		kv_set_str(&seen, name, "");
+		mem_free(name);
+	}
+	kv_clear(&seen);
+	return r;
+}
+
+static int check_keys(const struct job *j, struct err *err)
 {
 	const struct document *d = j->document;
+	size_t bare = count_bare(j);
 
-	if (!is_free(j) && j->key != NULL)
+	if (!is_free(j) && j->o->env_file != NULL)
+		return err_set(err, ERR_USAGE,
+			       "--from-env-file: kind %s is replaced as a whole, not by names",
+			       d->kind->name);
+	if (!is_free(j) && j->n_keys > 0)
 		return err_set(err, ERR_USAGE, "kind %s is replaced as a whole; leave KEY out",
 			       d->kind->name);
+	if (j->o->env_file == NULL && j->o->pick.n > 0)
+		return err_set(err, ERR_USAGE, "--pick picks from the file of --from-env-file");
 	if (!is_free(j))
 		return 0;
-	if (j->key == NULL)
+	if (j->n_keys == 0 && j->o->env_file == NULL)
 		return err_set(err, ERR_USAGE, "say which KEY to set");
-	if (!name_is_data_key(j->key))
-		return err_set(
-		    err, ERR_USAGE,
-		    "KEY: not one that a Secret takes: letters, digits, \"-\", \"_\" and "
-		    "\".\", at most 253");
+	if (check_names(j, err) != 0)
+		return -1;
+	if (j->o->from_file != NULL && bare != 1)
+		return err_set(err, ERR_USAGE,
+			       "--from-file is the value of one KEY; give others as KEY=FILE");
 	/* one value of the name "credential" could be meant too, but nobody can tell without a key
 	 */
 	if (d->n == 1 && strcmp(d->parts[0].name, KIND_PART) == 0)
@@ -224,60 +126,7 @@ static int check_key(const struct job *j, struct err *err)
 	return 0;
 }
 
-static int read_free(struct job *j, struct err *err)
-{
-	const char *values[FILES_MAX] = { NULL };
-	struct buf value = BUF_INIT;
-	int r;
-
-	if (files_of(j->o, j->document->kind, values, err) != 0)
-		return -1;
-	if (j->o->from_file != NULL)
-		r = input_read(j->o->from_file, j->key, KIND_DATA_MAX, &value, err);
-	else if (input_terminal())
-		r = input_prompt(j->key, false, &value, err);
-	else
-		r = err_set(err, ERR_USAGE,
-			    "give the value with --from-file FILE or --from-file -");
-	if (r == 0)
-		kv_set(&j->input.fields, j->key, buf_str(&value), value.len);
-	buf_clear(&value);
-	return r;
-}
-
-/* The secret is new; all else that the kind needs stands in the document's facts. */
-static int read_kind(struct job *j, struct err *err)
-{
-	const struct kind *k = j->document->kind;
-	const struct document_part *part = document_part(j->document, KIND_PART);
-	const char *values[FILES_MAX] = { NULL };
-
-	if (files_of(j->o, k, values, err) != 0 || put_main(j->o, k, values, err) != 0 ||
-	    fields_read(k, values, &j->input.fields, err) != 0)
-		return -1;
-	return kind_restore(k, &part->facts, &j->input, err);
-}
-
-static int read_input(struct job *j, struct err *err)
-{
-	const struct document_part *old = document_part(j->document, part_name(j));
-
-	j->input.now = clock_now();
-	j->input.type = j->document->type;
-	if (j->o->expires != NULL &&
-	    !clock_parse_expiry(j->o->expires, j->input.now, &j->input.expires))
-		return err_set(err, ERR_USAGE,
-			       "--expires: neither a date (2027-01-31), a time "
-			       "(2027-01-31T12:00:00Z) nor a span (90d, 12h, 2w)");
-	if ((is_free(j) ? read_free(j, err) : read_kind(j, err)) != 0)
-		return -1;
-	if (kind_build(j->document->kind, &j->input, &j->secret, &j->notes, err) != 0)
-		return -1;
-	if (old != NULL && kv_has(&old->facts, "not-after") &&
-	    !kv_has(&j->secret.facts, "not-after"))
-		note_add(&j->notes, "the old value's expiry is not the new one's; give --expires");
-	return 0;
-}
+/* --- recipients ------------------------------------------------------------------------------- */
 
 static int find_recipients(struct job *j, struct err *err)
 {
@@ -295,6 +144,45 @@ static int find_recipients(struct job *j, struct err *err)
 	if (target_open(j->in->args[0], j->document->name, &j->target, err) != 0)
 		return -1;
 	return who_select(&j->target, &who, &j->to, err);
+}
+
+static bool is_listed(const struct document_part *part, const char *id)
+{
+	for (size_t i = 0; i < part->recipients.n; i++)
+		if (strcmp((const char *)part->recipients.items[i].data, id) == 0)
+			return true;
+	return false;
+}
+
+/* Could it open the part that is replaced, or for a new one any other? */
+static bool was_listed(const struct document *d, const char *part, const char *id)
+{
+	const struct document_part *old = document_part(d, part);
+
+	if (old != NULL)
+		return is_listed(old, id);
+	for (size_t i = 0; i < d->n; i++)
+		if (is_listed(&d->parts[i], id))
+			return true;
+	return false;
+}
+
+/*
+ * Rules that changed grant as much as a recipient that is new, and no pin stops them.  parts: what
+ * is going to be sealed.
+ */
+static void tell_added(const struct job *j, const struct kv *parts)
+{
+	for (size_t i = 0; i < j->to.n; i++) {
+		bool all = true;
+
+		for (size_t k = 0; k < parts->n; k++)
+			all =
+			    all && was_listed(j->document, parts->items[k].name, j->to.items[i].id);
+		if (!all)
+			out_warn("%s: %s is among the recipients now and was not before",
+				 j->in->args[0], j->to.items[i].name);
+	}
 }
 
 /* Said before the secret is asked for: what it is going to be, on nobody's word but the file's. */
@@ -317,67 +205,135 @@ static void tell_taken(const struct job *j)
 	buf_clear(&text);
 }
 
-/* Could it open the part that is replaced, or for a new one any other? */
-static bool was_listed(const struct job *j, const char *id)
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static int prompt(struct job *j, const char *key, struct err *err)
 {
-	const struct document *d = j->document;
-	const struct document_part *old = document_part(d, part_name(j));
-
-	for (size_t i = 0; i < d->n; i++) {
-		const struct kv *listed = &d->parts[i].recipients;
-
-		if (old != NULL && old != &d->parts[i])
-			continue;
-		for (size_t k = 0; k < listed->n; k++)
-			if (strcmp((const char *)listed->items[k].data, id) == 0)
-				return true;
-	}
-	return false;
-}
-
-/* Rules that changed grant as much as a recipient that is new, and no pin stops them. */
-static void tell_added(const struct job *j)
-{
-	for (size_t i = 0; i < j->to.n; i++)
-		if (!was_listed(j, j->to.items[i].id))
-			out_warn("%s: %s is among the recipients now and was not before",
-				 j->in->args[0], j->to.items[i].name);
-}
-
-/* Sealed into a copy of nothing but the head: edit_put_part checks it against the whole. */
-static int seal_new(struct job *j, struct document_part *fresh, struct err *err)
-{
-	const struct document *d = j->document;
-	struct document head = {
-		.name = mem_str(d->name),
-		.namespace = mem_str(d->namespace),
-		.kind = d->kind,
-		.policy = d->policy,
-		.type = d->type,
-	};
+	struct buf value = BUF_INIT;
 	int r;
 
-	kv_copy(&head.labels, &d->labels);
-	kv_copy(&head.annotations, &d->annotations);
-	r = seal_part(&head, part_name(j), &j->secret, &j->to, j->input.now, err);
-	if (r == 0) {
-		*fresh = head.parts[0];
-		memset(&head.parts[0], 0, sizeof(head.parts[0])); /* transferred */
-	}
-	document_clear(&head);
+	if (kv_has(&j->input.fields, key))
+		return err_set(err, ERR_USAGE, "the key %s is given twice", key);
+	r = input_prompt(key, false, &value, err);
+	if (r == 0)
+		kv_set(&j->input.fields, key, buf_str(&value), value.len);
+	buf_clear(&value);
 	return r;
 }
 
-static char *make_note(const struct job *j, const struct document_part *fresh)
+/* Those of --from-env-file and of each KEY=FILE; a bare KEY with --from-file is one too. */
+static int read_files(struct job *j, struct err *err)
 {
-	struct buf names = BUF_INIT;
+	struct option_list files = { mem_array(j->n_keys + 1, sizeof(*files.items)), 0 };
+	const struct fields_free from = { j->o->env_file, &j->o->pick, &files, NULL };
+	char *only = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < j->n_keys; i++) {
+		if (!is_bare(j->keys[i]))
+			files.items[files.n++] = j->keys[i];
+		else if (j->o->from_file != NULL)
+			files.items[files.n++] = only =
+			    mem_printf("%s=%s", j->keys[i], j->o->from_file);
+	}
+	if (from.env_file != NULL || files.n > 0)
+		r = fields_read_free(&from, &j->input.fields, &j->notes, err);
+	mem_free(only);
+	mem_free(files.items);
+	return r;
+}
+
+static int read_free(struct job *j, struct err *err)
+{
+	struct set_options others = *j->o;
+	const char *values[SET_FILES_MAX] = { NULL };
+	bool ask = j->o->from_file == NULL && count_bare(j) > 0;
+	struct kv names = KV_INIT;
+	int r;
+
+	others.from_file = NULL; /* read under its KEY */
+	if (set_options_values(&others, j->document->kind, values, err) != 0)
+		return -1;
+	if (ask && !input_terminal())
+		return err_set(err, ERR_USAGE,
+			       "give the value with --from-file FILE, --from-file - or KEY=FILE");
+	if (read_files(j, err) != 0)
+		return -1;
+	kv_copy(&names, &j->input.fields);
+	for (size_t i = 0; ask && i < j->n_keys; i++)
+		if (is_bare(j->keys[i]))
+			kv_set_str(&names, j->keys[i], "");
+	tell_added(j, &names);
+	kv_clear(&names);
+	r = 0;
+	for (size_t i = 0; r == 0 && ask && i < j->n_keys; i++)
+		if (is_bare(j->keys[i]))
+			r = prompt(j, j->keys[i], err);
+	return r;
+}
+
+/* The secret is new; all else that the kind needs stands in the document's facts. */
+static int read_kind(struct job *j, struct err *err)
+{
+	const struct kind *k = j->document->kind;
+	const struct document_part *part = document_part(j->document, KIND_PART);
+	const char *values[SET_FILES_MAX] = { NULL };
+	struct kv names = KV_INIT;
+
+	kv_set_str(&names, KIND_PART, "");
+	tell_taken(j);
+	tell_added(j, &names);
+	kv_clear(&names);
+	if (set_options_values(j->o, k, values, err) != 0 ||
+	    fields_read(k, values, &j->input.fields, err) != 0)
+		return -1;
+	return kind_restore(k, &part->facts, &j->input, err);
+}
+
+static int read_input(struct job *j, struct err *err)
+{
+	j->input.now = clock_now();
+	j->input.type = j->document->type;
+	if (j->o->expires != NULL &&
+	    !clock_parse_expiry(j->o->expires, j->input.now, &j->input.expires))
+		return err_set(err, ERR_USAGE,
+			       "--expires: neither a date (2027-01-31), a time "
+			       "(2027-01-31T12:00:00Z) nor a span (90d, 12h, 2w)");
+	if ((is_free(j) ? read_free(j, err) : read_kind(j, err)) != 0)
+		return -1;
+	return kind_build(j->document->kind, &j->input, &j->secret, &j->notes, err);
+}
+
+/* --- sealing ---------------------------------------------------------------------------------- */
+
+static void note_expiry(struct job *j)
+{
+	bool many = j->fresh.n > 1;
+
+	for (size_t i = 0; i < j->fresh.n; i++) {
+		const struct document_part *new = &j->fresh.parts[i];
+		const struct document_part *old = document_part(j->document, new->name);
+
+		if (old != NULL && kv_has(&old->facts, "not-after") &&
+		    !kv_has(&new->facts, "not-after"))
+			out_warn("%s%sthe old value's expiry is not the new one's; give --expires",
+				 many ? new->name : "", many ? ": " : "");
+	}
+}
+
+static char *make_note(const struct job *j)
+{
+	const struct kv *to = &j->fresh.parts[0].recipients;
+	struct buf what = BUF_INIT, names = BUF_INIT;
 	char *note;
 
-	for (size_t i = 0; i < fresh->recipients.n; i++)
-		buf_printf(&names, "%s%s", i > 0 ? ", " : "", fresh->recipients.items[i].name);
+	fresh_names(&j->fresh, &what);
+	for (size_t i = 0; i < to->n; i++)
+		buf_printf(&names, "%s%s", i > 0 ? ", " : "", to->items[i].name);
 	note = out_note_made("%s: %s/%s, %s %s to %s", j->in->args[0], j->document->namespace,
-			     j->document->name, fresh->name,
+			     j->document->name, buf_str(&what),
 			     j->o->dry_run ? "would be sealed" : "sealed", buf_str(&names));
+	buf_clear(&what);
 	buf_clear(&names);
 	return note;
 }
@@ -393,38 +349,33 @@ static void print_public(const struct job *j)
 
 static int put(struct job *j, struct err *err)
 {
-	struct document_part fresh = { 0 };
 	struct file_write w = { .path = j->target.real, .mode = 0600, .expect = &j->st };
-	char *note = NULL;
-	int r = -1;
+	char *note;
 
-	if (seal_new(j, &fresh, err) != 0)
-		goto out;
-	note = make_note(j, &fresh);
-	if (edit_put_part(&j->file, j->index, &fresh, err) != 0 ||
-	    (!j->o->dry_run && file_write(&w, j->file.text.data, j->file.text.len, err) != 0))
-		goto out;
+	fresh_begin(j->document, &j->fresh);
+	if (fresh_seal(&j->fresh, &j->secret, &j->to, j->input.now, err) != 0)
+		return -1;
+	note_expiry(j);
+	note = make_note(j);
+	if (fresh_put(&j->file, j->index, &j->fresh, err) != 0 ||
+	    (!j->o->dry_run && file_write(&w, j->file.text.data, j->file.text.len, err) != 0)) {
+		mem_free(note);
+		return -1;
+	}
 	out_note_print(note);
-	note = NULL; /* transferred */
 	print_public(j);
-	r = 0;
-out:
-	mem_free(note);
-	document_part_clear(&fresh);
-	return r;
+	return 0;
 }
 
 static int run(const struct invocation *in, struct err *err)
 {
-	struct job j = { .in = in, .o = in->options, .key = in->n > 1 ? in->args[1] : NULL };
+	struct job j = { .in = in, .o = in->options, .keys = in->args + 1, .n_keys = in->n - 1 };
 	int r = -1;
 
 	if (pick_load(in->args[0], j.o->which, &j.file, &j.index, &j.st, err) != 0)
 		return -1;
 	j.document = &j.file.documents[j.index];
-	if (check_key(&j, err) == 0 && find_recipients(&j, err) == 0) {
-		tell_taken(&j);
-		tell_added(&j);
+	if (check_keys(&j, err) == 0 && find_recipients(&j, err) == 0) {
 		r = read_input(&j, err);
 		for (size_t i = 0; i < j.notes.n; i++)
 			out_warn("%s", j.notes.text[i]);
@@ -439,13 +390,14 @@ static int run(const struct invocation *in, struct err *err)
 
 const struct command cmd_set = {
 	.name = "set",
-	.summary = "replace the secret of a document, or one of its values",
-	.arguments = "FILE [KEY]",
-	.about = "Seal a new secret into a document that is there. Of kind opaque one value, KEY, "
-		 "is set; of any other kind the secret is replaced and everything else is taken "
-		 "from the document. No private key is needed, and all other bytes of the file "
-		 "stay. Without --from-file the terminal asks.",
-	.make_options = make_options,
+	.summary = "replace the secret of a document, or some of its values",
+	.arguments = "FILE [KEY[=FILE]...]",
+	.about = "Seal a new secret into a document that is there. Of kind opaque the values named "
+		 "are set: each KEY from its FILE, or all of a .env file, in one write; of any "
+		 "other kind the secret is replaced and everything else is taken from the "
+		 "document. No private key is needed, and all other bytes of the file stay. A KEY "
+		 "without a file is asked for at the terminal.",
+	.make_options = set_options_specs,
 	.options_size = sizeof(struct set_options),
 	.run = run,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/command.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -12,19 +14,60 @@ struct unset_options {
 	bool dry_run;
 };
 
-static int check(const struct document *d, const char *key, struct err *err)
+static int check_kind(const struct document *d, struct err *err)
 {
 	if (d->kind->keys != NULL)
 		return err_set(err, ERR_INVALID,
 			       "kind %s has one part, which cannot be taken out; "
 			       "remove the document instead",
 			       d->kind->name);
+	return 0;
+}
+
+/* Which of many it is, is said; of one there is no need. */
+static int check_key(const struct document *d, const struct invocation *in, size_t i,
+		     struct err *err)
+{
+	const char *key = in->args[i];
+	int r = 0;
+
+	for (size_t k = 1; k < i; k++)
+		if (strcmp(in->args[k], key) == 0)
+			return err_set(err, ERR_USAGE, "KEY %zu is given twice", i);
 	if (document_part(d, key) == NULL)
-		return err_set(err, ERR_INVALID, "the document has no part of that name");
+		r = err_set(err, ERR_INVALID, "the document has no part of that name");
+	if (r != 0 && in->n > 2)
+		err_wrap(err, "KEY %zu", i);
+	return r;
+}
+
+static int check(const struct document *d, const struct invocation *in, struct err *err)
+{
+	if (check_kind(d, err) != 0)
+		return -1;
+	for (size_t i = 1; i < in->n; i++)
+		if (check_key(d, in, i, err) != 0)
+			return -1;
+	if (in->n - 1 < d->n)
+		return 0;
 	if (d->n == 1)
 		return err_set(err, ERR_INVALID,
 			       "it is the last part; remove the document instead");
+	return err_set(err, ERR_INVALID, "these are all its parts; remove the document instead");
+}
+
+static int remove_parts(struct edit_file *f, size_t i, const struct invocation *in, struct err *err)
+{
+	for (size_t k = 1; k < in->n; k++)
+		if (edit_remove_part(f, i, in->args[k], err) != 0)
+			return -1;
 	return 0;
+}
+
+static void put_names(const struct invocation *in, struct buf *out)
+{
+	for (size_t i = 1; i < in->n; i++)
+		buf_printf(out, "%s%s", i > 1 ? ", " : "", in->args[i]);
 }
 
 static int take_out(struct edit_file *f, size_t i, const struct invocation *in,
@@ -33,13 +76,15 @@ static int take_out(struct edit_file *f, size_t i, const struct invocation *in,
 	const struct unset_options *o = in->options;
 	char *real = file_absolute(in->args[0], err), *note = NULL;
 	struct file_write w = { .path = real, .mode = 0600, .expect = st };
+	struct buf names = BUF_INIT;
 	int r = -1;
 
-	if (real == NULL || check(&f->documents[i], in->args[1], err) != 0 ||
-	    edit_remove_part(f, i, in->args[1], err) != 0)
+	if (real == NULL || check(&f->documents[i], in, err) != 0 ||
+	    remove_parts(f, i, in, err) != 0)
 		goto out;
+	put_names(in, &names);
 	note = out_note_made("%s: %s/%s, %s %s", in->args[0], f->documents[i].namespace,
-			     f->documents[i].name, in->args[1],
+			     f->documents[i].name, buf_str(&names),
 			     o->dry_run ? "would be removed" : "removed");
 	if (!o->dry_run && file_write(&w, f->text.data, f->text.len, err) != 0)
 		goto out;
@@ -47,6 +92,7 @@ static int take_out(struct edit_file *f, size_t i, const struct invocation *in,
 	note = NULL; /* transferred */
 	r = 0;
 out:
+	buf_clear(&names);
 	mem_free(note);
 	mem_free(real);
 	return r;
@@ -78,9 +124,10 @@ static const struct option_spec options[] = {
 
 const struct command cmd_unset = {
 	.name = "unset",
-	.summary = "take one value out of a document",
-	.arguments = "FILE KEY",
-	.about = "Remove one part of a document of kind opaque. No private key is needed, and all "
+	.summary = "take values out of a document",
+	.arguments = "FILE KEY [KEY...]",
+	.about = "Remove parts of a document of kind opaque, in one write. No private key is "
+		 "needed, and all "
 		 "other bytes of the file stay. Git keeps what was there: revoke the credential "
 		 "where it was issued.",
 	.options = options,

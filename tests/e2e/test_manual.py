@@ -541,7 +541,8 @@ class Desk:
                   "private_key": (path / "app.pem").read_text(), "client_email": "dns@foobar-1234.iam.gserviceaccount.com"}
         login = {"username": "bot", "password": token}
         for name, text in (("token", token), ("known_hosts", f"git.example.org {public}\n"), ("google.json", json.dumps(google)),
-                           ("env", "USER=foobar\nPASSWORD=s3cret\n"), ("config.json", json.dumps({"auths": {"ghcr.io": login}}))):
+                           ("env", "USER=foobar\nPASSWORD=s3cret\n"),
+                           ("user", "foobar"), ("pw", "n3w"), ("new.env", "DB_PW=n3w\n"), ("config.json", json.dumps({"auths": {"ghcr.io": login}}))):
             (path / name).write_text(text)
 
     def documents(self):

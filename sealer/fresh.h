@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * New parts for a document that is there: sealed first, all of them, then put into its text at
+ * once, so that a file changes whole or not at all.
+ */
+#ifndef BULLA_SEALER_FRESH_H
+#define BULLA_SEALER_FRESH_H
+
+#include "document/edit.h"
+#include "document/seal.h"
+
+struct err;
+
+/* out (DOCUMENT_INIT before) becomes a copy of d's head, without any part; document_clear it. */
+void fresh_begin(const struct document *d, struct document *out);
+
+/*
+ * Seal s into fresh: each of its values a part of its own where the kind has free keys, else the
+ * one part.  Every part gets the facts of s.  Errors as seal_part.
+ */
+int fresh_seal(struct document *fresh, const struct kind_secret *s, const struct recipients *to,
+	       int64_t now, struct err *err);
+
+/* Put all parts of fresh into the i-th document of f.  Errors as edit_put_parts. */
+int fresh_put(struct edit_file *f, size_t i, const struct document *fresh, struct err *err);
+
+/* "A, B, C" for few, "12 values" for many: what was sealed.  Appended. */
+void fresh_names(const struct document *fresh, struct buf *out);
+
+#endif
