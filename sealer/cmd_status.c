@@ -19,7 +19,7 @@
 
 struct status_options {
 	struct option_list contexts;
-	const char *kubeconfig, *namespace, *output;
+	const char *kubeconfig, *namespace, *output, *expiring;
 };
 
 struct run {
@@ -28,6 +28,7 @@ struct run {
 	json_t *rows;	      /* of all clusters */
 	enum err_class worst; /* class of the first file or cluster that could not be read */
 	size_t unread;
+	int64_t now, soon;
 };
 
 static void fail(struct run *r, const char *where, const struct err *why)
@@ -184,8 +185,8 @@ static void read_cluster(struct run *r, const char *given)
 	char *name;
 	const char *context = split(given, &name);
 	json_t *objects = json_object();
-	struct standing_cluster standing = { name != NULL ? name : context, name, objects,
-					     clock_now() };
+	struct standing_cluster standing = { name != NULL ? name : context, name, objects, r->now,
+					     r->soon };
 	struct err why = ERR_INIT;
 	struct cluster c;
 
@@ -227,7 +228,8 @@ static void about_cell(struct out_table *t, const json_t *row)
 	bool good = json_is_true(json_object_get(row, "good"));
 	char *text;
 
-	if (good || json_object_get(row, "reason") == NULL)
+	if (good || json_object_get(row, "cluster") == NULL ||
+	    json_object_get(row, "reason") == NULL)
 		text = mem_str(cell(row, "file"));
 	else
 		text = mem_printf("%s: %s", cell(row, "reason"), cell(row, "message"));
@@ -275,8 +277,32 @@ static int finish(struct run *r, struct err *err)
 		return err_set(err, r->worst, "%zu file%s or cluster%s could not be read",
 			       r->unread, r->unread == 1 ? "" : "s", r->unread == 1 ? "" : "s");
 	if (ret == 0 && !any)
-		out_note("no sealed documents, neither here nor there");
+		out_note(r->o->contexts.n > 0 ? "no sealed documents, neither here nor there"
+					      : "no sealed documents here");
 	return ret == 0 && !good ? err_set(err, ERR_FINDINGS, "%s", "") : ret;
+}
+
+static int read_expiring(struct run *r, struct err *err)
+{
+	int64_t end;
+
+	r->now = clock_now();
+	if (r->o->expiring == NULL)
+		return 0;
+	if (!clock_parse_expiry(r->o->expiring, r->now, &end) || end <= r->now)
+		return err_set(err, ERR_USAGE,
+			       "--expiring: neither a span (30d, 12h, 2w) nor a date to come "
+			       "(2027-01-31)");
+	r->soon = end - r->now;
+	return 0;
+}
+
+/* Without a cluster to ask: Git, by what it claims of itself. */
+static void read_alone(struct run *r)
+{
+	const struct standing_cluster nowhere = { .now = r->now, .soon = r->soon };
+
+	standing_git_rows(r->git, &nowhere, r->rows);
 }
 
 static int run(const struct invocation *in, struct err *err)
@@ -285,11 +311,15 @@ static int run(const struct invocation *in, struct err *err)
 	struct run r = { .o = o };
 	int ret;
 
+	if (read_expiring(&r, err) != 0)
+		return -1;
 	if (o->namespace != NULL && !name_is_label(o->namespace))
 		return err_set(err, ERR_USAGE, "-n: not a namespace's name");
 	r.git = json_object();
 	r.rows = json_array();
 	ret = read_git(in, &r, err);
+	if (ret == 0 && o->contexts.n == 0)
+		read_alone(&r);
 	for (size_t i = 0; ret == 0 && i < o->contexts.n; i++)
 		read_cluster(&r, o->contexts.items[i]);
 	if (ret == 0)
@@ -302,9 +332,11 @@ static int run(const struct invocation *in, struct err *err)
 static const struct option_spec options[] = {
 	{ 0, "context", "[NAME=]CONTEXT",
 	  "a cluster, by its kubeconfig context; NAME: the recipient that it is",
-	  offsetof(struct status_options, contexts), OPTION_MANY | OPTION_NEEDED },
+	  offsetof(struct status_options, contexts), OPTION_MANY },
 	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
 	  offsetof(struct status_options, kubeconfig), 0 },
+	{ 0, "expiring", "30d|DATE", "what ends sooner is a finding (default: 14d)",
+	  offsetof(struct status_options, expiring), 0 },
 	{ 'n', "namespace", "NAMESPACE", "documents of this namespace alone",
 	  offsetof(struct status_options, namespace), 0 },
 	{ 'o', "output", "table|json", "how to print it", offsetof(struct status_options, output),
@@ -318,8 +350,8 @@ const struct command cmd_status = {
 	.arguments = "[PATH...]",
 	.about = "Hold the sealed documents of files and folders (default: this folder) against "
 		 "those in clusters and what the agents say of them: applied, expiring, expired, "
-		 "stale, failing, waiting, missing or orphaned.  Exit status 1 when one is not as "
-		 "it should be.",
+		 "stale, failing, waiting, missing or orphaned.  Without --context, say of the "
+		 "files alone what expires.  Exit status 1 when one is not as it should be.",
 	.options = options,
 	.options_size = sizeof(struct status_options),
 	.run = run,

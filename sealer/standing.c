@@ -15,6 +15,7 @@ const struct standing_state standing_states[STANDING_COUNT] = {
 	[STANDING_EXPIRED] = { "expired", false }, [STANDING_STALE] = { "stale", false },
 	[STANDING_FAILING] = { "failing", false }, [STANDING_WAITING] = { "waiting", false },
 	[STANDING_MISSING] = { "missing", false }, [STANDING_ORPHANED] = { "orphaned", false },
+	[STANDING_SEALED] = { "sealed", true },
 };
 
 /* A string somewhere below v, or "". */
@@ -25,11 +26,32 @@ static const char *text(const json_t *v, const char *name)
 	return s != NULL ? s : "";
 }
 
+/* The soonest end of all parts, in its one spelling of a time; NULL: none. */
+static const char *soonest(const struct document *d)
+{
+	const char *end = NULL;
+
+	for (size_t i = 0; i < d->n; i++) {
+		const char *one = kv_get_str(&d->parts[i].facts, "not-after");
+
+		if (one != NULL && (end == NULL || strcmp(one, end) < 0))
+			end = one;
+	}
+	return end;
+}
+
+static void put(json_t *row, const char *name, const char *value)
+{
+	if (*value != '\0')
+		json_object_set_new(row, name, json_string(value));
+}
+
 void standing_add_document(json_t *git, const char *path, const struct document *d)
 {
 	char digest[DOCUMENT_DIGEST_TEXT];
 	char *key = mem_printf("%s/%s", d->namespace, d->name);
-	json_t *recipients = json_object(), *list = json_object_get(git, key);
+	json_t *recipients = json_object(), *list = json_object_get(git, key), *entry;
+	const char *end = soonest(d);
 
 	document_digest(d, digest);
 	for (size_t i = 0; i < d->n; i++)
@@ -40,9 +62,10 @@ void standing_add_document(json_t *git, const char *path, const struct document 
 		list = json_array();
 		json_object_set_new(git, key, list);
 	}
-	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:o}", "kind", d->kind->name,
-					      "digest", digest, "file", path, "line", (int)d->line,
-					      "recipients", recipients));
+	entry = json_pack("{s:s, s:s, s:s, s:i, s:o}", "kind", d->kind->name, "digest", digest,
+			  "file", path, "line", (int)d->line, "recipients", recipients);
+	put(entry, "notAfter", end != NULL ? end : "");
+	json_array_append_new(list, entry);
 	mem_free(key);
 }
 
@@ -62,14 +85,14 @@ bool standing_add_object(json_t *objects, json_t *item)
 
 /* --- one document ----------------------------------------------------------------------------- */
 
-static const json_t *ready(const json_t *status)
+static const json_t *condition_of(const json_t *status, const char *type)
 {
 	const json_t *conditions = json_object_get(status, "conditions"), *c;
 	size_t i;
 
 	json_array_foreach(conditions, i, c)
 	{
-		if (strcmp(text(c, "type"), "Ready") == 0)
+		if (strcmp(text(c, "type"), type) == 0)
 			return c;
 	}
 	return NULL;
@@ -86,22 +109,25 @@ static bool is_observed(const json_t *object)
 	       json_integer_value(seen) == json_integer_value(json_object_get(meta, "generation"));
 }
 
-static enum standing expiry(const json_t *status, int64_t now)
+/* fine: the state of what ends later, or never. */
+static enum standing expiry(const char *not_after, const struct standing_cluster *c,
+			    enum standing fine)
 {
-	int64_t t;
+	int64_t soon = c->soon > 0 ? c->soon : (int64_t)CHECK_EXPIRY_WARN * DAY, t;
 
-	if (!clock_parse(text(status, "notAfter"), &t))
-		return STANDING_APPLIED;
-	if (t <= now)
+	if (!clock_parse(not_after, &t))
+		return fine;
+	if (t <= c->now)
 		return STANDING_EXPIRED;
-	return t - now < (int64_t)CHECK_EXPIRY_WARN * DAY ? STANDING_EXPIRING : STANDING_APPLIED;
+	return t - c->now < soon ? STANDING_EXPIRING : fine;
 }
 
-static enum standing judge(const json_t *document, const json_t *object, int64_t now)
+static enum standing judge(const json_t *document, const json_t *object,
+			   const struct standing_cluster *c)
 {
 	const json_t *status = json_object_get(object, "status");
 	const char *digest = text(status, "digest");
-	bool good = strcmp(text(ready(status), "status"), "True") == 0;
+	bool good = strcmp(text(condition_of(status, "Ready"), "status"), "True") == 0;
 
 	if (object == NULL)
 		return STANDING_MISSING;
@@ -112,35 +138,42 @@ static enum standing judge(const json_t *document, const json_t *object, int64_t
 	/* a document that cannot be read has no digest */
 	if (strcmp(digest, text(document, "digest")) != 0 && (good || *digest != '\0'))
 		return STANDING_STALE;
-	return good ? expiry(status, now) : STANDING_FAILING;
+	return good ? expiry(text(status, "notAfter"), c, STANDING_APPLIED) : STANDING_FAILING;
 }
 
-static void put(json_t *row, const char *name, const char *value)
+/* What is Git's of a row. */
+static void put_document(json_t *row, const json_t *document)
 {
-	if (*value != '\0')
-		json_object_set_new(row, name, json_string(value));
+	put(row, "digest", text(document, "digest"));
+	put(row, "file", text(document, "file"));
+	if (document != NULL)
+		json_object_set(row, "line", json_object_get(document, "line"));
+}
+
+static void put_state(json_t *row, enum standing state)
+{
+	json_object_set_new(row, "state", json_string(standing_states[state].name));
+	json_object_set_new(row, "good", json_boolean(standing_states[state].good));
 }
 
 static json_t *make_row(const char *key, const json_t *document, const json_t *object,
 			const struct standing_cluster *c)
 {
-	const json_t *status = json_object_get(object, "status"), *condition = ready(status);
-	enum standing state = judge(document, object, c->now);
+	const json_t *status = json_object_get(object, "status");
+	const json_t *condition = condition_of(status, "Ready");
 	const char *kind = document != NULL ? text(document, "kind")
 					    : text(json_object_get(object, "spec"), "kind");
-	json_t *row = json_pack("{s:s, s:s, s:s}", "document", key, "cluster", c->label, "state",
-				standing_states[state].name);
+	json_t *row = json_pack("{s:s, s:s}", "document", key, "cluster", c->label);
 
+	put_state(row, judge(document, object, c));
 	put(row, "kind", kind);
 	put(row, "reason", text(condition, "reason"));
 	put(row, "message", text(condition, "message"));
-	put(row, "digest", text(document, "digest"));
+	if (strcmp(text(condition_of(status, "Stalled"), "status"), "True") == 0)
+		json_object_set_new(row, "stalled", json_true());
 	put(row, "appliedDigest", text(status, "digest"));
-	put(row, "notAfter", text(status, "notAfter"));
-	put(row, "file", text(document, "file"));
-	if (document != NULL)
-		json_object_set(row, "line", json_object_get(document, "line"));
-	json_object_set_new(row, "good", json_boolean(standing_states[state].good));
+	put(row, "notAfter", text(object != NULL ? status : document, "notAfter"));
+	put_document(row, document);
 	return row;
 }
 
@@ -194,6 +227,39 @@ void standing_rows(const json_t *git, const struct standing_cluster *c, json_t *
 		if (json_object_get(git, key) == NULL)
 			json_array_append_new(rows, make_row(key, NULL, value, c));
 	}
+}
+
+void standing_git_rows(const json_t *git, const struct standing_cluster *c, json_t *rows)
+{
+	const char *key;
+	json_t *list, *d, *row;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)git, key, list)
+	{
+		json_array_foreach(list, i, d)
+		{
+			row = json_pack("{s:s}", "document", key);
+			put_state(row, expiry(text(d, "notAfter"), c, STANDING_SEALED));
+			put(row, "kind", text(d, "kind"));
+			put(row, "notAfter", text(d, "notAfter"));
+			put_document(row, d);
+			json_array_append_new(rows, row);
+		}
+	}
+}
+
+bool standing_may_change(const json_t *row)
+{
+	static const enum standing moving[] = { STANDING_STALE, STANDING_WAITING, STANDING_MISSING,
+						STANDING_FAILING };
+	const char *state = text(row, "state");
+
+	for (size_t i = 0; i < sizeof(moving) / sizeof(moving[0]); i++)
+		if (strcmp(state, standing_states[moving[i]].name) == 0)
+			return moving[i] != STANDING_FAILING ||
+			       json_object_get(row, "stalled") == NULL;
+	return false;
 }
 
 bool standing_good(const json_t *rows)

@@ -19,13 +19,14 @@ struct standing_state {
 
 enum standing {
 	STANDING_APPLIED,  /* Ready, with the digest that Git has */
-	STANDING_EXPIRING, /* the same, for less than CHECK_EXPIRY_WARN days */
+	STANDING_EXPIRING, /* the same, for less time than was asked about */
 	STANDING_EXPIRED,
 	STANDING_STALE,	   /* the agent looked at another version than Git's */
 	STANDING_FAILING,  /* not Ready; the reason says why */
 	STANDING_WAITING,  /* no agent has looked at what is there yet */
 	STANDING_MISSING,  /* not in the cluster */
 	STANDING_ORPHANED, /* not in Git */
+	STANDING_SEALED,   /* in Git; no cluster was asked */
 	STANDING_COUNT,
 };
 
@@ -41,14 +42,25 @@ struct standing_cluster {
 	const char *recipient; /* whose documents are expected there; NULL: all */
 	const json_t *objects;
 	int64_t now;
+	int64_t soon; /* what ends in fewer seconds is expiring; 0: CHECK_EXPIRY_WARN days */
 };
 
 /*
  * Append a row for each document that is there or should be:
- * {document, kind, cluster, state, reason, message, digest, appliedDigest, notAfter, file, line},
- * those that are known.
+ * {document, kind, cluster, state, reason, message, stalled, digest, appliedDigest, notAfter, file,
+ * line, good}, those that are known.
  */
 void standing_rows(const json_t *git, const struct standing_cluster *c, json_t *rows);
+/*
+ * The same for Git alone, with no cluster: a row for each file that has the document, sealed,
+ * expiring or expired by what its facts say.  now and soon of c count.
+ */
+void standing_git_rows(const json_t *git, const struct standing_cluster *c, json_t *rows);
+/*
+ * May this row still become good by itself?  Not when the agent says that a person must act
+ * (Stalled), nor when it is expired or orphaned.
+ */
+bool standing_may_change(const json_t *row);
 /* Are all rows' states good ones? */
 bool standing_good(const json_t *rows);
 /* By document, then in the order they were in. */

@@ -2,6 +2,7 @@
 """bulla status: documents of Git against those of clusters, on the tests' own API server."""
 import datetime
 import json
+import re
 import time
 
 import pytest
@@ -219,7 +220,8 @@ def test_a_file_that_cannot_be_read(repo, clusters):
 
 
 @pytest.mark.parametrize("args, code, text", [
-    ([], USAGE, "--context"),
+    (["--expiring", "yesterday"], USAGE, "--expiring: neither a span (30d, 12h, 2w) nor a date to come"),
+    (["--expiring", "2020-01-01"], USAGE, "--expiring: neither"),
     (["--context", "nowhere"], USAGE, "nowhere: no context \"nowhere\" (there are: c-eu, c-us)"),
     (["--context", "a=nowhere"], USAGE, "a: no context \"nowhere\""),
     (["--context", "c-eu", "-n", "A_b"], USAGE, "-n: not a namespace's name"),
@@ -248,3 +250,35 @@ def test_four_thousand_documents(repo, clusters):
     before, start = len(clusters["eu"].requests), time.monotonic()
     assert len(states(repo, contexts=["eu=c-eu"], status=FINDINGS)) == 4001
     assert len(clusters["eu"].requests) - before < 40 and time.monotonic() - start < 30
+
+
+def test_git_alone(repo, clusters):
+    """Without a cluster: what expires, by what the documents claim; nobody is asked."""
+    seal(repo, "never", "a.yaml")
+    seal(repo, "late", "b.yaml", "x", "--expires", "60d")
+    done = repo.bulla("status")
+    assert [re.sub(r"\b(59|60) d\b", "N d", line).split() for line in done.out.splitlines()] == [
+        ["DOCUMENT", "KIND", "CLUSTER", "STATE", "EXPIRES", "ABOUT"],
+        ["web/late", "opaque", "-", "sealed", "in", "N", "d", "b.yaml"],
+        ["web/never", "opaque", "-", "sealed", "-", "a.yaml"]]
+    rows = json.loads(repo.bulla("status", "-o", "json", "--expiring", "90d", status=FINDINGS).out)["documents"]
+    assert [(r["document"], r["state"], r["good"], "cluster" in r) for r in rows] == [
+        ("web/late", "expiring", False, False), ("web/never", "sealed", True, False)]
+    seal(repo, "soon", "c.yaml", "x", "--expires", "13d")
+    assert "expiring" in repo.bulla("status", status=FINDINGS).out
+    assert "no sealed documents here" in repo.bulla("status", "-n", "other").err
+    # of many parts the first that ends counts, and each file is a line
+    repo.bulla("set", "c.yaml", "OTHER", "--from-file", "-", "--expires", "50d", input="x")
+    repo.write("d/c.yaml", (repo.top / "c.yaml").read_text())
+    assert repo.bulla("status", status=FINDINGS).out.count("expiring  in 1") == 2
+    assert all(not api.requests for api in clusters.values())
+
+
+def test_what_counts_as_expiring_is_said(repo, clusters):
+    seal(repo, "a", "a.yaml")
+    put(clusters["eu"], repo, "a.yaml", not_after=in_days(20))
+    one = {"contexts": ["eu=c-eu"]}
+    assert states(repo, **one) == {("web/a", "eu"): "applied"}
+    assert states(repo, "--expiring", "30d", status=FINDINGS, **one) == {("web/a", "eu"): "expiring"}
+    assert states(repo, "--expiring", "2w", **one) == {("web/a", "eu"): "applied"}
+    assert states(repo, "--expiring", "2199-01-01", status=FINDINGS, **one) == {("web/a", "eu"): "expiring"}

@@ -102,7 +102,7 @@ static void test_states(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		char *git_text = with_quotes(cases[i].git), *text = with_quotes(cases[i].objects);
 		json_t *git = parse(git_text), *objects = parse(text), *rows = json_array();
-		struct standing_cluster c = { "c", cases[i].recipient, objects, NOW };
+		struct standing_cluster c = { "c", cases[i].recipient, objects, NOW, 0 };
 		struct buf got = BUF_INIT;
 
 		standing_rows(git, &c, rows);
@@ -118,6 +118,93 @@ static void test_states(void **state)
 		mem_free(git_text);
 		mem_free(text);
 		buf_clear(&got);
+	}
+}
+
+/* What counts as soon is the caller's to say. */
+static void test_soon(void **state)
+{
+	static const struct {
+		int64_t soon;
+		const char *want;
+	} spans[] = {
+		{ 0, "expiring" }, { 86400, "applied" }, { 86401, "expiring" }, { 1, "applied" }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(spans); i++) {
+		char *text =
+		    with_quotes(OBJECT("3", STATUS("3", "D", ENDS("2026-11-24T08:00:00Z"))));
+		char *git_text = with_quotes(GIT);
+		json_t *git = parse(git_text), *objects = parse(text), *rows = json_array();
+		struct standing_cluster c = { "c", NULL, objects, NOW, spans[i].soon };
+		struct buf got = BUF_INIT;
+
+		standing_rows(git, &c, rows);
+		states(rows, &got);
+		assert_string_equal(buf_str(&got), spans[i].want);
+		json_decref(git);
+		json_decref(objects);
+		json_decref(rows);
+		mem_free(git_text);
+		mem_free(text);
+		buf_clear(&got);
+	}
+}
+
+/* Without a cluster: each file, by what the documents claim. */
+static void test_git_alone(void **state)
+{
+	char *text = with_quotes(
+	    "{'a/b':[{'kind':'tls','digest':'D','file':'f','line':3,'recipients':{}},"
+	    "{'digest':'E','file':'g','line':1,'recipients':{},'notAfter':'2026-11-23T08:00:00Z'}],"
+	    "'a/"
+	    "c':[{'digest':'E','file':'h','line':1,'recipients':{},'notAfter':'2026-11-24T08:00:"
+	    "00Z'}],"
+	    "'a/d':[{'digest':'E','file':'i','line':1,'recipients':{},'notAfter':'never'}]}");
+	const struct standing_cluster c = { .now = NOW };
+	json_t *git = parse(text), *rows = json_array(), *first;
+	struct buf got = BUF_INIT;
+
+	(void)state;
+	standing_git_rows(git, &c, rows);
+	states(rows, &got);
+	assert_string_equal(buf_str(&got), "sealed expired expiring sealed");
+	assert_false(standing_good(rows));
+	first = json_array_get(rows, 0);
+	assert_null(json_object_get(first, "cluster"));
+	assert_string_equal(json_string_value(json_object_get(first, "file")), "f");
+	assert_int_equal(json_integer_value(json_object_get(first, "line")), 3);
+	assert_true(json_is_true(json_object_get(first, "good")));
+	json_decref(git);
+	json_decref(rows);
+	mem_free(text);
+	buf_clear(&got);
+}
+
+static void test_may_change(void **state)
+{
+	static const struct {
+		const char *row;
+		bool want;
+	} rows[] = {
+		{ "{'state':'stale'}", true },	   { "{'state':'waiting'}", true },
+		{ "{'state':'missing'}", true },   { "{'state':'failing'}", true },
+		{ "{'state':'applied'}", false },  { "{'state':'failing','stalled':true}", false },
+		{ "{'state':'expiring'}", false }, { "{'state':'stale','stalled':true}", true },
+		{ "{'state':'expired'}", false },  { "{'state':'orphaned'}", false },
+		{ "{'state':'sealed'}", false },   { "{}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *text = with_quotes(rows[i].row);
+		json_t *row = parse(text);
+
+		if (standing_may_change(row) != rows[i].want)
+			fail_msg("%s", rows[i].row);
+		json_decref(row);
+		mem_free(text);
 	}
 }
 
@@ -160,9 +247,9 @@ static void test_sorted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_objects),
-		cmocka_unit_test(test_sorted),
+		cmocka_unit_test(test_states),	  cmocka_unit_test(test_soon),
+		cmocka_unit_test(test_git_alone), cmocka_unit_test(test_may_change),
+		cmocka_unit_test(test_objects),	  cmocka_unit_test(test_sorted),
 	};
 
 	mem_init();
