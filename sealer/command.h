@@ -56,6 +56,7 @@ extern const struct command cmd_show;
 extern const struct command cmd_open;
 extern const struct command cmd_check;
 extern const struct command cmd_status;
+extern const struct command cmd_rotate;
 extern const struct command cmd_keys;
 extern const struct command cmd_merge_driver;
 extern const struct command cmd_completion;

@@ -216,7 +216,7 @@ HEADS = ["recipients", "keys"]
 
 
 def test_every_command_is_tried(here):
-    assert {path[0] for path in commands(here)} == {*SIMPLE, *HEADS, "seal"}
+    assert {path[0] for path in commands(here)} == {*SIMPLE, *HEADS, "seal", "rotate"}
 
 
 @pytest.mark.parametrize("command", SIMPLE)
@@ -257,6 +257,20 @@ def test_options_of_seal(here, pages, tables):
     assert flags(page.lines) == everything
 
 
+def test_options_of_rotate(here, pages):
+    """Those of every kind in OPTIONS, a kind's own below KINDS."""
+    page = pages["bulla-rotate.1"]
+    common = flags(heads(page.sections["OPTIONS"]))
+    kinds = [path[1] for path in commands(here) if path[0] == "rotate" and len(path) == 2]
+    assert kinds == [sub for section, sub in page.subsections if section == "KINDS"]
+    seen = set(common)
+    for kind in kinds:
+        own = flags(heads(page.subsections["KINDS", kind]))
+        assert own & common == set() and own | common == both(options(here, ("rotate", kind))), kind
+        seen |= own
+    assert flags(page.lines) == seen
+
+
 def synopses(page):
     """The forms of a page's synopsis, each a list of words; Op ... and Oo ... Oc are left out."""
     forms, depth = [], 0
@@ -275,7 +289,7 @@ def synopses(page):
 def test_synopsis_has_what_is_needed(here, pages):
     """Each form of usage stands in the synopsis, with its arguments and the options that must be given."""
     for path in commands(here):
-        if path in [("seal",), ("recipients",), ("keys",)]:
+        if path in [("seal",), ("recipients",), ("keys",), ("rotate",)]:
             continue
         forms = synopses(pages[f"bulla-{path[0]}.1"])
         mine = [form for form in forms if tuple(form[:len(path)]) == path]

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/command.h"
+
+#include "base/err.h"
+#include "kinds/kinds.h"
+#include "sealer/rotate.h"
+
+/* Kinds whose secret a person or an authority gives anew. */
+static const struct kind *const kinds[] = { &kind_tls, &kind_registry, &kind_git_https,
+					    &kind_opaque };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static int run(const struct invocation *in, struct err *err)
+{
+	struct rotation r;
+	int rc = -1;
+
+	if (rotate_open(in, in->command->data, &r, err) == 0 && rotate_input(&r, err) == 0 &&
+	    rotate_seal(&r, err) == 0)
+		rc = rotate_write(&r, err);
+	rotate_clear(&r);
+	return rc;
+}
+
+static const struct command *subcommands(void)
+{
+	static struct command rows[KINDS + 1];
+
+	for (size_t i = 0; i < KINDS; i++)
+		rows[i] = (struct command){
+			.name = kinds[i]->name,
+			.summary = kinds[i]->summary,
+			.arguments = "NAME|FILE",
+			.options = rotate_options_specs(kinds[i]),
+			.options_size = sizeof(struct rotate_options),
+			.run = run,
+			.data = kinds[i],
+		};
+	return rows;
+}
+
+const struct command cmd_rotate = {
+	.name = "rotate",
+	.summary = "give a document a new secret in place of the old one",
+	.arguments = "",
+	.about = "Seal a new secret into a document that is there, held against the old one: it "
+		 "must be another, and a certificate must serve the same names for as long.  "
+		 "Everything else of the document stays.  No private key is needed.",
+	.sub = subcommands,
+};

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/rotate_options.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "sealer/pick.h"
+
+#define AT(member) offsetof(struct rotate_options, member)
+#define KINDS_MAX 8
+
+static const struct option_spec opaque_specs[] = {
+	{ 0, "from-env-file", "FILE|-", "each NAME=value of a .env file", AT(env_file), 0 },
+	{ 0, "pick", "NEW=OLD", "only OLD of the .env file, as NEW", AT(pick), OPTION_MANY },
+	{ 0, "from-file", "[KEY=]FILE", "a file as it is, under KEY or its own name", AT(from_file),
+	  OPTION_MANY },
+	{ 0, "stdin", "KEY",
+	  "a value from standard input, or the terminal, without its last newline", AT(stdin_key),
+	  0 },
+	{ 0 },
+};
+
+static const struct option_spec common_specs[] = {
+	{ 0, "expires", "DATE|90d", "when the new value ends, if it does not say so itself",
+	  AT(expires), 0 },
+	{ 0, "allow", "same|names|sooner",
+	  "rotate although: the value is the old one, names are missing, it ends sooner", AT(allow),
+	  OPTION_MANY },
+	PICK_OPTION(rotate_options),
+	RING_OPTIONS(rotate_options),
+	{ 'r', "recipient", "NAME|age1...", "seal to it, not to what the rules say", AT(recipients),
+	  OPTION_MANY },
+	{ 'R', "recipients-file", "FILE", "seal to the recipients of a file", AT(recipients_files),
+	  OPTION_MANY },
+	{ 0, "accept", "age1...", "agree to a recipient that is new or changed", AT(accept),
+	  OPTION_MANY },
+	{ 0, "dry-run", NULL, "check everything, write nothing", AT(dry_run), 0 },
+	{ 0 },
+};
+
+struct table {
+	struct option_spec *specs; /* ends with a zero row */
+	size_t n;
+};
+
+static void add(struct table *t, const struct option_spec *spec)
+{
+	t->specs = mem_grow(t->specs, t->n + 2, sizeof(*t->specs));
+	t->specs[t->n++] = *spec;
+}
+
+static void add_all(struct table *t, const struct option_spec *specs)
+{
+	for (; specs->name != NULL; specs++)
+		add(t, specs);
+}
+
+/* What is no file stands in the document, and stays. */
+static void add_fields(struct table *t, const struct kind *k)
+{
+	for (size_t i = 0; i < SEAL_FIELDS_MAX && k->fields[i].name != NULL; i++) {
+		const struct kind_field *f = &k->fields[i];
+		struct option_spec spec = {
+			.name = f->option,
+			.arg = f->arg,
+			.help = f->help,
+			.at = AT(fields) + i * sizeof(const char *),
+		};
+
+		if ((f->flags & (FIELD_SECRET | FIELD_FILE)) != 0)
+			add(t, &spec);
+	}
+}
+
+static void make(struct table *t, const struct kind *k)
+{
+	if (k->keys == NULL)
+		add_all(t, opaque_specs);
+	else
+		add_fields(t, k);
+	add_all(t, common_specs);
+}
+
+const struct option_spec *rotate_options_specs(const struct kind *k)
+{
+	static struct {
+		const struct kind *kind;
+		struct table table;
+	} made[KINDS_MAX];
+	size_t i = 0;
+
+	while (i + 1 < KINDS_MAX && made[i].kind != NULL && made[i].kind != k)
+		i++;
+	if (made[i].kind == NULL) {
+		made[i].kind = k;
+		make(&made[i].table, k);
+	}
+	return made[i].table.specs;
+}
+
+bool rotate_options_allow(const struct rotate_options *o, const char *word)
+{
+	for (size_t i = 0; i < o->allow.n; i++)
+		if (strcmp(o->allow.items[i], word) == 0)
+			return true;
+	return false;
+}
