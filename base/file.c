@@ -198,22 +198,42 @@ int file_write_fd(int fd, const void *data, size_t len, struct err *err)
 
 /* --- the writer ------------------------------------------------------------------------------- */
 
-/* The temporary file under way, removed when the process ends by exit() (out of memory). */
-static char *pending;
+struct file_stage {
+	struct file_stage *next;
+	char *path, *tmp;
+	struct file_write w; /* its path is ours */
+	int fd;
+	bool made; /* the temporary file is there */
+};
 
-static void remove_pending(void)
+/* Those under way, removed when the process ends by exit() (out of memory). */
+static struct file_stage *stages;
+
+static void remove_stages(void)
 {
-	if (pending != NULL)
-		unlink(pending);
+	for (const struct file_stage *s = stages; s != NULL; s = s->next)
+		if (s->made)
+			unlink(s->tmp);
 }
 
-static void pending_set(char *path)
+static void stages_add(struct file_stage *s)
 {
 	static bool registered;
 
 	if (!registered)
-		registered = atexit(remove_pending) == 0;
-	pending = path;
+		registered = atexit(remove_stages) == 0;
+	s->next = stages;
+	stages = s;
+}
+
+static void stages_remove(const struct file_stage *s)
+{
+	struct file_stage **at = &stages;
+
+	while (*at != NULL && *at != s)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = s->next;
 }
 
 /* "DIR/.NAME.bulla~": one name per target, so that a leftover is taken over and not piled up. */
@@ -302,59 +322,141 @@ static int open_folder(const char *path)
 	return fd;
 }
 
-int file_write(const struct file_write *w, const void *data, size_t len, struct err *err)
+static int stage_fill(struct file_stage *s, const void *data, size_t len, struct err *err)
 {
-	char *tmp = temporary_path(w->path);
-	bool exists, made = false;
+	bool exists;
 	mode_t mode;
-	int fd = -1, folder = open_folder(w->path), r = -1;
 
-	if (check_target(w, &mode, &exists, err) < 0)
-		goto out;
-	fd = open_temporary(tmp, err);
-	if (fd < 0)
-		goto out;
-	made = true;
-	pending_set(tmp);
+	if (check_target(&s->w, &mode, &exists, err) < 0)
+		return -1;
+	s->fd = open_temporary(s->tmp, err);
+	if (s->fd < 0)
+		return -1;
+	s->made = true;
 	/* again under the lock: two writers must not both believe the target unchanged */
-	if (check_target(w, &mode, &exists, err) < 0)
-		goto out;
-	if (ftruncate(fd, 0) < 0 || fchmod(fd, mode) < 0) {
-		err_sys(err, "%s: cannot prepare", tmp);
-		goto out;
-	}
-	if (file_write_fd(fd, data, len, err) < 0) {
-		err_wrap(err, "%s", tmp);
-		goto out;
-	}
-	if (fsync(fd) < 0) {
-		err_sys(err, "%s: cannot write to disk", tmp);
-		goto out;
-	}
-	if (w->exclusive && link(tmp, w->path) < 0) {
+	if (check_target(&s->w, &mode, &exists, err) < 0)
+		return -1;
+	if (ftruncate(s->fd, 0) < 0 || fchmod(s->fd, mode) < 0)
+		return err_sys(err, "%s: cannot prepare", s->tmp);
+	if (file_write_fd(s->fd, data, len, err) < 0)
+		return err_wrap(err, "%s", s->tmp);
+	return 0;
+}
+
+struct file_stage *file_stage_new(const struct file_write *w, const void *data, size_t len,
+				  struct err *err)
+{
+	struct file_stage *s = mem_alloc(sizeof(*s));
+
+	s->path = mem_str(w->path);
+	s->tmp = temporary_path(w->path);
+	s->w = *w;
+	s->w.path = s->path;
+	s->fd = -1;
+	stages_add(s);
+	if (stage_fill(s, data, len, err) == 0)
+		return s;
+	file_stage_free(s);
+	return NULL;
+}
+
+void file_stage_free(struct file_stage *s)
+{
+	if (s == NULL)
+		return;
+	if (s->made)
+		unlink(s->tmp);
+	stages_remove(s);
+	if (s->fd >= 0)
+		close(s->fd);
+	mem_free(s->tmp);
+	mem_free(s->path);
+	mem_free(s);
+}
+
+#ifdef __linux__
+/*
+ * One flush for all: with one for each, a file system with a journal commits that once for each.
+ * Linux tells here of what could not be written since 5.8.
+ */
+static bool sync_together(struct file_stage *const *list, size_t n)
+{
+	struct stat first, st;
+
+	if (n < 4 || fstat(list[0]->fd, &first) < 0)
+		return false;
+	for (size_t i = 1; i < n; i++)
+		if (fstat(list[i]->fd, &st) < 0 || st.st_dev != first.st_dev)
+			return false;
+	return syncfs(list[0]->fd) == 0;
+}
+#else
+static bool sync_together(struct file_stage *const *list, size_t n)
+{
+	(void)list;
+	(void)n;
+	return false;
+}
+#endif
+
+int file_stage_sync(struct file_stage *const *list, size_t n, struct err *err)
+{
+	if (sync_together(list, n))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (fsync(list[i]->fd) < 0)
+			return err_sys(err, "%s: cannot write to disk", list[i]->tmp);
+	return 0;
+}
+
+int file_stage_commit(struct file_stage *s, struct err *err)
+{
+	bool exists;
+	mode_t mode;
+
+	if (s->w.exclusive) {
+		if (link(s->tmp, s->path) == 0)
+			return 0;
 		if (errno == EEXIST)
-			err_set(err, ERR_CONFLICT, "%s: exists already", w->path);
-		else
-			err_sys(err, "%s: cannot create", w->path);
-		goto out;
+			return err_set(err, ERR_CONFLICT, "%s: exists already", s->path);
+		return err_sys(err, "%s: cannot create", s->path);
 	}
-	if (!w->exclusive && rename(tmp, w->path) < 0) {
-		err_sys(err, "%s: cannot replace", w->path);
-		goto out;
-	}
-	made = w->exclusive; /* link leaves the temporary name */
-	if (folder >= 0)
-		fsync(folder); /* a file system that cannot is not an error */
-	r = 0;
-out:
-	pending_set(NULL);
-	if (made)
+	/* syncing many takes its time */
+	if (s->w.expect != NULL && check_target(&s->w, &mode, &exists, err) < 0)
+		return -1;
+	if (rename(s->tmp, s->path) < 0)
+		return err_sys(err, "%s: cannot replace", s->path);
+	s->made = false;
+	return 0;
+}
+
+void file_stage_sweep(const char *path)
+{
+	char *tmp = temporary_path(path);
+	struct stat held, named;
+	int fd = open(tmp, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 &&
+	    lstat(tmp, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev &&
+	    S_ISREG(held.st_mode))
 		unlink(tmp);
 	if (fd >= 0)
 		close(fd);
+	mem_free(tmp);
+}
+
+int file_write(const struct file_write *w, const void *data, size_t len, struct err *err)
+{
+	int folder = open_folder(w->path), r = -1;
+	struct file_stage *s = file_stage_new(w, data, len, err);
+
+	if (s != NULL && file_stage_sync(&s, 1, err) == 0)
+		r = file_stage_commit(s, err);
+	if (r == 0 && folder >= 0)
+		fsync(folder); /* a file system that cannot is not an error */
+	file_stage_free(s);
 	if (folder >= 0)
 		close(folder);
-	mem_free(tmp);
 	return r;
 }
 

@@ -55,6 +55,21 @@ struct file_write {
 };
 int file_write(const struct file_write *w, const void *data, size_t len, struct err *err);
 
+/*
+ * The same in steps, for many files at once: new (each has its temporary file, and path is as it
+ * was), sync (all of them), commit (path is replaced, if it still is as expected), free.  Errors as
+ * file_write; w is copied.  A stage that is freed without commit leaves nothing.  Renames are
+ * durable when the caller has synced the folder.
+ */
+struct file_stage;
+struct file_stage *file_stage_new(const struct file_write *w, const void *data, size_t len,
+				  struct err *err);
+int file_stage_sync(struct file_stage *const *list, size_t n, struct err *err);
+int file_stage_commit(struct file_stage *s, struct err *err);
+void file_stage_free(struct file_stage *s); /* NULL is fine */
+/* After SIGKILL: remove the temporary file of path, if nobody is writing it. */
+void file_stage_sweep(const char *path);
+
 /* mkdir -p with the given mode; existing folders are fine. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err);
 

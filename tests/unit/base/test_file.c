@@ -176,6 +176,65 @@ static void test_write(void **state)
 	assert_file("w", "whole", 0640);
 }
 
+/* Many at once: nothing changes before commit, and what is not committed leaves nothing. */
+static void test_stages(void **state)
+{
+	enum { N = 6 };
+	struct file_stage *stages[N];
+	struct err err = ERR_INIT;
+	struct stat st[N];
+	char name[4];
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		struct file_write w = { .path = name, .mode = 0600, .expect = &st[i] };
+
+		snprintf(name, sizeof(name), "s%zu", i);
+		put(name, "old", 0640);
+		assert_int_equal(stat(in_dir(name), &st[i]), 0);
+		w.path = in_dir(name);
+		stages[i] = file_stage_new(&w, "new", 3, &err);
+		assert_non_null(stages[i]);
+		assert_file(name, "old", 0640);
+	}
+	/* held: nobody sweeps what is being written */
+	file_stage_sweep(in_dir("s0"));
+	assert_int_equal(access(in_dir(".s0.bulla~"), F_OK), 0);
+	assert_int_equal(file_stage_sync(stages, N, &err), 0);
+	assert_int_equal(file_stage_sync(stages, 2, &err), 0);
+	put("s1", "meanwhile", 0640);
+	assert_int_equal(file_stage_commit(stages[0], &err), 0);
+	assert_int_equal(file_stage_commit(stages[1], &err), -1);
+	assert_int_equal(err.class, ERR_CONFLICT);
+	for (size_t i = 2; i < N - 1; i++)
+		assert_int_equal(file_stage_commit(stages[i], &err), 0);
+	for (size_t i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "s%zu", i);
+		file_stage_free(stages[i]);
+		assert_file(name, i == 1 ? "meanwhile" : i == N - 1 ? "old" : "new", 0640);
+	}
+	file_stage_free(NULL);
+	assert_int_equal(access(in_dir(".s1.bulla~"), F_OK), -1);
+	assert_int_equal(access(in_dir(".s5.bulla~"), F_OK), -1);
+}
+
+/* Only a temporary file goes, and only its own. */
+static void test_sweep(void **state)
+{
+	(void)state;
+	put("w", "text", 0600);
+	put(".w.bulla~", "left", 0600);
+	file_stage_sweep(in_dir("v"));
+	assert_int_equal(access(in_dir(".w.bulla~"), F_OK), 0);
+	file_stage_sweep(in_dir("w"));
+	assert_int_equal(access(in_dir(".w.bulla~"), F_OK), -1);
+	assert_file("w", "text", 0600);
+	assert_int_equal(symlink("w", in_dir(".w.bulla~")), 0);
+	file_stage_sweep(in_dir("w"));
+	assert_file("w", "text", 0600);
+	file_stage_sweep(in_dir("not-there"));
+}
+
 static void test_paths(void **state)
 {
 	struct err err = ERR_INIT;
@@ -298,6 +357,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_beneath, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_program, setup, teardown),
 		cmocka_unit_test(test_buf),
