@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "document/edit.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,8 +95,9 @@ static const struct yaml_node *parts_node(const struct edit_file *f, size_t i)
 
 /* --- is the result what was meant? ------------------------------------------------------------ */
 
-/* The parts that an edit is about. */
+/* The parts of one document that an edit is about. */
 struct scope {
+	size_t index;				  /* of the document */
 	const struct document_part *const *parts; /* put */
 	size_t n;
 	const char *removed; /* or NULL */
@@ -173,23 +175,14 @@ static bool same_but(const struct yaml_node *a, const struct yaml_node *b, const
 	return true;
 }
 
-static bool as_meant(const struct edit_file *old, const struct edit_file *new, size_t i,
-		     const struct scope *scope)
+/* What an edit changes, by document. */
+struct scopes {
+	const struct scope *items; /* ascending by index */
+	size_t n;
+};
+
+static bool has_parts(const struct document *d, const struct scope *scope)
 {
-	static const char *const path[] = { "spec", "parts", NULL };
-	const struct document *d;
-
-	if (new->yaml.n != old->yaml.n || new->n != old->n || new->index[i] != old->index[i])
-		return false;
-	for (size_t k = 0; k < old->yaml.n; k++) {
-		const struct yaml_node *a = old->yaml.docs[k].root, *b = new->yaml.docs[k].root;
-
-		if (a == NULL || b == NULL ? a != b
-		    : k == old->index[i]   ? !same_but(a, b, path, scope)
-					   : !same(a, b))
-			return false;
-	}
-	d = &new->documents[i];
 	if (scope->removed != NULL && document_part(d, scope->removed) != NULL)
 		return false;
 	for (size_t k = 0; k < scope->n; k++) {
@@ -199,6 +192,30 @@ static bool as_meant(const struct edit_file *old, const struct edit_file *new, s
 			return false;
 	}
 	return true;
+}
+
+static bool as_meant(const struct edit_file *old, const struct edit_file *new,
+		     const struct scopes *scopes)
+{
+	static const char *const path[] = { "spec", "parts", NULL };
+	const struct scope *scope = scopes->items, *end = scope + scopes->n;
+
+	if (new->yaml.n != old->yaml.n || new->n != old->n)
+		return false;
+	for (size_t k = 0; k < old->yaml.n; k++) {
+		const struct yaml_node *a = old->yaml.docs[k].root, *b = new->yaml.docs[k].root;
+		bool meant = scope < end && old->index[scope->index] == k;
+
+		if (a == NULL || b == NULL ? a != b
+		    : meant		   ? !same_but(a, b, path, scope)
+					   : !same(a, b))
+			return false;
+		if (meant && (new->index[scope->index] != k ||
+			      !has_parts(&new->documents[scope->index], scope)))
+			return false;
+		scope += meant;
+	}
+	return scope == end;
 }
 
 /* --- the edit --------------------------------------------------------------------------------- */
@@ -230,31 +247,52 @@ static int check_parts(const struct document *d, const struct scope *scope, stru
 	return rc;
 }
 
+/* Would a document stay within its size?  In positions of the old text, as the plan is. */
+static int check_size(const struct edit_file *f, const struct splice_plan *plan, size_t i,
+		      struct err *err)
+{
+	const struct yaml_doc *doc = &f->yaml.docs[f->index[i]];
+	size_t size = doc->end - doc->begin, out = 0;
+
+	for (size_t k = 0; k < plan->n; k++) {
+		const struct splice *s = &plan->items[k];
+
+		if (s->begin < doc->begin || s->begin > doc->end)
+			continue;
+		size += s->text.len;
+		out += s->end - s->begin;
+	}
+	if (size <= DOCUMENT_MAX + out)
+		return 0;
+	return err_set(err, ERR_INVALID, "%s:%u: the document would become larger than %d bytes",
+		       f->name, doc->line, DOCUMENT_MAX);
+}
+
 /* Apply the plan, read the result, and take it when it is what was meant. */
-static int carry_out(struct edit_file *f, size_t i, struct splice_plan *plan,
-		     const struct scope *scope, struct err *err)
+static int carry_out(struct edit_file *f, struct splice_plan *plan, const struct scopes *scopes,
+		     struct err *err)
 {
 	struct edit_file new = EDIT_FILE_INIT;
-	const struct yaml_doc *doc = &f->yaml.docs[f->index[i]];
+	unsigned line = f->yaml.docs[f->index[scopes->items[0].index]].line;
 	struct buf text = BUF_INIT;
 	struct err why = ERR_INIT;
-	int rc = -1;
+	int rc = 0;
 
 	text.max = DOCUMENT_FILE_MAX;
-	if (splice_apply(plan, &text) != 0 ||
-	    doc->end - doc->begin + text.len > DOCUMENT_MAX + f->text.len) {
-		err_set(err, ERR_INVALID, "%s:%u: the document would become larger than %d bytes",
-			f->name, doc->line, DOCUMENT_MAX);
-	} else if (edit_load(f->name, &text, &new, &why) != 0 || !as_meant(f, &new, i, scope)) {
-		err_set(err, ERR_INTERNAL,
-			"%s:%u: editing this document's text did not give what was meant; nothing "
-			"was changed; please report it with the file (%s)",
-			f->name, doc->line, why.text[0] == '\0' ? "it reads otherwise" : why.text);
-	} else {
+	for (size_t i = 0; i < scopes->n && rc == 0; i++)
+		rc = check_size(f, plan, scopes->items[i].index, err);
+	if (rc == 0 && splice_apply(plan, &text) != 0)
+		rc = err_set(err, ERR_INVALID, "%s: would become larger than %d bytes; split it",
+			     f->name, DOCUMENT_FILE_MAX);
+	if (rc == 0 && (edit_load(f->name, &text, &new, &why) != 0 || !as_meant(f, &new, scopes)))
+		rc = err_set(err, ERR_INTERNAL,
+			     "%s:%u: editing this document's text did not give what was meant; "
+			     "nothing was changed; please report it with the file (%s)",
+			     f->name, line, why.text[0] == '\0' ? "it reads otherwise" : why.text);
+	if (rc == 0) {
 		edit_clear(f);
 		*f = new;
 		new = (struct edit_file)EDIT_FILE_INIT;
-		rc = 0;
 	}
 	buf_clear(&text);
 	edit_clear(&new);
@@ -316,33 +354,59 @@ static int compare_names(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
+static int plan_parts(struct splice_plan *plan, const struct edit_file *f,
+		      const struct scope *scope, struct err *err)
+{
+	const struct document *d = &f->documents[scope->index];
+	const struct yaml_node *node = parts_node(f, scope->index);
+	int rc = check_parts(d, scope, err);
+
+	if (rc != 0)
+		return err_wrap(err, "%s:%u", f->name, d->line);
+	splice_eol(plan, node->begin);
+	for (size_t k = 0; k < scope->n && rc == 0; k++) {
+		const struct yaml_node *old = yaml_get(node, scope->parts[k]->name);
+
+		if (old != NULL)
+			rc = change_part(plan, old, scope->parts[k], err);
+		else
+			rc = add_part(plan, node, scope->parts[k], err);
+	}
+	return rc;
+}
+
+int edit_put_documents(struct edit_file *f, const struct edit_put *puts, size_t n, struct err *err)
+{
+	struct scope *items = mem_array(n, sizeof(*items));
+	const struct scopes scopes = { items, n };
+	const struct document_part **sorted;
+	struct splice_plan plan;
+	int rc = 0;
+
+	splice_init(&plan, f->text.data, f->text.len, 0);
+	for (size_t i = 0; i < n; i++) {
+		sorted = mem_dup(puts[i].parts, puts[i].n * sizeof(struct document_part *));
+		qsort(sorted, puts[i].n, sizeof(struct document_part *), compare_names);
+		items[i] =
+		    (struct scope){ .index = puts[i].index, .parts = sorted, .n = puts[i].n };
+	}
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = plan_parts(&plan, f, &items[i], err);
+	if (rc == 0 && n > 0)
+		rc = carry_out(f, &plan, &scopes, err);
+	splice_clear(&plan);
+	for (size_t i = 0; i < n; i++)
+		mem_free((void *)(uintptr_t)items[i].parts);
+	mem_free(items);
+	return rc;
+}
+
 int edit_put_parts(struct edit_file *f, size_t i, const struct document_part *const *parts,
 		   size_t n, struct err *err)
 {
-	const struct document_part **sorted = mem_dup(parts, n * sizeof(struct document_part *));
-	const struct scope scope = { .parts = sorted, .n = n };
-	struct splice_plan plan;
-	const struct yaml_node *node = parts_node(f, i);
-	int rc;
+	const struct edit_put put = { i, parts, n };
 
-	qsort(sorted, n, sizeof(struct document_part *), compare_names);
-	splice_init(&plan, f->text.data, f->text.len, node->begin);
-	rc = check_parts(&f->documents[i], &scope, err);
-	if (rc != 0)
-		err_wrap(err, "%s:%u", f->name, f->documents[i].line);
-	for (size_t k = 0; k < n && rc == 0; k++) {
-		const struct yaml_node *old = yaml_get(node, sorted[k]->name);
-
-		if (old != NULL)
-			rc = change_part(&plan, old, sorted[k], err);
-		else
-			rc = add_part(&plan, node, sorted[k], err);
-	}
-	if (rc == 0)
-		rc = carry_out(f, i, &plan, &scope, err);
-	splice_clear(&plan);
-	mem_free(sorted);
-	return rc;
+	return edit_put_documents(f, &put, 1, err);
 }
 
 int edit_put_part(struct edit_file *f, size_t i, const struct document_part *part, struct err *err)
@@ -352,7 +416,8 @@ int edit_put_part(struct edit_file *f, size_t i, const struct document_part *par
 
 int edit_remove_part(struct edit_file *f, size_t i, const char *part, struct err *err)
 {
-	const struct scope scope = { .removed = part };
+	const struct scope scope = { .index = i, .removed = part };
+	const struct scopes scopes = { &scope, 1 };
 	const struct yaml_node *node = parts_node(f, i);
 	struct splice_plan plan;
 	size_t at = 0;
@@ -369,7 +434,7 @@ int edit_remove_part(struct edit_file *f, size_t i, const char *part, struct err
 			       f->name, node->keys[at]->line);
 	splice_init(&plan, f->text.data, f->text.len, node->begin);
 	entry_remove(&plan, node, at);
-	rc = carry_out(f, i, &plan, &scope, err);
+	rc = carry_out(f, &plan, &scopes, err);
 	splice_clear(&plan);
 	return rc;
 }

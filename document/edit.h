@@ -51,6 +51,16 @@ void edit_clear(struct edit_file *f);
  */
 int edit_put_parts(struct edit_file *f, size_t i, const struct document_part *const *parts,
 		   size_t n, struct err *err);
+/*
+ * The same for several documents of a file at once, which costs what one does: the file is read
+ * again once, not once for each.  index ascends, each once.  Errors name the document.
+ */
+struct edit_put {
+	size_t index;
+	const struct document_part *const *parts;
+	size_t n;
+};
+int edit_put_documents(struct edit_file *f, const struct edit_put *puts, size_t n, struct err *err);
 int edit_put_part(struct edit_file *f, size_t i, const struct document_part *part, struct err *err);
 
 /* Take a part out; errors as above.  ERR_INVALID: it is not there, or the last one. */

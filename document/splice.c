@@ -8,13 +8,18 @@
 
 void splice_init(struct splice_plan *plan, const void *text, size_t len, size_t at)
 {
+	*plan = (struct splice_plan){ .text = text, .len = len };
+	splice_eol(plan, at);
+}
+
+void splice_eol(struct splice_plan *plan, size_t at)
+{
 	const char *nl = NULL;
 
-	*plan = (struct splice_plan){ .text = text, .len = len };
-	if (at < len)
-		nl = memchr(plan->text + at, '\n', len - at);
-	if (nl == NULL && len > 0)
-		nl = memchr(text, '\n', len);
+	if (at < plan->len)
+		nl = memchr(plan->text + at, '\n', plan->len - at);
+	if (nl == NULL && plan->len > 0)
+		nl = memchr(plan->text, '\n', plan->len);
 	plan->eol = nl != NULL && nl > plan->text && nl[-1] == '\r' ? "\r\n" : "\n";
 }
 

@@ -36,6 +36,8 @@ struct splice_entry {
 
 /* at: a place whose line ending new lines follow. */
 void splice_init(struct splice_plan *plan, const void *text, size_t len, size_t at);
+/* From now on new lines follow the line ending at another place. */
+void splice_eol(struct splice_plan *plan, size_t at);
 void splice_clear(struct splice_plan *plan);
 
 /*

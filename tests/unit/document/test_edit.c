@@ -500,6 +500,42 @@ static void test_several(void **state)
 	document_part_clear(&part);
 }
 
+/* Both documents in one go: each keeps its own line ends, and what is between stays. */
+static void test_documents(void **state)
+{
+	struct document_part b, c;
+	const struct document_part *first[] = { &b }, *second[] = { &c, &b };
+	const struct edit_put puts[] = { { 0, first, 1 }, { 1, second, 2 } };
+	struct buf text = BUF_INIT, want = BUF_INIT;
+	struct edit_file f;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	make_part(&b, "B", 'B');
+	make_part(&c, "C", 'D');
+	scene_text(HEAD PART("A", "A") PART("B", "E"), "\r\n", &text);
+	buf_puts(&text, "---\nkind: ConfigMap\n---\n");
+	scene_text(SECOND SPEC "  parts:\n" PART("A", "C") PART("C", "F"), "\n", &text);
+	scene_text(HEAD PART("A", "A") PART("B", "B"), "\r\n", &want);
+	buf_puts(&want, "---\nkind: ConfigMap\n---\n");
+	scene_text(SECOND SPEC "  parts:\n" PART("A", "C") PART("B", "B") PART("C", "D"), "\n",
+		   &want);
+	assert_int_equal(edit_load("t", &text, &f, &err), 0);
+	assert_int_equal(edit_put_documents(&f, puts, 0, &err), 0);
+	if (edit_put_documents(&f, puts, 2, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(buf_str(&f.text), buf_str(&want));
+	/* one that breaks a rule stops all */
+	kv_set_str(&c.recipients, "eu2", ID2);
+	assert_int_equal(edit_put_documents(&f, puts, 2, &err), -1);
+	assert_int_equal(err.class, ERR_INVALID);
+	assert_string_equal(buf_str(&f.text), buf_str(&want));
+	edit_clear(&f);
+	buf_clear(&want);
+	document_part_clear(&b);
+	document_part_clear(&c);
+}
+
 /* What is refused, by its own text, leaves the file and its documents as they were. */
 static void test_refused(void **state)
 {
@@ -662,7 +698,7 @@ int main(void)
 		cmocka_unit_test(test_own),	 cmocka_unit_test(test_several),
 		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_load),	 cmocka_unit_test(test_conflicts),
-		cmocka_unit_test(test_mentions),
+		cmocka_unit_test(test_mentions), cmocka_unit_test(test_documents),
 	};
 	int rc;
 
