@@ -67,8 +67,9 @@ static uint32_t get_be32(const unsigned char *b)
 /* The state every key schedule starts from, or NULL. */
 static const struct blowfish *initial_state(void)
 {
-	static struct blowfish state;
-	static bool ready;
+	/* each thread its own: while one makes it, another must not read it */
+	static _Thread_local struct blowfish state;
+	static _Thread_local bool ready;
 	unsigned char *digits, *at;
 
 	if (ready)
