@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard/assign.h"
+
+#include <string.h>
+
+#include "guard/placeholder.h"
+
+#define NAME_MAX_LEN 80
+#define BLANKS_MAX 32 /* between a name and its sign */
+#define QUOTED_MAX 1024
+#define PLAIN_MAX 200
+#define RANDOM_MIN 10
+#define LOOSE_MIN 6
+
+/* --- what a file is --------------------------------------------------------------------------- */
+
+static bool ends(const char *s, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+
+	return len >= n && memcmp(s + len - n, end, n) == 0;
+}
+
+static bool is_example(const char *name, size_t len)
+{
+	static const char *const ends_with[] = { ".example", ".sample",	 ".template",
+						 ".dist",    ".tpl",	 ".tmpl",
+						 ".j2",	     "-example", "-sample" };
+
+	for (size_t i = 0; i < sizeof(ends_with) / sizeof(*ends_with); i++)
+		if (ends(name, len, ends_with[i]))
+			return true;
+	return false;
+}
+
+enum assign_mode assign_mode_of(const char *path)
+{
+	static const struct {
+		const char *end;
+		enum assign_mode mode;
+	} files[] = {
+		{ ".env", ASSIGN_ENV },		  { ".envrc", ASSIGN_ENV },
+		{ ".npmrc", ASSIGN_ENV },	  { ".pypirc", ASSIGN_ENV },
+		{ ".tfvars", ASSIGN_TERRAFORM },  { ".tfvars.json", ASSIGN_TERRAFORM },
+		{ ".tfstate", ASSIGN_TERRAFORM }, { ".tfstate.backup", ASSIGN_TERRAFORM },
+	};
+	const char *name;
+	size_t len;
+
+	if (path == NULL)
+		return ASSIGN_CODE;
+	name = strrchr(path, '/');
+	name = name == NULL ? path : name + 1;
+	len = strlen(name);
+	if (is_example(name, len))
+		return ASSIGN_CODE;
+	if (strncmp(name, ".env.", 5) == 0)
+		return ASSIGN_ENV;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (ends(name, len, files[i].end))
+			return files[i].mode;
+	return ASSIGN_CODE;
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || c == '.' || c == '/';
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Letters and digits only, in lower case; returns how many. */
+static size_t squeeze(const char *name, size_t len, char out[static NAME_MAX_LEN + 1])
+{
+	size_t n = 0;
+
+	for (size_t i = len > NAME_MAX_LEN ? len - NAME_MAX_LEN : 0; i < len; i++)
+		if (name[i] != '_' && name[i] != '-' && name[i] != '.' && name[i] != '/')
+			out[n++] = lower(name[i]);
+	out[n] = '\0';
+	return n;
+}
+
+bool assign_is_credential(const char *name, size_t len)
+{
+	static const char *const last[] = {
+		"password",   "passwd",	     "passphrase", "passwort",		"secret",
+		"token",      "apikey",	     "accesskey",  "secretkey",		"privatekey",
+		"credential", "credentials", "authkey",	   "encryptionkey",	"signingkey",
+		"masterkey",  "sharedkey",   "pwd",	   "apisecret",		"connectionstring",
+		"accountkey", "storagekey",  "licensekey", "serviceaccountkey", "sshkey",
+		"pgpass",     "dbpass",	     "userpass",   "smtppass",		"mailpass",
+	};
+	/* digests, and what only counts or names tokens and secrets */
+	static const char *const never[] = { "checksum",       "sha256", "pagetoken",
+					     "existingsecret", "csrf",	 "pullsecret",
+					     "public",	       "hash" };
+	char flat[NAME_MAX_LEN + 1];
+	size_t n = squeeze(name, len, flat);
+	bool credential = false;
+
+	for (size_t i = 0; !credential && i < sizeof(last) / sizeof(*last); i++)
+		credential = ends(flat, n, last[i]);
+	credential = credential || (len >= 5 && n >= 4 && ends(flat, n, "pass") &&
+				    (name[len - 5] == '_' || name[len - 5] == '-'));
+	for (size_t i = 0; credential && i < sizeof(never) / sizeof(*never); i++)
+		credential = strstr(flat, never[i]) == NULL;
+	return credential;
+}
+
+/* Could a credential's name end with this letter?  Keeps most of a text from being looked at. */
+static bool may_end(char c)
+{
+	static const char last[] = "dehlnrstyDEHLNRSTY";
+
+	return c != '\0' && strchr(last, c) != NULL;
+}
+
+/* The name before text[at]; blanks, quotes, brackets and backslashes between are none of it. */
+static size_t name_before(const char *text, size_t at, const char **name)
+{
+	size_t end = at, begin, low;
+
+	while (end > 0 && at - end < BLANKS_MAX && strchr(" \t\"'`]\\)", text[end - 1]) != NULL &&
+	       text[end - 1] != '\0')
+		end--;
+	if (end == 0 || !is_name_char(text[end - 1]))
+		return 0;
+	low = end > NAME_MAX_LEN ? end - NAME_MAX_LEN : 0;
+	for (begin = end; begin > low && is_name_char(text[begin - 1]); begin--)
+		;
+	*name = text + begin;
+	return end - begin;
+}
+
+size_t assign_name(const char *text, size_t at, const char **name)
+{
+	size_t i = at;
+
+	while (i > 0 && at - i < BLANKS_MAX && text[i - 1] != '\0' &&
+	       strchr(" \t\"'`\\", text[i - 1]) != NULL)
+		i--;
+	if (i == 0 || (text[i - 1] != ':' && text[i - 1] != '='))
+		return 0;
+	while (i > 0 && (text[i - 1] == ':' || text[i - 1] == '='))
+		i--;
+	return name_before(text, i, name);
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_printable(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (s[i] <= ' ' || s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_uuid(const char *s, size_t len)
+{
+	if (len != 36)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash != (s[i] == '-') ||
+		    (!dash && strchr("0123456789abcdefABCDEF", s[i]) == NULL))
+			return false;
+	}
+	return true;
+}
+
+static int class_of(char c)
+{
+	if (c >= 'a' && c <= 'z')
+		return 1;
+	if (c >= 'A' && c <= 'Z')
+		return 2;
+	if (c >= '0' && c <= '9')
+		return 3;
+	return c == '-' || c == '_' || c == '.' || c == '/' ? 0 : 4;
+}
+
+/* Random text goes from letters to digits and back all the time; names and words do not. */
+static bool is_random(const char *s, size_t len)
+{
+	size_t changes = 0, digits = 0, letters = 0;
+	int last = 0;
+
+	if (len < RANDOM_MIN || !is_printable(s, len) || is_uuid(s, len))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int class = class_of(s[i]);
+
+		digits += class == 3;
+		letters += class == 1 || class == 2;
+		changes += class != 0 && last != 0 && class != last;
+		last = class != 0 ? class : last;
+	}
+	return digits > 0 && letters > 0 && changes >= 4 && changes * 5 >= len &&
+	       placeholder_variety(s, len) >= 8 && !placeholder_is_counted(s, len);
+}
+
+static bool is_path(const char *s, size_t len)
+{
+	return s[0] == '/' || s[0] == '~' ||
+	       (s[0] == '.' && len > 1 && (s[1] == '/' || s[1] == '.')) ||
+	       memmem(s, len, "://", 3) != NULL || memmem(s, len, "/secrets/", 9) != NULL;
+}
+
+static bool is_number(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((s[i] < '0' || s[i] > '9') && s[i] != '.')
+			return false;
+	return true;
+}
+
+bool assign_is_value(const char *value, size_t len)
+{
+	return len >= LOOSE_MIN && is_printable(value, len) && !placeholder_is(value, len) &&
+	       !placeholder_is_word(value, len) && !is_path(value, len) &&
+	       (!is_number(value, len) || len >= 8) && !placeholder_is_counted(value, len);
+}
+
+/* Bytes [*from, *to) of the value behind the sign at text[at]. */
+static bool value_after(const struct view *v, size_t at, bool whole_line, size_t *from, size_t *to)
+{
+	size_t i = at + 1, slashes = 0, max;
+	char quote;
+
+	while (i < v->len && (v->text[i] == '=' || v->text[i] == '>' || is_blank(v->text[i])) &&
+	       i - at < BLANKS_MAX)
+		i++;
+	for (; i < v->len && v->text[i] == '\\' && slashes < 2; slashes++)
+		i++;
+	if (i == v->len)
+		return false;
+	quote = v->text[i];
+	if (quote == '"' || quote == '\'' || quote == '`') {
+		*from = ++i;
+		max = i + QUOTED_MAX < v->len ? i + QUOTED_MAX : v->len;
+		while (i < max && v->text[i] != quote && v->text[i] != '\n')
+			i++;
+		*to = i >= slashes && i - slashes >= *from ? i - slashes : *from;
+		return i < max && v->text[i] == quote;
+	}
+	*from = i;
+	max = i + PLAIN_MAX < v->len ? i + PLAIN_MAX : v->len;
+	while (i < max && v->text[i] > ' ' && strchr(",;\"'`)}&", v->text[i]) == NULL)
+		i++;
+	*to = i;
+	while (i < v->len && (is_blank(v->text[i]) || v->text[i] == '\r') && i - *to < BLANKS_MAX)
+		i++;
+	return !whole_line || i == v->len || v->text[i] == '\n' || v->text[i] == '#';
+}
+
+static bool is_compared(const struct view *v, size_t at)
+{
+	char before = at > 0 ? v->text[at - 1] : '\0';
+	char after = at + 1 < v->len ? v->text[at + 1] : '\0';
+
+	if (v->text[at] == ':')
+		return after == '/' || after == ':' || after == '=' || before == ':';
+	return after == '=' || before == '=' || before == '!' || before == '<' || before == '>' ||
+	       after == '~';
+}
+
+static enum guard_rule_id rule_of(const char *name, size_t name_len, size_t len,
+				  enum assign_mode mode)
+{
+	char flat[NAME_MAX_LEN + 1];
+	size_t n = squeeze(name, name_len, flat);
+
+	if (len == 40 && ends(flat, n, "secretaccesskey"))
+		return GUARD_AWS_KEY;
+	return mode == ASSIGN_ENV	  ? GUARD_ENV
+	       : mode == ASSIGN_TERRAFORM ? GUARD_TERRAFORM
+					  : GUARD_ASSIGNMENT;
+}
+
+bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hit_new *hit)
+{
+	const char *name, *value;
+	size_t n, from, to;
+
+	if (is_compared(v, at))
+		return false;
+	n = name_before(v->text, at > 0 && v->text[at - 1] == ':' ? at - 1 : at, &name);
+	if (n == 0 || !may_end(name[n - 1]) || !assign_is_credential(name, n))
+		return false;
+	if (!value_after(v, at, mode == ASSIGN_CODE, &from, &to) || to == from)
+		return false;
+	value = v->text + from;
+	if (!assign_is_value(value, to - from))
+		return false;
+	if (mode == ASSIGN_CODE && !is_random(value, to - from))
+		return false;
+	*hit =
+	    (struct hit_new){ .rule = rule_of(name, n, to - from, mode), .from = from, .to = to };
+	return true;
+}

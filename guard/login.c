@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard/login.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "guard/placeholder.h"
+#include "guard/wrapped.h"
+
+#define USERINFO_MAX 300
+#define HOST_LEN_MAX 253
+#define PASSWORD_MIN 4
+#define DOCKER_MAX 8192 /* bytes behind "auths" */
+#define NETRC_MAX 400	/* bytes behind "machine" */
+
+/* --- URLs ------------------------------------------------------------------------------------- */
+
+static bool is_one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c) != NULL;
+}
+
+/* Hosts of RFC 2606 and 6761: nobody is there. */
+static bool is_reserved(const char *host, size_t len)
+{
+	static const char *const ends[] = { "example.com", "example.org",  "example.net",
+					    ".example",	   ".test",	   ".invalid",
+					    "host",	   "hostname",	   "yourhost",
+					    "domain.com",  "mydomain.com", "server" };
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (len >= n && strncasecmp(host + len - n, ends[i], n) == 0 &&
+		    (len == n || ends[i][0] == '.' || host[len - n - 1] == '.'))
+			return true;
+	}
+	return len == 0;
+}
+
+static bool is_host_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '-' || c == '_' || c == '[';
+}
+
+/* Only this machine is there, so a password is worth little unless it is a real one. */
+static bool is_local(const char *host, size_t len)
+{
+	return (len == 9 && strncasecmp(host, "localhost", 9) == 0) ||
+	       (len == 9 && memcmp(host, "127.0.0.1", 9) == 0);
+}
+
+static bool is_password(const char *user, size_t user_len, const char *password, size_t len)
+{
+	return len >= PASSWORD_MIN && !placeholder_is(password, len) &&
+	       !placeholder_is_word(password, len) &&
+	       !(user_len == len && memcmp(user, password, len) == 0) &&
+	       !is_one_of(password[0], "$<{%[*");
+}
+
+bool login_url_at(const struct view *v, size_t at, struct hit_new *hit)
+{
+	size_t from = at + 3, i = from, colon = 0, host, max;
+
+	max = v->len - from < USERINFO_MAX ? v->len : from + USERINFO_MAX;
+	for (; i < max && v->text[i] > ' ' && !is_one_of(v->text[i], "@/\"'`<>(),\\?#|"); i++)
+		if (v->text[i] == ':' && colon == 0)
+			colon = i;
+	if (i >= max || v->text[i] != '@' || colon == 0)
+		return false;
+	host = i + 1;
+	max = v->len - host < HOST_LEN_MAX ? v->len : host + HOST_LEN_MAX;
+	for (at = host; at < max && is_host_char(v->text[at]); at++)
+		;
+	if (!is_password(v->text + from, colon - from, v->text + colon + 1, i - colon - 1) ||
+	    is_reserved(v->text + host, at - host) || placeholder_is(v->text + host, at - host))
+		return false;
+	*hit = (struct hit_new){
+		.rule = GUARD_URL_PASSWORD,
+		.from = colon + 1,
+		.to = i,
+		.warning = is_local(v->text + host, at - host),
+	};
+	return true;
+}
+
+/* --- docker configs --------------------------------------------------------------------------- */
+
+/* The string value behind a key at text[at], with quotes that may be escaped. */
+static bool string_after(const char *text, size_t len, size_t at, size_t *from, size_t *to)
+{
+	size_t i = at;
+
+	while (i < len && is_one_of(text[i], "\\\"' \t\r\n:="))
+		i++;
+	*from = i;
+	while (i < len && !is_one_of(text[i], "\\\"'") && text[i] > ' ')
+		i++;
+	*to = i;
+	return i < len && i > *from && *from > at + 1;
+}
+
+static bool is_auth(const char *value, size_t len)
+{
+	struct buf plain = BUF_INIT;
+	const char *colon;
+	bool is = false;
+
+	wrapped_decode(value, len, &plain);
+	colon = plain.len == 0 ? NULL : memchr(plain.data, ':', plain.len);
+	if (colon != NULL && !placeholder_is(value, len)) {
+		const char *user = (const char *)plain.data;
+		size_t user_len = (size_t)(colon - user);
+
+		is = is_password(user, user_len, colon + 1, plain.len - user_len - 1);
+	}
+	buf_clear(&plain);
+	return is;
+}
+
+static const struct docker_key {
+	const char *name;
+	bool auth;
+} docker_keys[] = {
+	{ "auth", true },
+	{ "password", false },
+	{ "identitytoken", false },
+	{ "registrytoken", false },
+};
+
+static bool docker_value(const char *text, size_t len, size_t word, size_t *from, size_t *to)
+{
+	for (size_t i = 0; i < sizeof(docker_keys) / sizeof(*docker_keys); i++) {
+		const struct docker_key *k = &docker_keys[i];
+		size_t n = strlen(k->name);
+
+		if (len - word <= n || memcmp(text + word, k->name, n) != 0 ||
+		    !is_one_of(text[word + n], "\"'\\ :="))
+			continue;
+		if (!string_after(text, len, word + n, from, to))
+			return false;
+		return k->auth ? is_auth(text + *from, *to - *from)
+			       : is_password("", 0, text + *from, *to - *from);
+	}
+	return false;
+}
+
+bool login_docker_at(const struct view *v, size_t at, struct hit_new *hit)
+{
+	const char *text = v->text + at;
+	size_t len = v->len - at < DOCKER_MAX ? v->len - at : DOCKER_MAX;
+	const char *next = len > 5 ? memmem(text + 5, len - 5, "auths", 5) : NULL;
+	size_t from, to;
+
+	if (next != NULL)
+		len = (size_t)(next - text);
+	for (size_t i = 5; i < len; i++) {
+		if (!is_one_of(text[i], "apir") || !is_one_of(text[i - 1], "\"' \t\n{,"))
+			continue;
+		if (!docker_value(text, len, i, &from, &to))
+			continue;
+		*hit = (struct hit_new){ .rule = GUARD_DOCKER_CONFIG,
+					 .from = at + from,
+					 .to = at + to };
+		return true;
+	}
+	return false;
+}
+
+/* --- .netrc ----------------------------------------------------------------------------------- */
+
+/* The next word of the text, or 0 bytes at its end. */
+static size_t next_word(const char *text, size_t len, size_t *at)
+{
+	size_t from;
+
+	while (*at < len && is_one_of(text[*at], " \t\r\n"))
+		(*at)++;
+	from = *at;
+	while (*at < len && text[*at] > ' ' && text[*at] != '\\' && text[*at] != '"')
+		(*at)++;
+	return *at - from;
+}
+
+/* machine NAME login NAME password PASSWORD, and account NAME among them. */
+bool login_netrc_at(const struct view *v, size_t at, struct hit_new *hit)
+{
+	const char *text = v->text + at;
+	size_t len = v->len - at < NETRC_MAX ? v->len - at : NETRC_MAX;
+	size_t i = strlen("machine"), n;
+
+	if (next_word(text, len, &i) == 0)
+		return false;
+	for (int pairs = 0; pairs < 3; pairs++) {
+		n = next_word(text, len, &i);
+		if (n == 8 && memcmp(text + i - n, "password", 8) == 0) {
+			n = next_word(text, len, &i);
+			*hit = (struct hit_new){ .rule = GUARD_NETRC,
+						 .from = at + i - n,
+						 .to = at + i };
+			return is_password("", 0, text + i - n, n);
+		}
+		if ((n != 5 || memcmp(text + i - n, "login", 5) != 0) &&
+		    (n != 7 || memcmp(text + i - n, "account", 7) != 0))
+			return false;
+		if (next_word(text, len, &i) == 0)
+			return false;
+	}
+	return false;
+}

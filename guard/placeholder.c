@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guard/placeholder.h"
+
+#include <string.h>
+#include <strings.h>
+
+static bool holds(const char *s, size_t len, const char *what)
+{
+	return memmem(s, len, what, strlen(what)) != NULL;
+}
+
+static bool begins(const char *s, size_t len, const char *what)
+{
+	size_t n = strlen(what);
+
+	return len >= n && strncasecmp(s, what, n) == 0;
+}
+
+static bool equals(const char *s, size_t len, const char *what)
+{
+	return strlen(what) == len && strncasecmp(s, what, len) == 0;
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_letter(char c)
+{
+	return lower(c) >= 'a' && lower(c) <= 'z';
+}
+
+/* Does the word stand in it as one, whatever its case: "your-password", "MY_EXAMPLE"? */
+static bool says(const char *s, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t i = 0; len >= n && i <= len - n; i++)
+		if (lower(s[i]) == word[0] && strncasecmp(s + i, word, n) == 0 &&
+		    (i == 0 || !is_letter(s[i - 1])) && (i + n == len || !is_letter(s[i + n])))
+			return true;
+	return false;
+}
+
+/* What other programs fill in: where it is written is who fills it in. */
+static bool is_filled_in(const char *s, size_t len)
+{
+	static const char *const within[] = { "${", "{{", "$(", "%(", "#{", "<%", "@@" };
+	static const char *const before[] = {
+		"$",	     "ENC[",	      "vault:",	  "ref+",     "op://",	  "secretref:",
+		"valueFrom", "secretKeyRef:", "env:",	  "file:",    "keyring:", "arn:aws:",
+		"projects/", "!vault",	      "${",	  "process.", "os.",	  "var.",
+		"local.",    "data.",	      "module.",  "secrets.", "env.",	  "config.",
+		"sm://",     "awssm://",      "gcpsm://", "akv://",   "berglas:", "doppler:",
+	};
+
+	for (size_t i = 0; i < sizeof(within) / sizeof(*within); i++)
+		if (holds(s, len, within[i]))
+			return true;
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++)
+		if (begins(s, len, before[i]))
+			return true;
+	if (s[0] == '<' && s[len - 1] == '>')
+		return true;
+	if (s[0] == '[' && s[len - 1] == ']')
+		return true;
+	if (s[0] == '%' && (s[len - 1] == '%' || len <= 3))
+		return true;
+	return len > 4 && s[0] == '_' && s[1] == '_' && s[len - 1] == '_' && s[len - 2] == '_';
+}
+
+static bool is_said_to_be_none(const char *s, size_t len)
+{
+	static const char *const whole[] = {
+		"null",	 "nil",	   "none",  "true",   "false", "undefined", "unset",
+		"empty", "n/a",	   "na",    "no",     "yes",   "todo",	    "tbd",
+		"fixme", "string", "value", "base64", "auto",  "generate",  "generated",
+	};
+	static const char *const words[] = {
+		"example", "changeme",	 "placeholder", "redacted", "dummy",	  "replaceme",
+		"replace", "change",	 "your",	"insert",   "todo",	  "fake",
+		"sample",  "mock",	 "foobar",	"xxx",	    "xxxx",	  "xxxxx",
+		"lorem",   "notasecret", "notreal",	"hidden",   "masked",	  "omitted",
+		"enter",   "put",	 "fill",	"changeit", "secretname",
+	};
+
+	for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+		if (equals(s, len, whole[i]))
+			return true;
+	if (len > 80)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (says(s, len, words[i]))
+			return true;
+	return false;
+}
+
+bool placeholder_is(const char *value, size_t len)
+{
+	while (len > 0 && (value[len - 1] == '\n' || value[len - 1] == ' ' ||
+			   value[len - 1] == '\r' || value[len - 1] == '\t'))
+		len--;
+	while (len > 0 && (value[0] == ' ' || value[0] == '\t' || value[0] == '\n')) {
+		value++;
+		len--;
+	}
+	if (len == 0 || holds(value, len, "..."))
+		return true;
+	if (is_filled_in(value, len) || is_said_to_be_none(value, len))
+		return true;
+	return len > 1 && placeholder_variety(value, len) == 1;
+}
+
+bool placeholder_is_word(const char *value, size_t len)
+{
+	static const char *const words[] = {
+		"password",   "passwd",	  "pass",	 "pwd",	       "secret",      "token",
+		"user",	      "username", "admin",	 "root",       "test",	      "testing",
+		"guest",      "postgres", "mysql",	 "redis",      "default",     "hunter2",
+		"qwerty",     "letmein",  "key",	 "login",      "apikey",      "mypass",
+		"mypassword", "test123",  "password123", "secret123",  "p4ssw0rd",    "passw0rd",
+		"p@ssw0rd",   "demo",	  "local",	 "dev",	       "supersecret", "foo",
+		"bar",	      "baz",	  "toor",	 "minioadmin", "rabbitmq",    "mongo",
+		"minio123",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (equals(value, len, words[i]))
+			return true;
+	return false;
+}
+
+unsigned placeholder_variety(const char *value, size_t len)
+{
+	bool seen[256] = { false };
+	unsigned n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		n += !seen[(unsigned char)value[i]];
+		seen[(unsigned char)value[i]] = true;
+	}
+	return n;
+}
+
+bool placeholder_is_counted(const char *value, size_t len)
+{
+	size_t steps = 0;
+
+	for (size_t i = 1; i < len; i++) {
+		int d = value[i] - value[i - 1];
+
+		steps += d == 0 || d == 1 || d == -1;
+	}
+	return len > 2 && steps * 2 > len;
+}
