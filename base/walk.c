@@ -15,6 +15,7 @@
 
 struct walk {
 	size_t max;
+	const char *const *suffixes;
 	walk_visit *visit;
 	void *ctx;
 	unsigned depth;
@@ -25,11 +26,17 @@ struct names {
 	size_t n, cap;
 };
 
-static bool is_yaml(const char *name)
+static bool is_wanted(const struct walk *w, const char *name)
 {
-	const char *dot = strrchr(name, '.');
+	size_t len = strlen(name);
 
-	return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+	for (size_t i = 0; w->suffixes[i] != NULL; i++) {
+		size_t n = strlen(w->suffixes[i]);
+
+		if (len > n && strcmp(name + len - n, w->suffixes[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int by_name(const void *a, const void *b)
@@ -101,7 +108,8 @@ static int visit_entry(struct walk *w, int dirfd, const char *name, const char *
 		return tell(w, path, &why);
 	}
 	if (!S_ISDIR(st.st_mode))
-		return S_ISREG(st.st_mode) && is_yaml(name) ? visit_file(w, dirfd, name, path) : 0;
+		return S_ISREG(st.st_mode) && is_wanted(w, name) ? visit_file(w, dirfd, name, path)
+								 : 0;
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		err_sys(&why, "cannot open the folder");
@@ -148,9 +156,12 @@ static int visit_folder(struct walk *w, int fd, const char *path)
 	return r;
 }
 
-int walk_yaml(const char *root, size_t max, walk_visit *visit, void *ctx, struct err *err)
+int walk_files(const struct walk_from *from, walk_visit *visit, void *ctx, struct err *err)
 {
-	struct walk w = { .max = max, .visit = visit, .ctx = ctx };
+	const char *root = from->root;
+	struct walk w = {
+		.max = from->max, .suffixes = from->suffixes, .visit = visit, .ctx = ctx
+	};
 	struct buf text = BUF_INIT;
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
@@ -159,9 +170,17 @@ int walk_yaml(const char *root, size_t max, walk_visit *visit, void *ctx, struct
 		return visit_folder(&w, fd, root);
 	if (errno != ENOTDIR)
 		return err_sys(err, "%s: cannot open", root);
-	if (file_read(root, max, 0, &text, NULL, err) < 0)
+	if (file_read(root, from->max, 0, &text, NULL, err) < 0)
 		return -1;
 	r = visit(ctx, root, &text, NULL);
 	buf_clear(&text);
 	return r;
+}
+
+int walk_yaml(const char *root, size_t max, walk_visit *visit, void *ctx, struct err *err)
+{
+	static const char *const suffixes[] = { ".yaml", ".yml", NULL };
+	const struct walk_from from = { root, max, suffixes };
+
+	return walk_files(&from, visit, ctx, err);
 }

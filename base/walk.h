@@ -27,5 +27,12 @@ typedef int walk_visit(void *ctx, const char *path, struct buf *text, const stru
  * it), or a folder.  max: bytes of one file.  ERR_IO when root cannot be opened.
  */
 int walk_yaml(const char *root, size_t max, walk_visit *visit, void *ctx, struct err *err);
+/* The same for files whose names end in one of suffixes (".json"; a NULL-terminated list). */
+struct walk_from {
+	const char *root;
+	size_t max;
+	const char *const *suffixes;
+};
+int walk_files(const struct walk_from *from, walk_visit *visit, void *ctx, struct err *err);
 
 #endif

@@ -9,7 +9,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/name.h"
-#include "base/yaml.h"
 #include "document/document.h"
 
 struct reader {
@@ -338,10 +337,20 @@ static int read_secret(struct reader *r, const struct yaml_node *root)
 	return 0;
 }
 
+int manifest_read(const char *file, const struct yaml_node *root, struct manifest *out,
+		  struct notes *notes, struct err *err)
+{
+	struct reader r = { file, out, notes, err };
+
+	if (read_secret(&r, root) == 0)
+		return 0;
+	manifest_clear(out);
+	return -1;
+}
+
 int manifest_parse(const char *file, const void *text, size_t len, struct manifest *out,
 		   struct notes *notes, struct err *err)
 {
-	struct reader r = { file, out, notes, err };
 	struct yaml_stream stream = { 0 };
 	const struct yaml_node *root;
 	int x;
@@ -349,10 +358,8 @@ int manifest_parse(const char *file, const void *text, size_t len, struct manife
 	if (yaml_parse(file, text, len, &stream, err) != 0)
 		return -1;
 	root = only_document(file, &stream, err);
-	x = root != NULL ? read_secret(&r, root) : -1;
+	x = root != NULL ? manifest_read(file, root, out, notes, err) : -1;
 	yaml_clear(&stream);
-	if (x != 0)
-		manifest_clear(out);
 	return x;
 }
 

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/kv.h"
 #include "base/notes.h"
+#include "base/yaml.h"
 
 struct err;
 
@@ -34,6 +35,9 @@ struct manifest {
 /* file is put before errors as "file:line: field: ".  ERR_INVALID.  out: MANIFEST_INIT before. */
 int manifest_parse(const char *file, const void *text, size_t len, struct manifest *out,
 		   struct notes *notes, struct err *err);
+/* The same for one object of a text that is parsed already. */
+int manifest_read(const char *file, const struct yaml_node *root, struct manifest *out,
+		  struct notes *notes, struct err *err);
 void manifest_clear(struct manifest *m); /* wiped */
 
 /* A Secret of type Opaque with this data, as YAML.  namespace may be NULL.  Appended. */
