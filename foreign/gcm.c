@@ -32,8 +32,9 @@ static bool begin(EVP_CIPHER_CTX *ctx, const struct gcm *g, int seal)
 	return EVP_CipherInit_ex(ctx, cipher, NULL, NULL, NULL, seal) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN, (int)g->nonce_len, NULL) == 1 &&
 	       EVP_CipherInit_ex(ctx, NULL, NULL, g->key, g->nonce, seal) == 1 &&
-	       (g->about_len == 0 || EVP_CipherUpdate(ctx, NULL, &n, (const unsigned char *)g->about,
-						      (int)g->about_len) == 1);
+	       (g->about_len == 0 ||
+		EVP_CipherUpdate(ctx, NULL, &n, (const unsigned char *)g->about,
+				 (int)g->about_len) == 1);
 }
 
 static bool end(EVP_CIPHER_CTX *ctx, bool done)

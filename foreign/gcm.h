@@ -14,7 +14,7 @@ struct gcm {
 	const unsigned char *key;
 	size_t key_len;
 	const unsigned char *nonce;
-	size_t nonce_len; /* not 0 */
+	size_t nonce_len;  /* not 0 */
 	const char *about; /* authenticated beside the text */
 	size_t about_len;
 };

@@ -43,8 +43,9 @@ refuse(const struct reader *r, enum err_class class, const struct yaml_node *at,
 
 static bool is_null(const struct yaml_node *v)
 {
-	return v == NULL || (v->type == YAML_SCALAR && v->style == YAML_PLAIN &&
-			     (v->len == 0 || strcmp(v->text, "null") == 0 || strcmp(v->text, "~") == 0));
+	return v == NULL ||
+	       (v->type == YAML_SCALAR && v->style == YAML_PLAIN &&
+		(v->len == 0 || strcmp(v->text, "null") == 0 || strcmp(v->text, "~") == 0));
 }
 
 /* A map below a map, *out NULL when it is absent or null. */
@@ -54,7 +55,7 @@ static int get_map(const struct reader *r, const struct yaml_node *map, const ch
 	const struct yaml_node *v = map != NULL ? yaml_get(map, name) : NULL;
 
 	*out = NULL;
-	if (is_null(v))
+	if (v == NULL || is_null(v))
 		return 0;
 	if (v->type != YAML_MAP)
 		return refuse(r, ERR_INVALID, v, "%s: not a map", name);
@@ -155,16 +156,18 @@ static int read_template_metadata(const struct reader *r, const struct yaml_node
 			      "spec.template.metadata.finalizers: a sealed Secret has none");
 	v = yaml_get(metadata, "name");
 	if (!is_null(v) && !text_is(metadata, "name", r->out->name))
-		note_add(r->notes,
-			 "%s:%u: spec.template.metadata.name is left out: the Secret has the name of "
-			 "the SealedSecret",
-			 r->file, v->line);
+		note_add(
+		    r->notes,
+		    "%s:%u: spec.template.metadata.name is left out: the Secret has the name of "
+		    "the SealedSecret",
+		    r->file, v->line);
 	v = yaml_get(metadata, "namespace");
 	if (!is_null(v) && !text_is(metadata, "namespace", r->out->namespace))
-		note_add(r->notes,
-			 "%s:%u: spec.template.metadata.namespace is left out: the Secret has that of "
-			 "the SealedSecret",
-			 r->file, v->line);
+		note_add(
+		    r->notes,
+		    "%s:%u: spec.template.metadata.namespace is left out: the Secret has that of "
+		    "the SealedSecret",
+		    r->file, v->line);
 	return 0;
 }
 
@@ -177,9 +180,9 @@ static int read_template_data(const struct reader *r, const struct yaml_node *da
 		if (is_null(v))
 			continue;
 		if (!name_is_data_key(key->text))
-			return refuse(r, ERR_INVALID, key,
-				      "spec.template.data: key %zu is not a name that a Secret takes",
-				      i + 1);
+			return refuse(
+			    r, ERR_INVALID, key,
+			    "spec.template.data: key %zu is not a name that a Secret takes", i + 1);
 		if (yaml_string(v) == NULL)
 			return refuse(r, ERR_INVALID, v, "spec.template.data.%s: not a string",
 				      key->text);
@@ -241,13 +244,14 @@ static int explain(const struct reader *r, enum unseal_verdict verdict, const st
 		return refuse(r, ERR_INVALID, v,
 			      "spec.encryptedData.%s: too short for a sealed value", key);
 	case UNSEAL_NO_KEY:
-		return refuse(r, ERR_NOKEY, v,
-			      "spec.encryptedData.%s: no key given opens it for %s/%s: it was sealed "
-			      "with another key, or for another name, namespace or scope",
-			      key, r->out->namespace, r->out->name);
+		return refuse(
+		    r, ERR_NOKEY, v,
+		    "spec.encryptedData.%s: no key given opens it for %s/%s: it was sealed "
+		    "with another key, or for another name, namespace or scope",
+		    key, r->out->namespace, r->out->name);
 	case UNSEAL_DAMAGED:
-		return refuse(r, ERR_REFUSED, v,
-			      "spec.encryptedData.%s: damaged: its tag is wrong", key);
+		return refuse(r, ERR_REFUSED, v, "spec.encryptedData.%s: damaged: its tag is wrong",
+			      key);
 	default:
 		return 0;
 	}

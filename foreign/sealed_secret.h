@@ -23,7 +23,7 @@
 
 struct err;
 
-#define SEALED_SECRET_KEYS_MAX 1024 /* values of one */
+#define SEALED_SECRET_KEYS_MAX 1024	/* values of one */
 #define SEALED_SECRET_VALUE_MAX 2097152 /* bytes of one, in base64 */
 
 struct sealed_secret {
@@ -31,7 +31,7 @@ struct sealed_secret {
 	char *namespace; /* NULL when it names none */
 	char *type;	 /* "Opaque" when its template names none */
 	bool immutable;
-	struct kv data;	 /* decrypted, with what the template adds in plain text */
+	struct kv data;		       /* decrypted, with what the template adds in plain text */
 	struct kv labels, annotations; /* of the template, without sealed-secrets' own */
 };
 
@@ -43,7 +43,7 @@ struct sealed_secret {
 struct sealed_secret_open {
 	const struct unseal_keys *keys;
 	const char *namespace; /* for one that names none; NULL: it must */
-	size_t first;	       /* index of the key to try first; becomes that of the last that fit */
+	size_t first; /* index of the key to try first; becomes that of the last that fit */
 };
 
 /* Does this object claim to be a SealedSecret, of any version? */

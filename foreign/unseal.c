@@ -39,7 +39,8 @@ static size_t open_key(const struct pkey *key, const char *label, const unsigned
 	size_t n = (size_t)EVP_PKEY_get_size(key->evp), got = 0;
 	unsigned char *plain = mem_alloc(n);
 
-	if (ctx != NULL && set_up(ctx, label) && EVP_PKEY_decrypt(ctx, plain, &n, sealed, len) == 1 &&
+	if (ctx != NULL && set_up(ctx, label) &&
+	    EVP_PKEY_decrypt(ctx, plain, &n, sealed, len) == 1 &&
 	    (n == 16 || n == 24 || n == CONTENT_KEY_MAX)) {
 		memcpy(out, plain, n);
 		got = n;
@@ -91,8 +92,7 @@ enum unseal_verdict unseal_value(struct unseal *u, const unsigned char *data, si
 		return UNSEAL_NO_KEY;
 	rest = len - 2 - sealed - GCM_TAG;
 	room = buf_reserve(out, rest);
-	if (room == NULL ||
-	    !gcm_open(&g, data + 2 + sealed, rest, data + len - GCM_TAG, room)) {
+	if (room == NULL || !gcm_open(&g, data + 2 + sealed, rest, data + len - GCM_TAG, room)) {
 		buf_reset(out);
 		verdict = UNSEAL_DAMAGED;
 	}

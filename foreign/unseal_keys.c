@@ -22,7 +22,8 @@ static int put(struct unseal_keys *keys, const char *what, const struct pem_bloc
 	if (key.type != PKEY_RSA) {
 		pkey_clear(&key);
 		return err_set(err, ERR_INVALID,
-			       "%s: not an RSA key; those of a sealed-secrets controller are", what);
+			       "%s: not an RSA key; those of a sealed-secrets controller are",
+			       what);
 	}
 	keys->items = mem_grow(keys->items, keys->n + 1, sizeof(*keys->items));
 	keys->items[keys->n++] = key;
@@ -84,7 +85,8 @@ static int put_object(struct unseal_keys *keys, const char *name, const struct y
 
 	if (is_kind(root, "Secret"))
 		return put_secret(keys, name, root, err);
-	items = is_kind(root, "List") || is_kind(root, "SecretList") ? yaml_get(root, "items") : NULL;
+	items =
+	    is_kind(root, "List") || is_kind(root, "SecretList") ? yaml_get(root, "items") : NULL;
 	if (items == NULL || items->type != YAML_LIST)
 		return err_set(err, ERR_INVALID,
 			       "%s:%u: neither a PEM file nor a Secret or a List of Secrets", name,
