@@ -16,8 +16,8 @@ static int run(const struct invocation *in, struct err *err)
 	int rc = -1;
 
 	if (rotate_open(in, in->command->data, &r, err) == 0 && rotate_input(&r, err) == 0 &&
-	    rotate_seal(&r, err) == 0)
-		rc = rotate_write(&r, err);
+	    rotate_seal(&r, err) == 0 && rotate_write(&r, err) == 0)
+		rc = rotate_wait(&r, err);
 	rotate_clear(&r);
 	return rc;
 }

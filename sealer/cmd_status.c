@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
@@ -13,19 +14,25 @@
 #include "sealer/cluster.h"
 #include "sealer/report.h"
 #include "sealer/standing.h"
+#include "sealer/target.h"
+#include "sealer/wait.h"
+#include "sealer/whichcluster.h"
 
 #define PAGE 200 /* documents in one answer, which is bounded in bytes as well */
 #define TRIES 5
 
 struct status_options {
-	struct option_list contexts;
-	const char *kubeconfig, *namespace, *output, *expiring;
+	struct wait_options wait;
+	const char *namespace, *output, *expiring;
 };
 
 struct run {
 	const struct status_options *o;
 	json_t *git;	      /* documents */
 	json_t *rows;	      /* of all clusters */
+	char *top;	      /* the repository we are in, or NULL */
+	struct config config; /* of it */
+	bool configured;
 	enum err_class worst; /* class of the first file or cluster that could not be read */
 	size_t unread;
 	int64_t now, soon;
@@ -167,37 +174,72 @@ static int read_objects(struct cluster *c, const char *namespace, json_t *object
 	return r;
 }
 
-/* "[NAME=]CONTEXT": a context may have a "=" in it, but a recipient's name comes before one. */
-static const char *split(const char *given, char **name)
+/* Worth saying: the name that was given, or the key that it seals by, is not what is there. */
+static void tell_which(const struct whichcluster *which)
 {
-	const char *sign = strchr(given, '=');
-
-	*name = sign != NULL ? mem_strn(given, (size_t)(sign - given)) : NULL;
-	if (*name != NULL && name_is_label(*name))
-		return sign + 1;
-	mem_free(*name);
-	*name = NULL;
-	return given;
+	if (which->state == WHICHCLUSTER_OTHER || which->state == WHICHCLUSTER_BEHIND)
+		out_warn("%s: %s", which->label, which->why);
 }
 
 static void read_cluster(struct run *r, const char *given)
 {
-	char *name;
-	const char *context = split(given, &name);
+	const struct whichcluster_options o = {
+		.given = given,
+		.kubeconfig = r->o->wait.kubeconfig,
+		.agent_namespace = r->o->wait.agent_namespace,
+		.top = r->top,
+		.config = r->configured ? &r->config : NULL,
+	};
 	json_t *objects = json_object();
-	struct standing_cluster standing = { name != NULL ? name : context, name, objects, r->now,
-					     r->soon };
 	struct err why = ERR_INIT;
+	struct whichcluster which;
 	struct cluster c;
 
-	if (cluster_open(r->o->kubeconfig, context, &c, &why) == 0 &&
-	    read_objects(&c, r->o->namespace, objects, &why) == 0)
+	if (whichcluster_open(&o, &c, &which, &why) != 0) {
+		fail(r, "", &why);
+	} else if (read_objects(&c, r->o->namespace, objects, &why) != 0) {
+		fail(r, which.label, &why);
+	} else {
+		const struct standing_cluster standing = { which.label, which.name, objects, r->now,
+							   r->soon };
+
+		tell_which(&which);
 		standing_rows(r->git, &standing, r->rows);
-	else
-		fail(r, standing.label, &why);
+	}
 	cluster_close(&c);
+	whichcluster_clear(&which);
 	json_decref(objects);
-	mem_free(name);
+}
+
+/* --- waiting ------------------------------------------------------------------------------------
+ */
+
+static int wait_for(struct run *r, struct err *err)
+{
+	const struct wait w = {
+		.o = &r->o->wait,
+		.git = r->git,
+		.namespace = r->o->namespace,
+		.top = r->top,
+		.config = r->configured ? &r->config : NULL,
+		.soon = r->soon,
+	};
+	enum wait_end end;
+	json_t *rows;
+
+	if (r->worst != ERR_NONE) /* what could not be read would be taken for what is not there */
+		return err_set(err, r->worst, "%zu file%s could not be read: not waiting",
+			       r->unread, r->unread == 1 ? "" : "s");
+	if (wait_run(&w, &end, &rows, err) != 0)
+		return -1;
+	json_array_extend(r->rows, rows);
+	json_decref(rows);
+	r->now = clock_now();
+	if (end == WAIT_TIMEOUT)
+		out_warn("not everything was applied in time");
+	if (end == WAIT_STALLED)
+		out_warn("something waits for a person: no use in waiting on");
+	return 0;
 }
 
 /* --- printing ------------------------------------------------------------------------------------
@@ -277,8 +319,8 @@ static int finish(struct run *r, struct err *err)
 		return err_set(err, r->worst, "%zu file%s or cluster%s could not be read",
 			       r->unread, r->unread == 1 ? "" : "s", r->unread == 1 ? "" : "s");
 	if (ret == 0 && !any)
-		out_note(r->o->contexts.n > 0 ? "no sealed documents, neither here nor there"
-					      : "no sealed documents here");
+		out_note(r->o->wait.contexts.n > 0 ? "no sealed documents, neither here nor there"
+						   : "no sealed documents here");
 	return ret == 0 && !good ? err_set(err, ERR_FINDINGS, "%s", "") : ret;
 }
 
@@ -305,36 +347,56 @@ static void read_alone(struct run *r)
 	standing_git_rows(r->git, &nowhere, r->rows);
 }
 
+/* Clusters are recognised by what it says of them; without it they are called by their context. */
+static void read_repository(struct run *r)
+{
+	struct err why = ERR_INIT;
+
+	r->top = r->o->wait.contexts.n > 0 ? file_git_top(".") : NULL;
+	if (r->top != NULL && target_config(r->top, &r->config, &r->configured, &why) != 0)
+		fail(r, "", &why);
+}
+
+static int read_all(const struct invocation *in, struct run *r, struct err *err)
+{
+	const struct wait_options *o = &r->o->wait;
+
+	if (read_git(in, r, err) != 0)
+		return -1;
+	if (o->wait)
+		return wait_for(r, err);
+	if (o->contexts.n == 0)
+		read_alone(r);
+	for (size_t i = 0; i < o->contexts.n; i++)
+		read_cluster(r, o->contexts.items[i]);
+	return 0;
+}
+
 static int run(const struct invocation *in, struct err *err)
 {
 	const struct status_options *o = in->options;
-	struct run r = { .o = o };
+	struct run r = { .o = o, .config = CONFIG_INIT };
 	int ret;
 
-	if (read_expiring(&r, err) != 0)
+	if (read_expiring(&r, err) != 0 || wait_check(&o->wait, err) != 0)
 		return -1;
 	if (o->namespace != NULL && !name_is_label(o->namespace))
 		return err_set(err, ERR_USAGE, "-n: not a namespace's name");
 	r.git = json_object();
 	r.rows = json_array();
-	ret = read_git(in, &r, err);
-	if (ret == 0 && o->contexts.n == 0)
-		read_alone(&r);
-	for (size_t i = 0; ret == 0 && i < o->contexts.n; i++)
-		read_cluster(&r, o->contexts.items[i]);
+	read_repository(&r);
+	ret = read_all(in, &r, err);
 	if (ret == 0)
 		ret = finish(&r, err);
 	json_decref(r.git);
 	json_decref(r.rows);
+	config_clear(&r.config);
+	mem_free(r.top);
 	return ret;
 }
 
 static const struct option_spec options[] = {
-	{ 0, "context", "[NAME=]CONTEXT",
-	  "a cluster, by its kubeconfig context; NAME: the recipient that it is",
-	  offsetof(struct status_options, contexts), OPTION_MANY },
-	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
-	  offsetof(struct status_options, kubeconfig), 0 },
+	WAIT_OPTIONS(status_options),
 	{ 0, "expiring", "30d|DATE", "what ends sooner is a finding (default: 14d)",
 	  offsetof(struct status_options, expiring), 0 },
 	{ 'n', "namespace", "NAMESPACE", "documents of this namespace alone",

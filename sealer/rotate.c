@@ -10,6 +10,7 @@
 #include "base/out.h"
 #include "document/seal.h"
 #include "sealer/fields.h"
+#include "sealer/fresh.h"
 #include "sealer/pick.h"
 #include "sealer/rotate_check.h"
 #include "sealer/who.h"
@@ -55,6 +56,16 @@ static int read_expiry(struct rotation *r, struct err *err)
 		       "a span (90d, 12h, 2w)");
 }
 
+static int check_wait(const struct rotation *r, struct err *err)
+{
+	const struct wait_options *o = &r->o->wait;
+
+	if (!o->wait && (o->contexts.n > 0 || o->kubeconfig != NULL || o->agent_namespace != NULL))
+		return err_set(err, ERR_USAGE,
+			       "--context, --kubeconfig and --agent-namespace go with --wait");
+	return wait_check(o, err);
+}
+
 static int choose_which(struct rotation *r, const char **which, struct err *err)
 {
 	if (r->o->which != NULL && r->at.which != NULL)
@@ -70,8 +81,8 @@ int rotate_open(const struct invocation *in, const struct kind *kind, struct rot
 	const char *which = NULL;
 
 	*r = (struct rotation){ .in = in, .o = in->options, .kind = kind };
-	if (read_expiry(r, err) != 0 || locate(in->args[0], &r->at, err) != 0 ||
-	    choose_which(r, &which, err) != 0 ||
+	if (check_wait(r, err) != 0 || read_expiry(r, err) != 0 ||
+	    locate(in->args[0], &r->at, err) != 0 || choose_which(r, &which, err) != 0 ||
 	    pick_load(r->at.path, which, &r->file, &r->index, &r->st, err) != 0)
 		return -1;
 	r->document = &r->file.documents[r->index];
@@ -186,7 +197,7 @@ int rotate_input(struct rotation *r, struct err *err)
 {
 	int rc = -1;
 
-	if (find_recipients(r, err) == 0) {
+	if (find_recipients(r, err) == 0 && rotate_wait_probe(r, err) == 0) {
 		tell_taken(r);
 		tell_added(r);
 		rc = is_free(r) ? read_free(r, err)
@@ -264,27 +275,11 @@ static int seal_each(struct rotation *r, struct err *err)
 	return 0;
 }
 
-/* Parts are sealed into a copy of nothing but the head. */
-static void make_head(struct rotation *r)
-{
-	const struct document *d = r->document;
-
-	r->fresh = (struct document){
-		.name = mem_str(d->name),
-		.namespace = mem_str(d->namespace),
-		.kind = d->kind,
-		.policy = d->policy,
-		.type = d->type,
-	};
-	kv_copy(&r->fresh.labels, &d->labels);
-	kv_copy(&r->fresh.annotations, &d->annotations);
-}
-
 int rotate_seal(struct rotation *r, struct err *err)
 {
 	int rc;
 
-	make_head(r);
+	fresh_begin(r->document, &r->fresh);
 	if (is_free(r) && !is_together(r->document))
 		rc = seal_each(r, err);
 	else
@@ -303,8 +298,7 @@ static char *make_note(const struct rotation *r)
 	struct buf parts = BUF_INIT, names = BUF_INIT;
 	char *note;
 
-	for (size_t i = 0; i < r->fresh.n; i++)
-		buf_printf(&parts, "%s%s", i > 0 ? ", " : "", r->fresh.parts[i].name);
+	fresh_names(&r->fresh, &parts);
 	for (size_t i = 0; i < r->to.n; i++)
 		buf_printf(&names, "%s%s", i > 0 ? ", " : "", r->to.items[i].name);
 	note = out_note_made("%s: %s/%s, %s %s for %s", r->at.path, r->document->namespace,
@@ -317,23 +311,15 @@ static char *make_note(const struct rotation *r)
 
 int rotate_write(struct rotation *r, struct err *err)
 {
-	const struct document_part **parts = mem_array(r->fresh.n, sizeof(const void *));
 	struct file_write w = { .path = r->target.real, .mode = 0600, .expect = &r->st };
 	char *note = make_note(r);
-	int rc = -1;
 
-	for (size_t i = 0; i < r->fresh.n; i++)
-		parts[i] = &r->fresh.parts[i];
-	if (edit_put_parts(&r->file, r->index, parts, r->fresh.n, err) != 0)
-		goto out;
+	if (fresh_put(&r->file, r->index, &r->fresh, err) != 0 ||
+	    (!r->o->dry_run && file_write(&w, r->file.text.data, r->file.text.len, err) != 0)) {
+		mem_free(note);
+		return err_wrap(err, "%s", r->at.path);
+	}
 	r->document = &r->file.documents[r->index];
-	if (!r->o->dry_run && file_write(&w, r->file.text.data, r->file.text.len, err) != 0)
-		goto out;
 	out_note_print(note);
-	note = NULL; /* transferred */
-	rc = 0;
-out:
-	mem_free(note);
-	mem_free(parts);
-	return rc == 0 ? 0 : err_wrap(err, "%s", r->at.path);
+	return 0;
 }

@@ -3,7 +3,8 @@
  * One rotation: a document that is there gets new secrets, and nothing else of it changes: name,
  * namespace, kind, type, aliases, deletion policy, labels, annotations, fan-out, neighbours.
  *
- *	rotate_open, rotate_input, rotate_seal, rotate_write, rotate_clear in every case
+ *	rotate_open, rotate_input, rotate_seal, rotate_write, rotate_wait, rotate_clear in every
+ *case
  */
 #ifndef BULLA_SEALER_ROTATE_H
 #define BULLA_SEALER_ROTATE_H
@@ -46,7 +47,10 @@ struct rotation {
  */
 int rotate_open(const struct invocation *in, const struct kind *kind, struct rotation *r,
 		struct err *err);
-/* Whom it is sealed to, told where that is somebody new; then ask for the new secret. */
+/*
+ * Whom it is sealed to, told where that is somebody new; whether there is a cluster to wait for;
+ * then ask for the new secret.
+ */
 int rotate_input(struct rotation *r, struct err *err);
 /*
  * Build, hold against the old (sealer/rotate_check.h) and seal each part that has a new value.
@@ -55,6 +59,13 @@ int rotate_input(struct rotation *r, struct err *err);
 int rotate_seal(struct rotation *r, struct err *err);
 /* Put them into the file, written whole or not at all, and say so; nothing with --dry-run. */
 int rotate_write(struct rotation *r, struct err *err);
+/*
+ * With --wait: until each cluster applied it.  How far Git is with the file is told meanwhile.
+ * ERR_FINDINGS when one cannot apply it, or did not in time.
+ */
+int rotate_wait(struct rotation *r, struct err *err);
+/* Before that and before a secret is asked for: may one wait there?  Errors as wait_probe. */
+int rotate_wait_probe(const struct rotation *r, struct err *err);
 void rotate_clear(struct rotation *r);
 
 /* Open the part with the keys at hand: 1 opened, 0 no key or it does not open (told), -1 never. */

@@ -35,6 +35,7 @@ static const struct option_spec common_specs[] = {
 	{ 0, "accept", "age1...", "agree to a recipient that is new or changed", AT(accept),
 	  OPTION_MANY },
 	{ 0, "dry-run", NULL, "check everything, write nothing", AT(dry_run), 0 },
+	WAIT_OPTIONS(rotate_options),
 	{ 0 },
 };
 

@@ -10,6 +10,7 @@
 #include "sealer/options.h"
 #include "sealer/ring.h"
 #include "sealer/seal_options.h"
+#include "sealer/wait.h"
 
 struct rotate_options {
 	const char *which, *expires;
@@ -17,6 +18,7 @@ struct rotate_options {
 	struct ring_options ring;
 	struct option_list allow; /* same, names, sooner */
 	bool dry_run;
+	struct wait_options wait;
 	/* opaque */
 	const char *env_file, *stdin_key;
 	struct option_list pick, from_file;

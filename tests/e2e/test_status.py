@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """bulla status: documents of Git against those of clusters, on the tests' own API server."""
-import datetime
 import json
 import re
 import time
@@ -8,64 +7,9 @@ import time
 import pytest
 import yaml
 
-from checkout import FINDINGS, INVALID, IO, REFUSED, USAGE, Checkout
-from fakeapi import FakeApi, Fault
-from kubeserver import Authority
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    ca = Authority(tmp_path_factory.mktemp("tls"), "cluster")
-    return ca.ca, ca.issue("server", addresses=["127.0.0.1"])
-
-
-@pytest.fixture
-def clusters(tls, tmp_path):
-    """Two of them, eu and us; and a kubeconfig with contexts c-eu and c-us."""
-    with FakeApi(tls[1]) as eu, FakeApi(tls[1]) as us:
-        found = {"eu": eu, "us": us}
-        config = {"apiVersion": "v1", "kind": "Config", "users": [{"name": "u", "user": {"token": "t"}}],
-                  "clusters": [{"name": n, "cluster": {"server": a.url, "certificate-authority": str(tls[0])}}
-                               for n, a in found.items()],
-                  "contexts": [{"name": f"c-{n}", "context": {"cluster": n, "user": "u"}} for n in found]}
-        file = tmp_path / "kubeconfig"
-        file.touch(0o600)
-        file.write_text(yaml.safe_dump(config))
-        yield found
-
-
-@pytest.fixture
-def repo(tmp_path, clusters):
-    checkout = Checkout(tmp_path)
-    checkout.init("-r", "eu", "-r", "us")
-    checkout.env["KUBECONFIG"] = str(tmp_path / "kubeconfig")
-    return checkout
-
-
-def seal(repo, name, file, value="x", *args):
-    repo.bulla("seal", "opaque", name, "-n", "web", "--stdin", "PIN", "-w", file, *args, input=value)
-
-
-def shown(repo):
-    return {(d["namespace"], d["name"], d["file"]): d for d in
-            json.loads(repo.bulla("show", "-o", "json").out)["documents"]}
-
-
-def put(api, repo, file, status="True", reason="Applied", message="fine", digest=None, observed=None, not_after=None):
-    """What Flux applied from a file, and what an agent said of it."""
-    document = yaml.safe_load((repo.top / file).read_text())
-    name, namespace = document["metadata"]["name"], document["metadata"]["namespace"]
-    [entry] = [d for (n, m, f), d in shown(repo).items() if (n, m) == (namespace, name) and f.endswith(file)]
-    api.store.put("sealedcredentials", namespace, name, spec=document["spec"])
-    kind = api.store.kind("sealedcredentials")
-    live = api.store.get(kind, namespace, name)
-    said = {"observedGeneration": live["metadata"]["generation"] if observed is None else observed,
-            "digest": entry["digest"] if digest is None else digest,
-            "conditions": [{"type": "Ready", "status": status, "reason": reason, "message": message}]}
-    if not_after:
-        said["notAfter"] = not_after
-    with api.store.lock:
-        api.store.change(kind, live, {**live, "status": said}, subresource="status")
+from checkout import FINDINGS, INVALID, IO, REFUSED, USAGE
+from fakeapi import Fault
+from twoclusters import clusters, in_days, put, repo, seal, tls  # noqa: F401
 
 
 def status(repo, *args, contexts=("eu=c-eu", "us=c-us"), **kwargs):
@@ -76,10 +20,6 @@ def status(repo, *args, contexts=("eu=c-eu", "us=c-us"), **kwargs):
 def states(repo, *args, **kwargs):
     done = status(repo, "-o", "json", *args, **kwargs)
     return {(d["document"], d["cluster"]): d["state"] for d in json.loads(done.out)["documents"]}
-
-
-def in_days(n):
-    return (datetime.datetime.utcnow() + datetime.timedelta(days=n, minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_all_is_well(repo, clusters):
@@ -208,7 +148,7 @@ def test_one_cluster_does_not_answer(repo, clusters):
     assert [line.split()[3] for line in done.out.splitlines()[1:]] == ["applied"]
     clusters["us"].allow = lambda request: True
     clusters["us"].chaos = lambda request: Fault(garbage=b"<html>")
-    assert "us: list SealedCredentials: " in status(repo, status=IO).err
+    assert "us: ConfigMap bulla-system/bulla-recipients: " in status(repo, status=IO).err
 
 
 def test_a_file_that_cannot_be_read(repo, clusters):
