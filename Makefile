@@ -118,7 +118,7 @@ unit: $(UNIT) ## build and run the unit tests (ONLY=keys/test_age for one)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c)) \
 	$(patsubst tests/bench/%.c,$(BUILD)/tools/%,$(wildcard tests/bench/*.c)) \
 	$(patsubst tests/ctgrind/%.c,$(BUILD)/tools/%,$(wildcard tests/ctgrind/*.c))
-TOOL_ARCHIVES := $(call archives,document keys kinds kube base)
+TOOL_ARCHIVES := $(call archives,guard document keys kinds kube base)
 
 define tool_rule
 $(BUILD)/tools/%: tests/$(1)/%.c $(TOOL_ARCHIVES) $(BUILD)/flags.mk

@@ -228,11 +228,31 @@ static bool is_number(const char *s, size_t len)
 	return true;
 }
 
-bool assign_is_value(const char *value, size_t len)
+static bool is_words(const char *s, size_t len)
 {
-	return len >= LOOSE_MIN && is_printable(value, len) && !placeholder_is(value, len) &&
-	       !placeholder_is_word(value, len) && !is_path(value, len) &&
-	       (!is_number(value, len) || len >= 8) && !placeholder_is_counted(value, len);
+	for (size_t i = 0; i < len; i++)
+		if ((lower(s[i]) < 'a' || lower(s[i]) > 'z') && s[i] != '-' && s[i] != '_' &&
+		    s[i] != '.')
+			return false;
+	return true;
+}
+
+static bool is_password_name(const char *name, size_t len)
+{
+	char flat[NAME_MAX_LEN + 1];
+
+	squeeze(name, len, flat);
+	return strstr(flat, "pass") != NULL || strstr(flat, "pwd") != NULL;
+}
+
+bool assign_is_value(const char *name, size_t name_len, const char *value, size_t len)
+{
+	if (len < LOOSE_MIN || !is_printable(value, len) || placeholder_is(value, len) ||
+	    placeholder_is_word(value, len) || is_path(value, len))
+		return false;
+	if (is_words(value, len) && !is_password_name(name, name_len))
+		return false;
+	return (!is_number(value, len) || len >= 8) && !placeholder_is_counted(value, len);
 }
 
 /* Bytes [*from, *to) of the value behind the sign at text[at]. */
@@ -304,7 +324,7 @@ bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hi
 	if (!value_after(v, at, mode == ASSIGN_CODE, &from, &to) || to == from)
 		return false;
 	value = v->text + from;
-	if (!assign_is_value(value, to - from))
+	if (!assign_is_value(name, n, value, to - from))
 		return false;
 	if (mode == ASSIGN_CODE && !is_random(value, to - from))
 		return false;

@@ -27,8 +27,11 @@ bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hi
 /* "DB_PASSWORD", "apiKey", "client-secret"; not "passwordFile", "secretName", "tokenTtl". */
 bool assign_is_credential(const char *name, size_t len);
 
-/* May a value under such a name be one, by the looser rule of environment files? */
-bool assign_is_value(const char *value, size_t len);
+/*
+ * May a value under such a name be one, by the looser rule of environment files?  Words joined by
+ * dashes are one only of a password: they name a Secret under a name like "secret".
+ */
+bool assign_is_value(const char *name, size_t name_len, const char *value, size_t len);
 
 /* The name that what begins at text[at] is given to on the same line; 0 when there is none. */
 size_t assign_name(const char *text, size_t at, const char **name);

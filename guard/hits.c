@@ -32,8 +32,10 @@ bool hits_add(struct hits *h, const struct view *v, const struct hit_new *new)
 	const struct guard_rule *rule = &guard_rules[new->rule];
 	struct hit_found *f;
 
-	if (h->n == KEPT_MAX)
+	if (h->n == KEPT_MAX) {
+		mem_free(new->where);
 		return false;
+	}
 	if (h->n == h->cap) {
 		h->cap = h->cap == 0 ? 8 : h->cap * 2;
 		h->items = mem_grow(h->items, h->cap, sizeof(*h->items));
@@ -46,6 +48,7 @@ bool hits_add(struct hits *h, const struct view *v, const struct hit_new *new)
 		.what = new->what != NULL ? new->what : rule->summary,
 		.decoded = v->decoded,
 		.certain = !new->warning,
+		.where = new->where,
 	};
 	if (rule->random && new->print[0] != '\0')
 		memcpy(f->print, new->print, sizeof(f->print));
@@ -74,17 +77,26 @@ static bool shadows(const struct hit_found *a, const struct hit_found *b)
 	       strcmp(a->print, b->print) == 0;
 }
 
-static bool is_shadowed(const struct hits *h, size_t kept, const struct hit_found *f)
+/* loser's words go to winner where it has none; loser is freed. */
+static void inherit(struct hit_found *winner, struct hit_found *loser)
 {
-	/* the kept ones before are sorted and do not overlap, but for the runs they were decoded of
-	 */
-	for (size_t i = kept; i-- > 0 && h->items[i].end > f->begin;)
-		if (shadows(&h->items[i], f))
-			return true;
-	return false;
+	if (winner->where == NULL) {
+		winner->where = loser->where;
+		loser->where = NULL; /* transferred */
+	}
+	mem_free(loser->where);
 }
 
-/* The rules that say most go first, so that what they found is there when the others ask. */
+/* Which of the first kept ones is there instead of f?  They are sorted, and overlap only in runs.
+ */
+static struct hit_found *find_shadow(const struct hits *h, size_t kept, const struct hit_found *f)
+{
+	for (size_t i = kept; i-- > 0 && h->items[i].end > f->begin;)
+		if (shadows(&h->items[i], f))
+			return &h->items[i];
+	return NULL;
+}
+
 void hits_settle(struct hits *h)
 {
 	size_t kept = 0;
@@ -92,15 +104,14 @@ void hits_settle(struct hits *h)
 	if (h->n > 1)
 		qsort(h->items, h->n, sizeof(*h->items), compare);
 	for (size_t i = 0; i < h->n; i++) {
-		struct hit_found f = h->items[i];
-		bool lost = false;
+		struct hit_found f = h->items[i], *other;
 
 		while (kept > 0 && h->items[kept - 1].rule > f.rule &&
 		       shadows(&h->items[kept - 1], &f))
-			mem_free(h->items[--kept].where);
-		lost = is_shadowed(h, kept, &f);
-		if (lost)
-			mem_free(f.where);
+			inherit(&f, &h->items[--kept]);
+		other = find_shadow(h, kept, &f);
+		if (other != NULL)
+			inherit(other, &f);
 		else
 			h->items[kept++] = f;
 	}

@@ -45,6 +45,7 @@ struct hit_new {
 	const char *what; /* static; NULL: the rule's summary */
 	bool warning;
 	char print[9]; /* from hits_print, of what the bytes stand for; "": of the bytes */
+	char *where;   /* taken over, also when nothing is added; NULL: not known */
 };
 
 /* guard_hit.print of a random value. */
@@ -53,7 +54,10 @@ void hits_print(enum guard_rule_id rule, const void *value, size_t len, char pri
 /* False, and nothing added, when there are too many (a few times GUARD_HITS_MAX). */
 bool hits_add(struct hits *h, const struct view *v, const struct hit_new *new);
 
-/* In the order of the text; of two that overlap the one whose rule comes first stays. */
+/*
+ * In the order of the text; of two that overlap the one whose rule comes first stays, and takes
+ * over where the other one stands when that is all that is known.
+ */
 void hits_settle(struct hits *h);
 
 void hits_cut(struct hits *h, size_t n); /* keep the first n */

@@ -107,7 +107,7 @@ static bool is_openssh(const unsigned char *d, size_t len, bool *encrypted)
 	static const char magic[] = "openssh-key-v1"; /* and its NUL */
 	static const char none[] = "\0\0\0\4none";
 
-	if (len < sizeof(magic) + DER_MIN * 2 || memcmp(d, magic, sizeof(magic)) != 0)
+	if (len < sizeof(magic) + (size_t)DER_MIN * 2 || memcmp(d, magic, sizeof(magic)) != 0)
 		return false;
 	*encrypted = memcmp(d + sizeof(magic), none, 8) != 0;
 	return true;

@@ -43,16 +43,25 @@ static bool says(const char *s, size_t len, const char *word)
 	return false;
 }
 
+/* $NAME, and nothing else. */
+static bool is_variable(const char *s, size_t len)
+{
+	for (size_t i = 1; i < len; i++)
+		if (!is_letter(s[i]) && s[i] != '_' && (s[i] < '0' || s[i] > '9'))
+			return false;
+	return len > 1 && s[0] == '$' && (s[1] < '0' || s[1] > '9');
+}
+
 /* What other programs fill in: where it is written is who fills it in. */
 static bool is_filled_in(const char *s, size_t len)
 {
 	static const char *const within[] = { "${", "{{", "$(", "%(", "#{", "<%", "@@" };
 	static const char *const before[] = {
-		"$",	     "ENC[",	      "vault:",	  "ref+",     "op://",	  "secretref:",
-		"valueFrom", "secretKeyRef:", "env:",	  "file:",    "keyring:", "arn:aws:",
-		"projects/", "!vault",	      "${",	  "process.", "os.",	  "var.",
-		"local.",    "data.",	      "module.",  "secrets.", "env.",	  "config.",
-		"sm://",     "awssm://",      "gcpsm://", "akv://",   "berglas:", "doppler:",
+		"ENC[",		 "vault:",   "ref+",	 "op://",    "secretref:", "valueFrom",
+		"secretKeyRef:", "env:",     "file:",	 "keyring:", "arn:aws:",   "projects/",
+		"!vault",	 "${",	     "process.", "os.",	     "var.",	   "local.",
+		"data.",	 "module.",  "secrets.", "env.",     "config.",	   "sm://",
+		"awssm://",	 "gcpsm://", "akv://",	 "berglas:", "doppler:",
 	};
 
 	for (size_t i = 0; i < sizeof(within) / sizeof(*within); i++)
@@ -61,7 +70,7 @@ static bool is_filled_in(const char *s, size_t len)
 	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++)
 		if (begins(s, len, before[i]))
 			return true;
-	if (s[0] == '<' && s[len - 1] == '>')
+	if (is_variable(s, len) || (s[0] == '<' && s[len - 1] == '>'))
 		return true;
 	if (s[0] == '[' && s[len - 1] == ']')
 		return true;

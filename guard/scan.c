@@ -9,6 +9,7 @@
 #include "guard/allow.h"
 #include "guard/assign.h"
 #include "guard/hits.h"
+#include "guard/objects.h"
 #include "guard/sweep.h"
 
 #define WHAT_MAX 200
@@ -182,6 +183,8 @@ size_t guard_scan(const char *path, const void *text, size_t len, guard_visit *v
 		v = (struct view){ .text = buf_str(&flat), .len = flat.len, .end = flat.len };
 	if (v.len > 0) {
 		sweep(&hits, &v, assign_mode_of(path));
+		if (objects_likely(path, &v))
+			objects_find(&hits, &v);
 		hits_settle(&hits);
 		give_all(&s, &hits, &v, utf8);
 	}
