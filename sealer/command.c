@@ -14,6 +14,7 @@ const struct command *const command_table[] = {
 	&cmd_init,	   &cmd_recipients, &cmd_seal,	&cmd_set,    &cmd_unset,
 	&cmd_show,	   &cmd_open,	    &cmd_check, &cmd_status, &cmd_keys,
 	&cmd_rotate,
+	&cmd_reseal,
 	&cmd_import,
 	&cmd_merge_driver, &cmd_completion, &cmd_help,	NULL,
 };

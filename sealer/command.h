@@ -55,6 +55,7 @@ extern const struct command cmd_unset;
 extern const struct command cmd_show;
 extern const struct command cmd_open;
 extern const struct command cmd_check;
+extern const struct command cmd_reseal;
 extern const struct command cmd_status;
 extern const struct command cmd_rotate;
 extern const struct command cmd_keys;

@@ -211,7 +211,7 @@ def test_options_of_bulla_itself(here, pages):
         here.bulla(option)
 
 
-SIMPLE = ["init", "set", "unset", "show", "open", "check", "status", "merge-driver", "completion", "help"]
+SIMPLE = ["init", "set", "unset", "show", "open", "check", "status", "reseal", "merge-driver", "completion", "help"]
 HEADS = ["recipients", "keys", "import"]
 
 
