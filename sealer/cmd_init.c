@@ -220,7 +220,7 @@ static int write_all(const struct plan *p, struct err *err)
 	int r = recovery_write(&p->recovery, err);
 
 	for (size_t i = 0; r == 0 && i < p->n_keys; i++)
-		r = keygen_write(&p->keys[i], p->top, err);
+		r = keygen_write(&p->keys[i], p->top, false, err);
 	if (r == 0)
 		r = repo_write(p->top, CONFIG_PATH, &p->config, NULL, err);
 	if (r == 0)

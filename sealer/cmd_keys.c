@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sealer/command.h"
+#include "sealer/cmd_keys.h"
 
 #include <jansson.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
-#include "sealer/cluster.h"
-#include "sealer/install.h"
-#include "sealer/keygen.h"
-#include "sealer/manifest.h"
-#include "sealer/recovery.h"
 #include "sealer/report.h"
-#include "sealer/repo.h"
 #include "sealer/ring.h"
 #include "sealer/roster.h"
 #include "sealer/target.h"
@@ -25,178 +18,29 @@
 
 struct generate_options {
 	const char *to;
+	struct option_list accept;
 };
 
 static const struct option_spec generate_specs[] = {
 	{ 0, "to", "DIR", "write the key there as well, outside of any Git tree",
 	  offsetof(struct generate_options, to), 0 },
+	{ 0, "accept", "age1...", "agree to a recovery key that is new or changed",
+	  offsetof(struct generate_options, accept), OPTION_MANY },
 	{ 0 },
 };
 
 static int run_generate(const struct invocation *in, struct err *err)
 {
 	const struct generate_options *o = in->options;
-	struct roster_add add = { .name = in->args[0], .replace = true, .to = o->to };
+	struct roster_add add = {
+		.name = in->args[0],
+		.replace = true,
+		.to = o->to,
+		.user = { &o->accept, in->line, in->line_n },
+	};
 	char *top = target_top(err);
 	int r = top != NULL ? roster_add(top, &add, err) : -1;
 
-	mem_free(top);
-	return r;
-}
-
-/* --- install ---------------------------------------------------------------------------------- */
-
-struct install_options {
-	const char *identity, *passphrase_file, *to, *namespace;
-	const char *context, *kubeconfig, *agent_namespace;
-};
-
-static const struct option_spec install_specs[] = {
-	{ 'i', "identity", "FILE",
-	  "the recovery key (default ~/.config/bulla/recovery.age); asks for its passphrase",
-	  offsetof(struct install_options, identity), 0 },
-	{ 0, "passphrase-file", "FILE|-", "where its passphrase is",
-	  offsetof(struct install_options, passphrase_file), 0 },
-	{ 0, "to", "DIR", "write key files there instead of printing a manifest",
-	  offsetof(struct install_options, to), 0 },
-	{ 'n', "namespace", "NAMESPACE", "the namespace of the manifest",
-	  offsetof(struct install_options, namespace), 0 },
-	{ 0, "context", "CONTEXT", "add the keys to the cluster of this kubeconfig context",
-	  offsetof(struct install_options, context), 0 },
-	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default bulla-system)",
-	  offsetof(struct install_options, agent_namespace), 0 },
-	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
-	  offsetof(struct install_options, kubeconfig), 0 },
-	{ 0 },
-};
-
-/* A private key is for another program, not for a screen, a log of it, or a Git tree. */
-static int check_output(const struct install_options *o, struct err *err)
-{
-	if (o->namespace != NULL && !name_is_label(o->namespace))
-		return err_set(err, ERR_USAGE, "-n: not a namespace's name");
-	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
-		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
-	if (o->context == NULL && (o->kubeconfig != NULL || o->agent_namespace != NULL))
-		return err_set(err, ERR_USAGE, "%s goes with --context, which says which cluster",
-			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
-	if (o->context != NULL && (o->to != NULL || o->namespace != NULL))
-		return err_set(err, ERR_USAGE,
-			       "--context puts the keys into a cluster: %s does not go with it%s",
-			       o->to != NULL ? "--to" : "-n",
-			       o->to != NULL ? "" : "; -N says in which namespace");
-	if (o->context != NULL)
-		return 0;
-	if (o->to != NULL)
-		return repo_refuse_path(o->to, "--to", err);
-	if (isatty(STDOUT_FILENO))
-		return err_set(err, ERR_USAGE,
-			       "the keys would be shown here; pipe them to 'kubectl apply "
-			       "--server-side -f -', or write them with --to DIR");
-	return repo_refuse_fd(STDOUT_FILENO, "standard output", err);
-}
-
-static int print_manifest(const struct kv *files, const char *namespace, struct err *err)
-{
-	struct buf text = BUF_INIT;
-	int r;
-
-	manifest_format(KEYGEN_SECRET, namespace, files, &text);
-	r = file_write_fd(STDOUT_FILENO, text.data, text.len, err);
-	if (r != 0)
-		err_wrap(err, "standard output");
-	buf_clear(&text);
-	return r;
-}
-
-static void tell_installed(const struct install_result *r, const char *name, const char *namespace,
-			   const struct cluster *c)
-{
-	const char *keys = r->added == 1 ? "key" : "keys";
-
-	if (r->added == 0)
-		out_note("%s: nothing to do: Secret %s/" KEYGEN_SECRET " of context %s has "
-			 "all keys",
-			 name, namespace, c->config.context);
-	else if (r->created)
-		out_note("%s: Secret %s/" KEYGEN_SECRET " made in context %s (%s) with %zu %s",
-			 name, namespace, c->config.context, c->config.server, r->added, keys);
-	else
-		out_note("%s: %zu %s added to Secret %s/" KEYGEN_SECRET " of context %s (%s), "
-			 "which had %zu",
-			 name, r->added, keys, namespace, c->config.context, c->config.server,
-			 r->there);
-}
-
-/* An agent takes up new keys by itself, once its volume shows them (a minute or so). */
-static int install_in_cluster(const struct install_options *o, const char *name,
-			      const struct kv *files, struct err *err)
-{
-	const char *namespace = o->agent_namespace != NULL ? o->agent_namespace : CLUSTER_NAMESPACE;
-	struct install_result result;
-	struct cluster c;
-	int r = cluster_open(o->kubeconfig, o->context, &c, err);
-
-	if (r == 0)
-		r = install_keys(&c, namespace, files, &result, err);
-	if (r == 0)
-		tell_installed(&result, name, namespace, &c);
-	cluster_close(&c);
-	return r;
-}
-
-/* Backups that do not hold the key that is sealed to now leave the cluster without it. */
-static int check_current(const char *top, const char *name, const struct kv *files, struct err *err)
-{
-	struct config config = CONFIG_INIT;
-	struct keyring kr = KEYRING_INIT;
-	const struct recipient *current;
-	int r = roster_load(top, &config, err);
-
-	for (size_t i = 0; r == 0 && i < files->n; i++)
-		r = keyring_add_bytes(&kr, files->items[i].name, files->items[i].data,
-				      files->items[i].len, NULL, NULL, err);
-	current = r == 0 ? recipients_find(&config.recipients, name) : NULL;
-	if (r == 0 && current == NULL)
-		out_warn("%s names no recipient %s any more", CONFIG_PATH, name);
-	else if (r == 0 && keyring_find(&kr, current->id) == NULL)
-		out_warn("the key that %s has now is not among the backups, only earlier ones are",
-			 name);
-	keyring_clear(&kr);
-	config_clear(&config);
-	return r;
-}
-
-static int install(const char *top, const char *name, const struct install_options *o,
-		   struct err *err)
-{
-	struct keyring recovery = KEYRING_INIT;
-	struct kv files = KV_INIT;
-	int r = -1;
-
-	if (recovery_load(o->identity, o->passphrase_file, &recovery, err) == 0 &&
-	    keygen_open(top, name, &recovery, &files, err) == 0 &&
-	    check_current(top, name, &files, err) == 0)
-		r = o->context != NULL ? install_in_cluster(o, name, &files, err)
-		    : o->to != NULL    ? keygen_install(&files, o->to, err)
-				       : print_manifest(&files, o->namespace, err);
-	if (r == 0 && o->to != NULL)
-		out_note("%zu key%s of %s in %s", files.n, files.n == 1 ? "" : "s", name, o->to);
-	keyring_clear(&recovery);
-	kv_clear(&files);
-	return r;
-}
-
-static int run_install(const struct invocation *in, struct err *err)
-{
-	const struct install_options *o = in->options;
-	char *top = NULL;
-	int r = -1;
-
-	if (keygen_check_name(in->args[0], err) == 0 && check_output(o, err) == 0)
-		top = target_top(err);
-	if (top != NULL)
-		r = install(top, in->args[0], o, err);
 	mem_free(top);
 	return r;
 }
@@ -345,7 +189,7 @@ static int run_id(const struct invocation *in, struct err *err)
 
 /* --- the rows --------------------------------------------------------------------------------- */
 
-static const struct command subs[] = {
+static const struct command own[] = {
 	{
 	    .name = "generate",
 	    .summary = "give a recipient a new sealing key",
@@ -356,18 +200,6 @@ static const struct command subs[] = {
 	    .options = generate_specs,
 	    .options_size = sizeof(struct generate_options),
 	    .run = run_generate,
-	},
-	{
-	    .name = "install",
-	    .summary = "bring a recipient's keys to its cluster: the Secret bulla-sealing-keys",
-	    .arguments = "NAME",
-	    .about = "Open the backups of a recipient's keys with the recovery key and print "
-		     "them as a Secret manifest for 'kubectl apply --server-side -f -', or "
-		     "write them as key files with --to, or add them to a cluster with "
-		     "--context, beside those that are there.  Never into a Git tree.",
-	    .options = install_specs,
-	    .options_size = sizeof(struct install_options),
-	    .run = run_install,
 	},
 	{
 	    .name = "list",
@@ -388,14 +220,29 @@ static const struct command subs[] = {
 	{ 0 },
 };
 
+static const struct command *const others[] = { &keys_install, &keys_backup, &keys_verify };
+
+#define ROWS (sizeof(own) / sizeof(own[0]) - 1)
+#define OTHERS (sizeof(others) / sizeof(others[0]))
+
+/* Made once: generate, what comes from other files, list and id. */
 static const struct command *subcommands(void)
 {
+	static struct command subs[ROWS + OTHERS + 1];
+
+	if (subs[0].name != NULL)
+		return subs;
+	subs[0] = own[0];
+	for (size_t i = 0; i < OTHERS; i++)
+		subs[1 + i] = *others[i];
+	for (size_t i = 1; i < ROWS; i++)
+		subs[OTHERS + i] = own[i];
 	return subs;
 }
 
 const struct command cmd_keys = {
 	.name = "keys",
-	.summary = "make, install and list sealing keys",
+	.summary = "make, install, back up, prove and list sealing keys",
 	.arguments = "",
 	.about =
 	    "A sealing key is the private half of a recipient.  It lives in one cluster, on one "

@@ -6,9 +6,14 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/name.h"
 #include "base/out.h"
 #include "keys/pins.h"
 #include "sealer/agree.h"
+#include "sealer/cluster.h"
+#include "sealer/input.h"
+#include "sealer/keygen.h"
+#include "sealer/published.h"
 #include "sealer/report.h"
 #include "sealer/roster.h"
 #include "sealer/target.h"
@@ -96,27 +101,159 @@ out:
 
 struct add_options {
 	bool replace;
+	const char *from_context, *kubeconfig, *agent_namespace;
+	struct option_list accept;
 };
 
 static const struct option_spec add_specs[] = {
 	{ 0, "replace", NULL, "give a name that is there another key",
 	  offsetof(struct add_options, replace), 0 },
+	{ 0, "from-context", "CONTEXT",
+	  "the key that the agent of this kubeconfig context's cluster publishes",
+	  offsetof(struct add_options, from_context), 0 },
+	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default bulla-system)",
+	  offsetof(struct add_options, agent_namespace), 0 },
+	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
+	  offsetof(struct add_options, kubeconfig), 0 },
+	{ 0, "accept", "age1...", "agree to the key of the cluster, or to a new recovery key",
+	  offsetof(struct add_options, accept), OPTION_MANY },
 	{ 0 },
 };
+
+static bool is_accepted(const struct option_list *accept, const struct age_recipient *key)
+{
+	struct age_recipient one;
+
+	for (size_t i = 0; i < accept->n; i++)
+		if (age_recipient_parse(accept->items[i], &one, NULL) == 0 &&
+		    memcmp(one.point, key->point, sizeof(one.point)) == 0)
+			return true;
+	return false;
+}
+
+static void print_command(const struct invocation *in, const char *key)
+{
+	struct buf line = BUF_INIT;
+
+	for (int i = 0; i < in->line_n; i++) {
+		if (i > 0)
+			buf_putc(&line, ' ');
+		out_shell(&line, in->line[i]);
+	}
+	out_printf(stderr, "  %s --accept %s\n", buf_str(&line), key);
+	buf_clear(&line);
+}
+
+/* A cluster's word is no proof of whose key it is: a person says yes to the key itself. */
+static int confirm(const struct invocation *in, const struct cluster *c, const struct published *p,
+		   const struct recipient *found, struct err *err)
+{
+	const struct add_options *o = in->options;
+	struct buf text = BUF_INIT;
+	char key[AGE_RECIPIENT_TEXT];
+	bool yes = is_accepted(&o->accept, &found->key);
+	int r = 0;
+
+	age_recipient_format(&found->key, key);
+	buf_printf(&text, "Context %s (%s) publishes for sealing:\n  %s\n  key id %s%s\n",
+		   c->config.context, c->config.server, key, found->id,
+		   p->keys.n > 1 ? ", and earlier keys" : "");
+	if (!yes && input_terminal()) {
+		buf_printf(&text, "Whoever holds it will read what is sealed to %s.  Add it?",
+			   in->args[0]);
+		r = input_confirm(buf_str(&text), &yes, err);
+	} else {
+		out_printf(stderr, "%s", buf_str(&text));
+	}
+	if (r == 0 && !yes && !input_terminal()) {
+		out_printf(stderr, "To agree:\n");
+		print_command(in, key);
+	}
+	buf_clear(&text);
+	if (r == 0 && !yes)
+		r = err_set(err, ERR_RECIPIENT, "the key is not agreed to; nothing was changed");
+	return r;
+}
+
+static int choose(const struct published *p, bool there, const char *namespace,
+		  const struct recipient **out, struct err *err)
+{
+	if (!there || p->keys.n == 0)
+		return err_set(err, ERR_RECIPIENT,
+			       "its agent publishes no keys in ConfigMap %s/" PUBLISHED_NAME
+			       ": it has none yet ('bulla keys install'), or is in another "
+			       "namespace (-N)",
+			       namespace);
+	*out = p->active != NULL ? p->active : p->keys.n == 1 ? &p->keys.items[0] : NULL;
+	if (*out == NULL)
+		return err_set(err, ERR_RECIPIENT,
+			       "ConfigMap %s/" PUBLISHED_NAME " has %zu keys and does not say "
+			       "which is the active one",
+			       namespace, p->keys.n);
+	return 0;
+}
+
+static int ask_cluster(const struct invocation *in, struct age_recipient *key, struct err *err)
+{
+	const struct add_options *o = in->options;
+	const char *namespace = o->agent_namespace != NULL ? o->agent_namespace : CLUSTER_NAMESPACE;
+	struct published p = PUBLISHED_INIT;
+	const struct recipient *found = NULL;
+	struct cluster c;
+	bool there;
+	int r = cluster_open(o->kubeconfig, o->from_context, &c, err);
+
+	if (r == 0)
+		r = published_read(&c, namespace, &p, &there, err);
+	if (r == 0)
+		r = choose(&p, there, namespace, &found, err);
+	if (r != 0)
+		err_wrap(err, "%s", o->from_context);
+	if (r == 0)
+		r = confirm(in, &c, &p, found, err);
+	if (r == 0)
+		*key = found->key;
+	published_clear(&p);
+	cluster_close(&c);
+	return r;
+}
+
+static int check_add(const struct invocation *in, const struct add_options *o, struct err *err)
+{
+	if (keygen_check_name(in->args[0], err) != 0)
+		return -1;
+	if (o->from_context != NULL && in->n > 1)
+		return err_set(err, ERR_USAGE, "give either age1... or --from-context");
+	if (o->from_context == NULL && (o->kubeconfig != NULL || o->agent_namespace != NULL))
+		return err_set(err, ERR_USAGE, "%s goes with --from-context",
+			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
+	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
+		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
+	return 0;
+}
 
 static int run_add(const struct invocation *in, struct err *err)
 {
 	const struct add_options *o = in->options;
-	struct roster_add add = { .name = in->args[0], .replace = o->replace };
+	struct roster_add add = {
+		.name = in->args[0],
+		.replace = o->replace,
+		.user = { &o->accept, in->line, in->line_n },
+	};
 	struct age_recipient key;
-	char *top;
-	int r = -1;
+	char *top = NULL;
+	int r = check_add(in, o, err);
 
-	if (in->n > 1 && age_recipient_parse(in->args[1], &key, err) != 0)
-		return -1;
-	add.key = in->n > 1 ? &key : NULL;
-	top = target_top(err);
-	if (top != NULL)
+	if (r == 0 && in->n > 1)
+		r = age_recipient_parse(in->args[1], &key, err);
+	if (r == 0) {
+		top = target_top(err);
+		r = top != NULL ? 0 : -1;
+	}
+	if (r == 0 && o->from_context != NULL)
+		r = ask_cluster(in, &key, err);
+	add.key = in->n > 1 || o->from_context != NULL ? &key : NULL;
+	if (r == 0)
 		r = roster_add(top, &add, err);
 	mem_free(top);
 	return r;
@@ -146,9 +283,9 @@ static const struct command subs[] = {
 	    .name = "add",
 	    .summary = "add a recipient; without age1... a key is made",
 	    .arguments = "NAME [RECIPIENT]",
-	    .about = "Add a recipient to .bulla/config.  Without age1... a key is made for it, "
-		     "and its backup, encrypted to recovery, is written to .bulla/keys.  Rules "
-		     "are not changed.",
+	    .about = "Add a recipient to .bulla/config.  Without age1... and --from-context a key "
+		     "is made for it, and its backup, encrypted to recovery, is written to "
+		     ".bulla/keys.  Rules are not changed.",
 	    .options = add_specs,
 	    .options_size = sizeof(struct add_options),
 	    .run = run_add,

@@ -7,13 +7,13 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "sealer/keygen.h"
+#include "sealer/backup.h"
 
 #define TRIES 5
 
 static void make_path(struct buf *path, const char *namespace)
 {
-	kube_path_object(path, KUBE_CORE, namespace, "secrets", KEYGEN_SECRET);
+	kube_path_object(path, KUBE_CORE, namespace, "secrets", BACKUP_SECRET);
 }
 
 static int read_data(const json_t *secret, struct kv *out, struct err *err)
@@ -74,7 +74,7 @@ static int make_body(const json_t *secret, const char *namespace, const struct k
 	}
 	buf_clear(&text);
 	body = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s, s:o}", "apiVersion", "v1", "kind", "Secret",
-			 "metadata", "name", KEYGEN_SECRET, "namespace", namespace, "type",
+			 "metadata", "name", BACKUP_SECRET, "namespace", namespace, "type",
 			 "Opaque", "data", values);
 	if (version != NULL)
 		json_object_set_new(json_object_get(body, "metadata"), "resourceVersion",
@@ -142,7 +142,7 @@ static int read_secret(struct cluster *c, const struct buf *path, json_t **out, 
 	const struct cluster_request r = {
 		.request = { .method = "GET", .path = buf_str(path), .idempotent = true },
 		.what = "read it",
-		.name = KEYGEN_SECRET,
+		.name = BACKUP_SECRET,
 		.missing = &missing,
 	};
 
@@ -168,6 +168,25 @@ int install_keys(struct cluster *c, const char *namespace, const struct kv *file
 	if (r != 0 && err->class == ERR_IO && strstr(err->text, "namespaces \"") != NULL)
 		err_wrap(err, "the agent's manifests, which make the namespace, come first");
 	if (r != 0)
-		err_wrap(err, "Secret %s/" KEYGEN_SECRET, namespace);
+		err_wrap(err, "Secret %s/" BACKUP_SECRET, namespace);
 	return r == 0 ? 0 : -1;
+}
+
+int install_read(struct cluster *c, const char *namespace, struct kv *out, bool *there,
+		 struct err *err)
+{
+	struct buf path = BUF_INIT;
+	json_t *secret = NULL;
+	int r;
+
+	make_path(&path, namespace);
+	r = read_secret(c, &path, &secret, err);
+	*there = secret != NULL;
+	if (r == 0 && secret != NULL)
+		r = read_data(secret, out, err);
+	if (r != 0)
+		err_wrap(err, "Secret %s/" BACKUP_SECRET, namespace);
+	json_decref(secret);
+	buf_clear(&path);
+	return r;
 }

@@ -29,4 +29,11 @@ struct install_result {
 int install_keys(struct cluster *c, const char *namespace, const struct kv *files,
 		 struct install_result *out, struct err *err);
 
+/*
+ * What the Secret holds: key file name -> text.  *there is false, and that no error, when there is
+ * none.  ERR_REFUSED when who asks may not read it.
+ */
+int install_read(struct cluster *c, const char *namespace, struct kv *out, bool *there,
+		 struct err *err);
+
 #endif

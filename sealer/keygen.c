@@ -10,10 +10,8 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "keys/config.h"
-#include "sealer/manifest.h"
+#include "sealer/backup.h"
 #include "sealer/repo.h"
-
-#define KEY_SUFFIX ".key"
 
 int keygen_check_name(const char *s, struct err *err)
 {
@@ -34,24 +32,25 @@ int keygen_check_name(const char *s, struct err *err)
 
 /* --- making ----------------------------------------------------------------------------------- */
 
-static int make_backup(struct keygen *k, const struct age_recipient *recovery, struct err *err)
+static void put_file(const struct keygen *k, struct kv *out)
 {
-	struct buf text = BUF_INIT, manifest = BUF_INIT, file = BUF_INIT;
 	char *name = keyring_file_name(k->id, k->now);
-	struct kv data = KV_INIT;
-	int r = -1;
+	struct buf text = BUF_INIT;
 
 	keyring_file_format(k->id, k->now, &text);
-	kv_set(&data, name, text.data, text.len);
-	manifest_format(KEYGEN_SECRET, NULL, &data, &manifest);
-	if (age_encrypt(recovery, 1, manifest.data, manifest.len, &file, err) == 0 &&
-	    age_armor(file.data, file.len, &k->backup, err) == 0)
-		r = 0;
-	mem_free(name);
-	kv_clear(&data);
+	kv_set(out, name, text.data, text.len);
 	buf_clear(&text);
-	buf_clear(&manifest);
-	buf_clear(&file);
+	mem_free(name);
+}
+
+static int make_backup(struct keygen *k, const struct age_recipient *recovery, struct err *err)
+{
+	struct kv files = KV_INIT;
+	int r;
+
+	put_file(k, &files);
+	r = backup_seal(&files, recovery, &k->backup, err);
+	kv_clear(&files);
 	return r;
 }
 
@@ -68,34 +67,9 @@ int keygen_make(const char *name, const struct age_recipient *recovery, int64_t 
 	return -1;
 }
 
-int keygen_keep_earlier(const char *top, const char *name, const struct age_recipient *earlier,
-			struct err *err)
+int keygen_write(const struct keygen *k, const char *top, bool pending, struct err *err)
 {
-	char id[AGE_KEY_ID_TEXT];
-	struct buf text = BUF_INIT;
-	char *from = repo_key_path(name, NULL), *to, *full = NULL;
-	bool exists;
-	int r;
-
-	age_recipient_id(earlier, id);
-	to = repo_key_path(name, id);
-	r = repo_read(top, from, REPO_KEY_MAX, &text, NULL, &exists, err);
-	if (r == 0 && exists) {
-		r = repo_write(top, to, &text, NULL, err);
-		full = mem_printf("%s/%s", top, from);
-		if (r == 0 && unlink(full) != 0)
-			r = err_sys(err, "%s: cannot remove", full);
-	}
-	mem_free(full);
-	mem_free(from);
-	mem_free(to);
-	buf_clear(&text);
-	return r;
-}
-
-int keygen_write(const struct keygen *k, const char *top, struct err *err)
-{
-	char *path = repo_key_path(k->name, NULL);
+	char *path = repo_key_path(k->name, pending ? age_identity_id(k->id) : NULL);
 	int r = repo_write(top, path, &k->backup, NULL, err);
 
 	mem_free(path);
@@ -104,17 +78,12 @@ int keygen_write(const struct keygen *k, const char *top, struct err *err)
 
 int keygen_write_key(const struct keygen *k, const char *dir, struct err *err)
 {
-	char *name = keyring_file_name(k->id, k->now);
-	struct buf text = BUF_INIT;
 	struct kv files = KV_INIT;
 	int r;
 
-	keyring_file_format(k->id, k->now, &text);
-	kv_set(&files, name, text.data, text.len);
+	put_file(k, &files);
 	r = keygen_install(&files, dir, err);
 	kv_clear(&files);
-	buf_clear(&text);
-	mem_free(name);
 	return r;
 }
 
@@ -137,75 +106,47 @@ static bool is_backup_of(const char *file, const char *name)
 	return is;
 }
 
-/* One entry of the Secret: a key file with a name that is nothing but a file's. */
-static int take_file(const char *path, const struct kv_item *item, struct kv *out, struct err *err)
-{
-	size_t n = strlen(item->name);
-	struct keyring kr = KEYRING_INIT;
-	int r;
-
-	if (n <= 4 || strcmp(item->name + n - 4, KEY_SUFFIX) != 0 || item->name[0] == '.')
-		return err_set(err, ERR_INVALID, "%s: holds an entry that is no key file", path);
-	r = keyring_add_bytes(&kr, item->name, item->data, item->len, NULL, NULL, err);
-	if (r == 0 && kr.n != 1)
-		r = err_set(err, ERR_INVALID, "%s: %s holds not exactly one key", path, item->name);
-	if (r == 0)
-		kv_set(out, item->name, item->data, item->len);
-	keyring_clear(&kr);
-	return r;
-}
-
-static int take_manifest(const char *path, const struct buf *text, struct kv *out, struct err *err)
-{
-	struct manifest m = MANIFEST_INIT;
-	struct notes notes = NOTES_INIT;
-	int r = manifest_parse(path, text->data, text->len, &m, &notes, err);
-
-	if (r == 0 && (strcmp(m.name, KEYGEN_SECRET) != 0 || m.data.n == 0))
-		r = err_set(err, ERR_INVALID, "%s: not a backup of sealing keys", path);
-	for (size_t i = 0; r == 0 && i < m.data.n; i++)
-		r = take_file(path, &m.data.items[i], out, err);
-	manifest_clear(&m);
-	notes_clear(&notes);
-	return r;
-}
-
 static int open_one(const char *top, const char *path, const struct keyring *recovery,
-		    struct kv *out, struct err *err)
+		    struct backup *out, struct err *err)
 {
-	struct buf text = BUF_INIT, file = BUF_INIT, plain = BUF_INIT;
-	const struct age_identity *const *ids = (const struct age_identity *const *)recovery->ids;
+	struct buf text = BUF_INIT;
 	bool exists;
-	int r = -1;
+	int r = repo_read(top, path, REPO_KEY_MAX, &text, NULL, &exists, err);
 
-	if (repo_read(top, path, REPO_KEY_MAX, &text, NULL, &exists, err) != 0)
-		goto out;
-	if (age_dearmor(text.data, text.len, &file, err) != 0 ||
-	    age_decrypt(ids, recovery->n, 0, file.data, file.len, &plain, NULL, err) != 0) {
-		err_wrap(err, "%s", path);
-		goto out;
-	}
-	r = take_manifest(path, &plain, out, err);
-out:
+	if (r == 0)
+		r = backup_open(path, &text, recovery, out, err);
 	buf_clear(&text);
-	buf_clear(&file);
-	buf_clear(&plain);
 	return r;
+}
+
+static void take(const char *path, const struct backup *b, struct kv *out, struct notes *notes)
+{
+	for (size_t i = 0; i < b->files.n; i++)
+		kv_set(out, b->files.items[i].name, b->files.items[i].data, b->files.items[i].len);
+	if (b->readers > 1)
+		note_add(notes,
+			 "%s is encrypted to %zu keys: others than recovery can have this key, so "
+			 "it is to be replaced",
+			 path, b->readers);
 }
 
 int keygen_open(const char *top, const char *name, const struct keyring *recovery, struct kv *out,
-		struct err *err)
+		struct notes *notes, struct err *err)
 {
 	struct kv files = KV_INIT;
 	int r = repo_list_keys(top, &files, err);
 
 	for (size_t i = 0; r == 0 && i < files.n; i++) {
+		struct backup b = BACKUP_INIT;
 		char *path;
 
 		if (!is_backup_of(files.items[i].name, name))
 			continue;
 		path = mem_printf("%s/%s", REPO_KEYS, files.items[i].name);
-		r = open_one(top, path, recovery, out, err);
+		r = open_one(top, path, recovery, &b, err);
+		if (r == 0)
+			take(path, &b, out, notes);
+		backup_clear(&b);
 		mem_free(path);
 	}
 	if (r == 0 && out->n == 0)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A new sealing key for a recipient of the repository, and its backup (DESIGN 4.4):
- * .bulla/keys/NAME.age is an armored age file, encrypted to recovery alone, of the Secret manifest
- * that gives a cluster its key back.  When NAME gets a new key, the backup of the earlier one stays
- * as .bulla/keys/NAME.KEYID.age, because documents sealed to it are still around.
+ * A new sealing key for a recipient of the repository, with its backup (sealer/backup.h), and the
+ * way of keys out of backups to where they are used.
  */
 #ifndef BULLA_SEALER_KEYGEN_H
 #define BULLA_SEALER_KEYGEN_H
@@ -12,12 +10,11 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/notes.h"
 #include "keys/keyring.h"
 #include "keys/recipients.h"
 
 struct err;
-
-#define KEYGEN_SECRET "bulla-sealing-keys" /* the Secret that agents have their keys from */
 
 struct keygen {
 	char *name;		 /* of the recipient */
@@ -29,21 +26,22 @@ struct keygen {
 /* Make one in memory.  ERR_RECIPIENT when name is no recipient's name. */
 int keygen_make(const char *name, const struct age_recipient *recovery, int64_t now,
 		struct keygen *out, struct err *err);
-/* Write the backup.  ERR_CONFLICT when there is one; see keygen_keep_earlier. */
-int keygen_write(const struct keygen *k, const char *top, struct err *err);
-/* When name gets another key: the backup of the earlier one, if any, gets its id into its name. */
-int keygen_keep_earlier(const char *top, const char *name, const struct age_recipient *earlier,
-			struct err *err);
+/*
+ * Write the backup: as NAME.age, or with pending as NAME.KEYID.age, to be settled when the key is
+ * the recipient's.  ERR_CONFLICT when there is one.
+ */
+int keygen_write(const struct keygen *k, const char *top, bool pending, struct err *err);
 /* Write the key itself into DIR, outside of any Git tree, as agents read it (mode 0600). */
 int keygen_write_key(const struct keygen *k, const char *dir, struct err *err);
 void keygen_clear(struct keygen *k);
 
 /*
- * The key files (name -> text) out of all backups of name, opened with the recovery keys.
- * ERR_NOKEY when those do not open one, ERR_INVALID when a backup holds something else.
+ * The key files (name -> text) out of all backups of name, opened with the recovery keys.  notes:
+ * of backups that others can read too.  ERR_NOKEY when there is none, or the keys do not open one;
+ * ERR_INVALID when a backup holds something else.
  */
 int keygen_open(const char *top, const char *name, const struct keyring *recovery, struct kv *out,
-		struct err *err);
+		struct notes *notes, struct err *err);
 /*
  * Put key files into DIR; those that are there with the same bytes stay.  ERR_CONFLICT otherwise.
  */

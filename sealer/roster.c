@@ -6,9 +6,11 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/out.h"
 #include "keys/config_edit.h"
 #include "sealer/agree.h"
+#include "sealer/backup.h"
 #include "sealer/keygen.h"
 #include "sealer/repo.h"
 #include "sealer/target.h"
@@ -55,22 +57,47 @@ static int edit_add(const char *top, const char *name, const struct age_recipien
 	return r;
 }
 
-static int make(const char *top, const struct roster_add *a, const struct recipient *recovery,
+int roster_recovery(const char *top, const struct config *c, const struct roster_user *user,
+		    const struct recipient **out, struct err *err)
+{
+	static const struct option_list none = { NULL, 0 };
+	struct recipients asked = RECIPIENTS_INIT;
+	struct agree agree = {
+		.top = top,
+		.asked = &asked,
+		.accept = user->accept != NULL ? user->accept : &none,
+		.line = user->line,
+		.line_n = user->line_n,
+	};
+	int r;
+
+	*out = recipients_find(&c->recipients, CONFIG_RECOVERY);
+	if (*out == NULL)
+		return err_set(err, ERR_RECIPIENT, "%s names no recovery key to back a key up to",
+			       CONFIG_PATH);
+	r = recipients_add(&asked, CONFIG_RECOVERY, &(*out)->key, err);
+	if (r == 0)
+		r = agree_check(&agree, err);
+	recipients_clear(&asked);
+	return r;
+}
+
+static int make(const char *top, const struct roster_add *a, const struct config *had,
 		struct age_recipient *key, struct err *err)
 {
 	struct keygen k = { .name = NULL };
-	int r = -1;
+	const struct recipient *recovery;
+	int r = roster_recovery(top, had, &a->user, &recovery, err);
 
-	if (recovery == NULL)
-		return err_set(err, ERR_RECIPIENT,
-			       "%s names no recovery key to back a new key up to; give age1...",
-			       CONFIG_PATH);
-	if (keygen_make(a->name, &recovery->key, clock_now(), &k, err) == 0 &&
-	    keygen_write(&k, top, err) == 0 &&
-	    (a->to == NULL || keygen_write_key(&k, a->to, err) == 0)) {
+	if (r != 0)
+		return -1;
+	r = keygen_make(a->name, &recovery->key, clock_now(), &k, err);
+	if (r == 0)
+		r = keygen_write(&k, top, true, err);
+	if (r == 0 && a->to != NULL)
+		r = keygen_write_key(&k, a->to, err);
+	if (r == 0)
 		*key = *age_identity_recipient(k.id);
-		r = 0;
-	}
 	keygen_clear(&k);
 	return r;
 }
@@ -104,24 +131,78 @@ static void tell(const struct roster_add *a, const struct age_recipient *key,
 			 a->name);
 }
 
+/* The backup of a key that the config does not know must not be written over. */
+static int check_orphan(const char *top, const struct roster_add *a, struct err *err)
+{
+	char *path = repo_key_path(a->name, NULL);
+	struct buf text = BUF_INIT;
+	bool exists;
+	int r = repo_read(top, path, REPO_KEY_MAX, &text, NULL, &exists, err);
+
+	if (r == 0 && exists)
+		r = err_set(err, ERR_CONFLICT,
+			    "%s is there, and %s has no recipient %s: 'bulla keys verify' says "
+			    "whose key is in it; give the file that key's id, %s/%s.KEYID.age",
+			    path, CONFIG_PATH, a->name, REPO_KEYS, a->name);
+	buf_clear(&text);
+	mem_free(path);
+	return r;
+}
+
+/* The name is there, and is not to have another key: is this the end of a run that was ended? */
+static int finish(const char *top, const struct roster_add *a, const struct config *had,
+		  const struct recipient *is, struct err *err)
+{
+	struct recipients pinned = RECIPIENTS_INIT;
+	bool again = a->key != NULL && memcmp(a->key, &is->key, sizeof(is->key)) == 0;
+	int r = 0;
+
+	if (a->key == NULL)
+		r = backup_pending(top, a->name, is->id, &again, err);
+	if (r == 0 && !again)
+		return err_set(err, ERR_CONFLICT,
+			       "%s has a recipient %s; --replace gives it another key", CONFIG_PATH,
+			       a->name);
+	if (r == 0)
+		r = recipients_add(&pinned, a->name, &is->key, err);
+	if (r == 0)
+		r = agree_pin(top, &pinned, err);
+	if (r == 0)
+		r = backup_settle(top, a->name, is->id, err);
+	if (r == 0) {
+		out_note("%s: %s has it already", a->name, CONFIG_PATH);
+		tell(a, &is->key, had, false);
+	}
+	recipients_clear(&pinned);
+	return r;
+}
+
+static bool is_same(const struct roster_add *a, const struct recipient *earlier)
+{
+	return a->key != NULL && memcmp(a->key, &earlier->key, sizeof(earlier->key)) == 0;
+}
+
+/* Steps 1 to 4 of sealer/backup.h. */
 static int add(const char *top, const struct roster_add *a, const struct config *had,
 	       struct err *err)
 {
 	const struct recipient *earlier = recipients_find(&had->recipients, a->name);
-	const struct recipient *recovery = recipients_find(&had->recipients, CONFIG_RECOVERY);
 	struct age_recipient key;
+	char id[AGE_KEY_ID_TEXT];
 
-	if (earlier != NULL && !a->replace)
-		return err_set(err, ERR_CONFLICT,
-			       "%s has a recipient %s; --replace gives it another key", CONFIG_PATH,
-			       a->name);
-	if (earlier != NULL && keygen_keep_earlier(top, a->name, &earlier->key, err) != 0)
+	if (earlier != NULL && (!a->replace || is_same(a, earlier)))
+		return finish(top, a, had, earlier, err);
+	if (earlier == NULL && check_orphan(top, a, err) != 0)
+		return -1;
+	if (earlier != NULL && backup_settle(top, a->name, earlier->id, err) != 0)
 		return -1;
 	if (a->key != NULL)
 		key = *a->key;
-	else if (make(top, a, recovery, &key, err) != 0)
+	else if (make(top, a, had, &key, err) != 0)
 		return -1;
-	if (edit_add(top, a->name, &key, err) != 0)
+	age_recipient_id(&key, id);
+	if ((earlier != NULL && backup_keep(top, a->name, earlier->id, err) != 0) ||
+	    edit_add(top, a->name, &key, err) != 0 || backup_settle(top, a->name, id, err) != 0)
 		return -1;
 	tell(a, &key, had, earlier != NULL);
 	return 0;
@@ -140,20 +221,40 @@ int roster_add(const char *top, const struct roster_add *a, struct err *err)
 	return r;
 }
 
-int roster_remove(const char *top, const char *name, struct err *err)
+static int edit_remove(const char *top, const char *name, struct err *err)
 {
 	struct buf text = BUF_INIT;
 	struct stat st;
-	int r = -1;
+	int r = read_config(top, &text, &st, err);
 
-	if (keygen_check_name(name, err) == 0 && read_config(top, &text, &st, err) == 0 &&
-	    config_edit_remove(CONFIG_PATH, &text, name, err) == 0 &&
-	    repo_write(top, CONFIG_PATH, &text, &st, err) == 0) {
-		out_note("what was sealed to %s before, it can still read, here and in Git's "
-			 "history: replace those credentials",
-			 name);
-		r = 0;
-	}
+	if (r == 0)
+		r = config_edit_remove(CONFIG_PATH, &text, name, err);
+	if (r == 0)
+		r = repo_write(top, CONFIG_PATH, &text, &st, err);
 	buf_clear(&text);
+	return r;
+}
+
+int roster_remove(const char *top, const char *name, struct err *err)
+{
+	struct config had = CONFIG_INIT;
+	const struct recipient *is;
+	int r = keygen_check_name(name, err);
+
+	if (r == 0)
+		r = roster_load(top, &had, err);
+	is = r == 0 ? recipients_find(&had.recipients, name) : NULL;
+	/* under the id before the name is gone, so that the file always says whose it is */
+	if (is != NULL)
+		r = backup_keep(top, name, is->id, err);
+	if (r == 0)
+		r = edit_remove(top, name, err);
+	if (r == 0)
+		r = backup_settle(top, name, "", err);
+	if (r == 0)
+		out_note("what was sealed to %s before, it can still read, here and in Git's "
+			 "history: replace those credentials; 'bulla keys exposure %s' lists them",
+			 name, is->id);
+	config_clear(&had);
 	return r;
 }

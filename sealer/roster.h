@@ -6,25 +6,42 @@
 #include <stdbool.h>
 
 #include "keys/config.h"
+#include "sealer/options.h"
 
 struct err;
 
 /* Read the config of top; ERR_INVALID when there is none. */
 int roster_load(const char *top, struct config *out, struct err *err);
 
+/* How a user agrees to the recovery key, to which a new key's backup is encrypted. */
+struct roster_user {
+	const struct option_list *accept; /* --accept age1... */
+	char *const *line;		  /* argv, to print it again with --accept */
+	int line_n;
+};
+
+/*
+ * The recovery key of the repository, agreed to (sealer/agree.h): whoever changes it in
+ * .bulla/config must not be given the next key that is backed up.  ERR_RECIPIENT; points into c.
+ */
+int roster_recovery(const char *top, const struct config *c, const struct roster_user *user,
+		    const struct recipient **out, struct err *err);
+
 struct roster_add {
 	const char *name;
 	const struct age_recipient *key; /* NULL: make one, and its backup */
 	bool replace;			 /* the name may be there, and gets this key */
 	const char *to; /* DIR that a key made here is written to as well, or NULL */
+	struct roster_user user;
 };
 
 /*
- * Add a recipient, agree to it, print it.  ERR_CONFLICT when the name is there already,
+ * Add a recipient, agree to it, print it.  Ended at any point and begun again it gets to the same
+ * end, and no key is lost (sealer/backup.h).  ERR_CONFLICT when the name is there already,
  * ERR_RECIPIENT when it is none or there is no recovery key to back a new key up to.
  */
 int roster_add(const char *top, const struct roster_add *a, struct err *err);
-/* ERR_CONFLICT while a rule names it. */
+/* ERR_CONFLICT while a rule names it.  The backup of its key stays, under the key's id. */
 int roster_remove(const char *top, const char *name, struct err *err);
 
 #endif

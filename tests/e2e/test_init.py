@@ -12,7 +12,7 @@ from base64 import b64decode, b64encode
 import pytest
 import yaml
 
-from checkout import (BULLA, CONFLICT, INVALID, IO, NOKEY, RECIPIENT, USAGE, Checkout, Terminal)
+from checkout import (BULLA, CONFLICT, INVALID, IO, NOKEY, RECIPIENT, REFUSED, USAGE, Checkout, Terminal)
 
 
 @pytest.fixture
@@ -349,8 +349,10 @@ def test_install_says_when_the_key_is_not_the_current_one(repo):
     repo.tool("age-keygen", "-o", str(repo.path / "x.key"))
     x = repo.tool("age-keygen", "-y", str(repo.path / "x.key")).strip()
     repo.bulla("recipients", "add", "eu-west9", x, "--replace")
-    done = repo.bulla("keys", "install", "eu-west9", "-i", repo.recovery)
-    assert "only earlier ones" in done.err
+    done = repo.bulla("keys", "install", "eu-west9", "-i", repo.recovery, status=REFUSED)
+    assert "would become the active one" in done.err and done.out == ""
+    done = repo.bulla("keys", "install", "eu-west9", "-i", repo.recovery, "--earlier")
+    assert "becomes the active one" in done.err and "kind: Secret" in done.out
 
 
 @pytest.mark.parametrize("content, text", [

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "sealer/backup.h"
 #include "sealer/keygen.h"
 #include "sealer/recovery.h"
 #include "sealer/repo.h"
@@ -52,6 +53,7 @@ static void test_backups(void **state)
 	struct keygen k, k2;
 	struct kv files = KV_INIT;
 	struct err err = ERR_INIT;
+	struct notes notes = NOTES_INIT;
 	char *path;
 
 	(void)state;
@@ -59,29 +61,29 @@ static void test_backups(void **state)
 	make_ring(&other);
 	assert_int_equal(
 	    keygen_make("eu-west9", age_identity_recipient(recovery.ids[0]), NOW, &k, NULL), 0);
-	assert_int_equal(keygen_write(&k, ".", NULL), 0);
+	assert_int_equal(keygen_write(&k, ".", false, NULL), 0);
 	assert_int_equal(access(".bulla/keys/eu-west9.age", F_OK), 0);
-	assert_int_equal(keygen_write(&k, ".", &err), -1);
+	assert_int_equal(keygen_write(&k, ".", false, &err), -1);
 	assert_int_equal(err.class, ERR_CONFLICT);
 
 	/* its successor, with the first one kept */
-	assert_int_equal(keygen_keep_earlier(".", "eu-west9", age_identity_recipient(k.id), NULL),
-			 0);
+	assert_int_equal(backup_keep(".", "eu-west9", age_identity_id(k.id), NULL), 0);
 	path = repo_key_path("eu-west9", age_identity_id(k.id));
 	assert_int_equal(access(path, F_OK), 0);
 	mem_free(path);
 	assert_int_equal(
 	    keygen_make("eu-west9", age_identity_recipient(recovery.ids[0]), NOW + 1, &k2, NULL),
 	    0);
-	assert_int_equal(keygen_write(&k2, ".", NULL), 0);
+	assert_int_equal(keygen_write(&k2, ".", true, NULL), 0);
+	assert_int_equal(backup_settle(".", "eu-west9", age_identity_id(k2.id), NULL), 0);
 	scratch_write(".bulla/keys/eu-west9.other.age", "not ours");
 	scratch_write(".bulla/keys/eu-west9-b.age", "not ours");
 	scratch_write(".bulla/keys/eu-west9.age~", "not ours");
-	assert_int_equal(keygen_open(".", "eu-west9", &recovery, &files, NULL), 0);
+	assert_int_equal(keygen_open(".", "eu-west9", &recovery, &files, &notes, NULL), 0);
 	assert_int_equal(files.n, 2);
-	assert_int_equal(keygen_open(".", "eu-west9", &other, &files, &err), -1);
+	assert_int_equal(keygen_open(".", "eu-west9", &other, &files, &notes, &err), -1);
 	assert_int_equal(err.class, ERR_NOKEY);
-	assert_int_equal(keygen_open(".", "eu-west9-b", &recovery, &files, &err), -1);
+	assert_int_equal(keygen_open(".", "eu-west9-b", &recovery, &files, &notes, &err), -1);
 	assert_int_equal(err.class, ERR_INVALID);
 
 	assert_int_equal(keygen_install(&files, "../keys", NULL), 0);
@@ -91,6 +93,8 @@ static void test_backups(void **state)
 	assert_int_equal(keygen_write_key(&k, "../keys", NULL), 0); /* the same file again */
 	keygen_clear(&k);
 	keygen_clear(&k2);
+	assert_int_equal(notes.n, 0);
+	notes_clear(&notes);
 	kv_clear(&files);
 	keyring_clear(&recovery);
 	keyring_clear(&other);

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/cmd_keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/name.h"
+#include "base/out.h"
+#include "sealer/backup.h"
+#include "sealer/install.h"
+#include "sealer/keygen.h"
+#include "sealer/repo.h"
+#include "sealer/ring.h"
+#include "sealer/roster.h"
+#include "sealer/target.h"
+#include "sealer/whichcluster.h"
+
+#define STAMP 16 /* "YYYYMMDDThhmmssZ" */
+
+struct backup_options {
+	struct ring_options ring;
+	const char *context, *kubeconfig, *agent_namespace;
+	struct option_list accept;
+	bool all, replace, dry_run;
+};
+
+static const struct option_spec specs[] = {
+	RING_OPTIONS(backup_options),
+	{ 0, "context", "CONTEXT", "back up the keys of the cluster of this kubeconfig context",
+	  offsetof(struct backup_options, context), 0 },
+	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default bulla-system)",
+	  offsetof(struct backup_options, agent_namespace), 0 },
+	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
+	  offsetof(struct backup_options, kubeconfig), 0 },
+	{ 0, "all", NULL, "of every recipient whose key is at hand",
+	  offsetof(struct backup_options, all), 0 },
+	{ 0, "replace", NULL, "also where there is a backup already",
+	  offsetof(struct backup_options, replace), 0 },
+	{ 0, "accept", "age1...", "agree to a recovery key that is new or changed",
+	  offsetof(struct backup_options, accept), OPTION_MANY },
+	{ 0, "dry-run", NULL, "check everything, write nothing",
+	  offsetof(struct backup_options, dry_run), 0 },
+	{ 0 },
+};
+
+/* A backup to be written. */
+struct item {
+	char *path; /* below top */
+	char id[AGE_KEY_ID_TEXT];
+	struct buf text; /* armored */
+	struct stat st;	 /* of what it replaces */
+	bool exists;
+};
+
+struct job {
+	const struct invocation *in;
+	const struct backup_options *o;
+	char *top;
+	struct config config;
+	const struct recipient *recovery;
+	struct keyring keys; /* all that are at hand */
+	bool of_cluster;     /* they are a cluster's: those nobody knows are its own too */
+	struct kv owners;    /* KEYID -> NAME, of earlier keys, by the names of their backups */
+	struct item *items;
+	size_t n;
+	size_t there; /* backups that are there and stay */
+};
+
+static void job_clear(struct job *j)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		mem_free(j->items[i].path);
+		buf_clear(&j->items[i].text);
+	}
+	mem_free(j->items);
+	mem_free(j->top);
+	config_clear(&j->config);
+	keyring_clear(&j->keys);
+	kv_clear(&j->owners);
+}
+
+/* --- keys at hand ----------------------------------------------------------------------------- */
+
+static int load_cluster(struct job *j, struct err *err)
+{
+	const struct whichcluster_options o = {
+		.given = j->o->context,
+		.kubeconfig = j->o->kubeconfig,
+		.agent_namespace = j->o->agent_namespace,
+		.top = j->top,
+		.config = &j->config,
+	};
+	const char *namespace = o.agent_namespace != NULL ? o.agent_namespace : CLUSTER_NAMESPACE;
+	struct kv files = KV_INIT;
+	struct whichcluster w;
+	struct cluster c;
+	bool there;
+	int r = whichcluster_open(&o, &c, &w, err);
+
+	if (r == 0 && j->in->n > 0 && w.name != NULL && strcmp(w.name, j->in->args[0]) != 0)
+		r = err_set(err, ERR_RECIPIENT, "context %s is the cluster of %s, not of %s",
+			    w.context, w.name, j->in->args[0]);
+	if (r == 0)
+		r = whichcluster_refuse(&w, err);
+	if (r == 0)
+		r = install_read(&c, namespace, &files, &there, err);
+	if (r == 0 && !there)
+		r = err_set(err, ERR_NOKEY, "%s: there is no Secret %s/" BACKUP_SECRET, w.label,
+			    namespace);
+	for (size_t i = 0; r == 0 && i < files.n; i++)
+		r = keyring_add_bytes(&j->keys, files.items[i].name, files.items[i].data,
+				      files.items[i].len, NULL, NULL, err);
+	kv_clear(&files);
+	whichcluster_clear(&w);
+	cluster_close(&c);
+	return r;
+}
+
+/* Backups that a key at hand opens, as that of the recovery key before this one. */
+static int load_backups(struct job *j, const struct kv *files, struct err *err)
+{
+	size_t n = j->keys.n; /* those that open; what comes out of backups does not */
+	struct keyring openers = { j->keys.ids, j->keys.names, n };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < files->n; i++) {
+		char *path = mem_printf("%s/%s", REPO_KEYS, files->items[i].name);
+		struct backup b = BACKUP_INIT;
+		struct buf text = BUF_INIT;
+		bool exists;
+
+		openers.ids = j->keys.ids;
+		r = repo_read(j->top, path, REPO_KEY_MAX, &text, NULL, &exists, err);
+		if (r == 0 && backup_open(path, &text, &openers, &b, NULL) == 0)
+			for (size_t k = 0; r == 0 && k < b.files.n; k++)
+				r = keyring_add_bytes(&j->keys, b.files.items[k].name,
+						      b.files.items[k].data, b.files.items[k].len,
+						      NULL, NULL, err);
+		backup_clear(&b);
+		buf_clear(&text);
+		mem_free(path);
+	}
+	return r;
+}
+
+static void find_owners(struct job *j, const struct kv *files)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		char *name, id[AGE_KEY_ID_TEXT];
+
+		if (repo_key_parse(files->items[i].name, &name, id) && id[0] != '\0')
+			kv_set_str(&j->owners, id, name);
+		mem_free(name);
+	}
+}
+
+static int load_keys(struct job *j, struct err *err)
+{
+	struct kv files = KV_INIT;
+	int r = repo_list_keys(j->top, &files, err);
+
+	j->of_cluster = j->o->context != NULL;
+	find_owners(j, &files);
+	if (r == 0 && j->of_cluster)
+		r = load_cluster(j, err);
+	else if (r == 0)
+		r = ring_load(&j->o->ring, &j->keys, err);
+	if (r == 0 && !j->of_cluster)
+		r = load_backups(j, &files, err);
+	kv_clear(&files);
+	return r;
+}
+
+/* --- the plan --------------------------------------------------------------------------------- */
+
+static const char *owner(const struct job *j, const char *id)
+{
+	for (size_t i = 0; i < j->config.recipients.n; i++)
+		if (strcmp(j->config.recipients.items[i].id, id) == 0)
+			return j->config.recipients.items[i].name;
+	return kv_get_str(&j->owners, id);
+}
+
+static bool is_standard(const char *file, const char *id)
+{
+	return strlen(file) == STAMP + 1 + (AGE_KEY_ID_TEXT - 1) + strlen(".key") &&
+	       file[STAMP] == '-' && strncmp(file + STAMP + 1, id, AGE_KEY_ID_TEXT - 1) == 0 &&
+	       strspn(file, "0123456789TZ") == STAMP;
+}
+
+/*
+ * The name of its file says when it was made, and the greatest is the active key: one whose time is
+ * not known goes before all others unless it is the one that is sealed to.
+ */
+static char *file_name(const struct job *j, size_t key, bool current)
+{
+	const char *name = j->keys.names[key], *slash = strrchr(name, '/');
+	const struct age_identity *id = j->keys.ids[key];
+
+	if (slash != NULL)
+		name = slash + 1;
+	if (is_standard(name, age_identity_id(id)))
+		return mem_str(name);
+	return keyring_file_name(id, current ? clock_now() : 0);
+}
+
+static int add_item(struct job *j, const char *name, size_t key, bool current, struct err *err)
+{
+	const struct age_identity *id = j->keys.ids[key];
+	struct item item = { .path = repo_key_path(name, current ? NULL : age_identity_id(id)) };
+	struct kv files = KV_INIT;
+	struct buf text = BUF_INIT, had = BUF_INIT;
+	char *file = file_name(j, key, current);
+	int r = repo_read(j->top, item.path, REPO_KEY_MAX, &had, &item.st, &item.exists, err);
+
+	strcpy(item.id, age_identity_id(id));
+	if (r == 0 && item.exists && !j->o->replace) {
+		out_note("%s is there and stays; --replace makes it anew", item.path);
+		j->there++;
+		mem_free(item.path);
+	} else if (r == 0) {
+		keyring_file_format(id, clock_now(), &text);
+		kv_set(&files, file, text.data, text.len);
+		r = backup_seal(&files, &j->recovery->key, &item.text, err);
+		j->items = mem_grow(j->items, j->n + 1, sizeof(*j->items));
+		j->items[j->n++] = item;
+	} else {
+		mem_free(item.path);
+	}
+	mem_free(file);
+	kv_clear(&files);
+	buf_clear(&text);
+	buf_clear(&had);
+	return r;
+}
+
+/* The backups of one recipient; *found: its key is at hand. */
+static int plan(struct job *j, const char *name, bool *found, struct err *err)
+{
+	const struct recipient *is = recipients_find(&j->config.recipients, name);
+	int r = 0;
+
+	*found = false;
+	if (is != NULL && !j->o->dry_run)
+		r = backup_settle(j->top, name, is->id, err);
+	for (size_t i = 0; r == 0 && i < j->keys.n; i++) {
+		const char *id = age_identity_id(j->keys.ids[i]), *whose = owner(j, id);
+		bool current = is != NULL && strcmp(is->id, id) == 0;
+
+		if (whose == NULL ? !j->of_cluster || j->o->all : strcmp(whose, name) != 0)
+			continue;
+		*found = *found || current;
+		r = add_item(j, name, i, current, err);
+	}
+	return r;
+}
+
+static int plan_one(struct job *j, const char *name, struct err *err)
+{
+	const struct recipient *is = recipients_find(&j->config.recipients, name);
+	bool found;
+
+	if (is == NULL)
+		return err_set(err, ERR_RECIPIENT, "%s: no recipient of that name in %s", name,
+			       CONFIG_PATH);
+	if (plan(j, name, &found, err) != 0)
+		return -1;
+	if (!found)
+		return err_set(err, ERR_NOKEY,
+			       "the key that %s has now, %s, is not at hand; give it with -i, "
+			       "--keys or --context",
+			       name, is->id);
+	return 0;
+}
+
+static int plan_all(struct job *j, struct err *err)
+{
+	for (size_t i = 0; i < j->config.recipients.n; i++) {
+		const char *name = j->config.recipients.items[i].name;
+		bool found;
+
+		if (strcmp(name, CONFIG_RECOVERY) == 0)
+			continue;
+		if (plan(j, name, &found, err) != 0)
+			return -1;
+		if (!found)
+			out_note("%s: its key is not at hand", name);
+	}
+	if (j->n + j->there == 0)
+		return err_set(err, ERR_NOKEY, "no key at hand is a recipient's of %s",
+			       CONFIG_PATH);
+	return 0;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static int write_all(const struct job *j, struct err *err)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		const struct item *item = &j->items[i];
+
+		if (!j->o->dry_run && repo_write(j->top, item->path, &item->text,
+						 item->exists ? &item->st : NULL, err) != 0)
+			return -1;
+		out_printf(stdout, "%s\n", item->path);
+		out_note("%s: key %s, encrypted to recovery (%s)%s", item->path, item->id,
+			 j->recovery->id, j->o->dry_run ? "; not written" : "");
+	}
+	return 0;
+}
+
+static int check(const struct invocation *in, const struct backup_options *o, struct err *err)
+{
+	if (o->all == (in->n > 0))
+		return err_set(err, ERR_USAGE, "give either a NAME or --all");
+	if (o->context != NULL && ring_given(&o->ring))
+		return err_set(err, ERR_USAGE, "keys come from --context or from -i and --keys");
+	if (o->context == NULL && (o->kubeconfig != NULL || o->agent_namespace != NULL))
+		return err_set(err, ERR_USAGE, "%s goes with --context, which says which cluster",
+			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
+	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
+		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
+	return in->n > 0 ? keygen_check_name(in->args[0], err) : 0;
+}
+
+static int run(const struct invocation *in, struct err *err)
+{
+	struct job j = { .in = in, .o = in->options, .config = CONFIG_INIT };
+	const struct roster_user user = { &j.o->accept, in->line, in->line_n };
+	int r = check(in, j.o, err);
+
+	if (r == 0) {
+		j.top = target_top(err);
+		r = j.top != NULL ? roster_load(j.top, &j.config, err) : -1;
+	}
+	if (r == 0)
+		r = roster_recovery(j.top, &j.config, &user, &j.recovery, err);
+	if (r == 0)
+		r = load_keys(&j, err);
+	if (r == 0)
+		r = j.o->all ? plan_all(&j, err) : plan_one(&j, in->args[0], err);
+	if (r == 0)
+		r = write_all(&j, err);
+	job_clear(&j);
+	return r;
+}
+
+const struct command keys_backup = {
+	.name = "backup",
+	.summary = "back up a recipient's keys, encrypted to recovery",
+	.arguments = "[NAME]",
+	.about = "Write the backups .bulla/keys/NAME.age of keys that are at hand, or that a "
+		 "cluster has: of those that were not made here, and of all when the recovery key "
+		 "is another.  Encrypted to the recovery key of .bulla/config alone.",
+	.options = specs,
+	.options_size = sizeof(struct backup_options),
+	.run = run,
+};

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/cmd_keys.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/name.h"
+#include "base/out.h"
+#include "sealer/backup.h"
+#include "sealer/install.h"
+#include "sealer/keygen.h"
+#include "sealer/manifest.h"
+#include "sealer/recovery.h"
+#include "sealer/repo.h"
+#include "sealer/roster.h"
+#include "sealer/target.h"
+#include "sealer/whichcluster.h"
+
+struct install_options {
+	const char *identity, *passphrase_file, *to, *namespace;
+	const char *context, *kubeconfig, *agent_namespace;
+	bool earlier;
+};
+
+static const struct option_spec install_specs[] = {
+	{ 'i', "identity", "FILE",
+	  "the recovery key (default ~/.config/bulla/recovery.age); asks for its passphrase",
+	  offsetof(struct install_options, identity), 0 },
+	{ 0, "passphrase-file", "FILE|-", "where its passphrase is",
+	  offsetof(struct install_options, passphrase_file), 0 },
+	{ 0, "to", "DIR", "write key files there instead of printing a manifest",
+	  offsetof(struct install_options, to), 0 },
+	{ 'n', "namespace", "NAMESPACE", "the namespace of the manifest",
+	  offsetof(struct install_options, namespace), 0 },
+	{ 0, "context", "CONTEXT", "add the keys to the cluster of this kubeconfig context",
+	  offsetof(struct install_options, context), 0 },
+	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default bulla-system)",
+	  offsetof(struct install_options, agent_namespace), 0 },
+	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
+	  offsetof(struct install_options, kubeconfig), 0 },
+	{ 0, "earlier", NULL, "also when an earlier key would be the active one",
+	  offsetof(struct install_options, earlier), 0 },
+	{ 0 },
+};
+
+struct job {
+	const struct install_options *o;
+	const char *name;
+	char *top;
+	struct config config;
+	struct kv files; /* out of the backups */
+};
+
+/* A private key is for another program, not for a screen, a log of it, or a Git tree. */
+static int check_output(const struct install_options *o, struct err *err)
+{
+	if (o->namespace != NULL && !name_is_label(o->namespace))
+		return err_set(err, ERR_USAGE, "-n: not a namespace's name");
+	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
+		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
+	if (o->context == NULL && (o->kubeconfig != NULL || o->agent_namespace != NULL))
+		return err_set(err, ERR_USAGE, "%s goes with --context, which says which cluster",
+			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
+	if (o->context != NULL && (o->to != NULL || o->namespace != NULL))
+		return err_set(err, ERR_USAGE,
+			       "--context puts the keys into a cluster: %s does not go with it%s",
+			       o->to != NULL ? "--to" : "-n",
+			       o->to != NULL ? "" : "; -N says in which namespace");
+	if (o->context != NULL)
+		return 0;
+	if (o->to != NULL)
+		return repo_refuse_path(o->to, "--to", err);
+	if (isatty(STDOUT_FILENO))
+		return err_set(err, ERR_USAGE,
+			       "the keys would be shown here; pipe them to 'kubectl apply "
+			       "--server-side -f -', or write them with --to DIR");
+	return repo_refuse_fd(STDOUT_FILENO, "standard output", err);
+}
+
+static int print_manifest(const struct kv *files, const char *namespace, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	int r;
+
+	manifest_format(BACKUP_SECRET, namespace, files, &text);
+	r = file_write_fd(STDOUT_FILENO, text.data, text.len, err);
+	if (r != 0)
+		err_wrap(err, "standard output");
+	buf_clear(&text);
+	return r;
+}
+
+static void tell_installed(const struct install_result *r, const char *name, const char *namespace,
+			   const struct cluster *c)
+{
+	const char *keys = r->added == 1 ? "key" : "keys";
+
+	if (r->added == 0)
+		out_note("%s: nothing to do: Secret %s/" BACKUP_SECRET " of context %s has "
+			 "all keys",
+			 name, namespace, c->config.context);
+	else if (r->created)
+		out_note("%s: Secret %s/" BACKUP_SECRET " made in context %s (%s) with %zu %s",
+			 name, namespace, c->config.context, c->config.server, r->added, keys);
+	else
+		out_note("%s: %zu %s added to Secret %s/" BACKUP_SECRET " of context %s (%s), "
+			 "which had %zu",
+			 name, r->added, keys, namespace, c->config.context, c->config.server,
+			 r->there);
+}
+
+/* A key of one region in the cluster of another would be one more to lose. */
+static int open_cluster(const struct job *j, struct cluster *c, struct err *err)
+{
+	struct whichcluster w;
+	const struct whichcluster_options o = {
+		.given = j->o->context,
+		.kubeconfig = j->o->kubeconfig,
+		.agent_namespace = j->o->agent_namespace,
+		.top = j->top,
+		.config = &j->config,
+	};
+	int r = whichcluster_open(&o, c, &w, err);
+
+	if (r == 0 && w.name != NULL && strcmp(w.name, j->name) != 0)
+		r = err_set(err, ERR_RECIPIENT,
+			    "context %s is the cluster of %s, not of %s; nothing was done there",
+			    w.context, w.name, j->name);
+	if (r == 0)
+		r = whichcluster_refuse(&w, err);
+	whichcluster_clear(&w);
+	return r;
+}
+
+/* An agent takes up new keys by itself, once its volume shows them (a minute or so). */
+static int install_in_cluster(const struct job *j, struct err *err)
+{
+	const char *namespace =
+	    j->o->agent_namespace != NULL ? j->o->agent_namespace : CLUSTER_NAMESPACE;
+	struct install_result result;
+	struct cluster c;
+	int r = open_cluster(j, &c, err);
+
+	if (r == 0)
+		r = install_keys(&c, namespace, &j->files, &result, err);
+	if (r == 0)
+		tell_installed(&result, j->name, namespace, &c);
+	cluster_close(&c);
+	return r;
+}
+
+/*
+ * The key of the greatest file name becomes the cluster's active one, which it publishes.  Whoever
+ * can write to the repository can put a backup of his own key there, so that must be the key that
+ * .bulla/config has.
+ */
+static int check_active(const char *name, const struct kv *files, const struct recipient *current,
+			bool earlier, struct err *err)
+{
+	const struct kv_item *last = &files->items[files->n - 1];
+	struct keyring kr = KEYRING_INIT;
+	const char *active;
+	int r = keyring_add_bytes(&kr, last->name, last->data, last->len, NULL, NULL, err);
+
+	active = r == 0 ? age_identity_id(kr.ids[0]) : NULL;
+	if (r == 0 && strcmp(active, current->id) != 0 && !earlier)
+		r = err_set(err, ERR_REFUSED,
+			    "by its file name, key %s would become the active one, but %s has %s "
+			    "for %s; 'bulla keys verify' says what is in each backup, and "
+			    "--earlier installs them all the same",
+			    active, CONFIG_PATH, current->id, name);
+	else if (r == 0 && strcmp(active, current->id) != 0)
+		out_warn("key %s becomes the active one, and %s has %s for %s", active, CONFIG_PATH,
+			 current->id, name);
+	keyring_clear(&kr);
+	return r;
+}
+
+static int check_current(const char *name, const struct config *config, const struct kv *files,
+			 bool earlier, struct err *err)
+{
+	const struct recipient *current = recipients_find(&config->recipients, name);
+
+	if (current != NULL)
+		return check_active(name, files, current, earlier, err);
+	out_warn("%s names no recipient %s any more", CONFIG_PATH, name);
+	return 0;
+}
+
+static int open_backups(struct job *j, struct err *err)
+{
+	struct keyring recovery = KEYRING_INIT;
+	struct notes notes = NOTES_INIT;
+	int r = recovery_load(j->o->identity, j->o->passphrase_file, &recovery, err);
+
+	if (r == 0)
+		r = keygen_open(j->top, j->name, &recovery, &j->files, &notes, err);
+	for (size_t i = 0; i < notes.n; i++)
+		out_warn("%s", notes.text[i]);
+	notes_clear(&notes);
+	keyring_clear(&recovery);
+	return r;
+}
+
+static int install(struct job *j, struct err *err)
+{
+	const struct install_options *o = j->o;
+	int r = -1;
+
+	if (open_backups(j, err) == 0 && roster_load(j->top, &j->config, err) == 0 &&
+	    check_current(j->name, &j->config, &j->files, o->earlier, err) == 0)
+		r = o->context != NULL ? install_in_cluster(j, err)
+		    : o->to != NULL    ? keygen_install(&j->files, o->to, err)
+				       : print_manifest(&j->files, o->namespace, err);
+	if (r == 0 && o->to != NULL)
+		out_note("%zu key%s of %s in %s", j->files.n, j->files.n == 1 ? "" : "s", j->name,
+			 o->to);
+	return r;
+}
+
+static int run_install(const struct invocation *in, struct err *err)
+{
+	struct job j = {
+		.o = in->options,
+		.name = in->args[0],
+		.config = CONFIG_INIT,
+		.files = KV_INIT,
+	};
+	int r = -1;
+
+	if (keygen_check_name(j.name, err) == 0 && check_output(j.o, err) == 0)
+		j.top = target_top(err);
+	if (j.top != NULL)
+		r = install(&j, err);
+	mem_free(j.top);
+	config_clear(&j.config);
+	kv_clear(&j.files);
+	return r;
+}
+
+const struct command keys_install = {
+	.name = "install",
+	.summary = "bring a recipient's keys to its cluster: the Secret bulla-sealing-keys",
+	.arguments = "NAME",
+	.about = "Open the backups of a recipient's keys with the recovery key and print "
+		 "them as a Secret manifest for 'kubectl apply --server-side -f -', or "
+		 "write them as key files with --to, or add them to a cluster with "
+		 "--context, beside those that are there.  Never into a Git tree.",
+	.options = install_specs,
+	.options_size = sizeof(struct install_options),
+	.run = run_install,
+};
