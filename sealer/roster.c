@@ -15,6 +15,8 @@
 #include "sealer/repo.h"
 #include "sealer/target.h"
 
+#define CLOCKS_APART 60 /* seconds that a file may seem to come from the future */
+
 static int no_config(const char *top, struct err *err)
 {
 	return err_set(err, ERR_INVALID, "there is no %s/%s; 'bulla init' makes it", top,
@@ -82,16 +84,38 @@ int roster_recovery(const char *top, const struct config *c, const struct roster
 	return r;
 }
 
+/*
+ * When a new key is said to be made: later than the one before it, for by that time in its file's
+ * name it becomes the active one, and two may be made in one second.
+ */
+static int made_at(const char *top, const char *name, int64_t *out, struct err *err)
+{
+	char *path = repo_key_path(name, NULL);
+	struct buf text = BUF_INIT;
+	struct stat st;
+	bool exists;
+	int r = repo_read(top, path, REPO_KEY_MAX, &text, &st, &exists, err);
+
+	*out = clock_now();
+	if (r == 0 && exists && st.st_mtime >= *out && st.st_mtime < *out + CLOCKS_APART)
+		*out = (int64_t)st.st_mtime + 1;
+	buf_clear(&text);
+	mem_free(path);
+	return r;
+}
+
 static int make(const char *top, const struct roster_add *a, const struct config *had,
 		struct age_recipient *key, struct err *err)
 {
 	struct keygen k = { .name = NULL };
 	const struct recipient *recovery;
-	int r = roster_recovery(top, had, &a->user, &recovery, err);
+	int64_t now;
+	int r = made_at(top, a->name, &now, err);
 
-	if (r != 0)
-		return -1;
-	r = keygen_make(a->name, &recovery->key, clock_now(), &k, err);
+	if (r == 0)
+		r = roster_recovery(top, had, &a->user, &recovery, err);
+	if (r == 0)
+		r = keygen_make(a->name, &recovery->key, now, &k, err);
 	if (r == 0)
 		r = keygen_write(&k, top, true, err);
 	if (r == 0 && a->to != NULL)
@@ -192,9 +216,9 @@ static int add(const char *top, const struct roster_add *a, const struct config 
 
 	if (earlier != NULL && (!a->replace || is_same(a, earlier)))
 		return finish(top, a, had, earlier, err);
-	if (earlier == NULL && check_orphan(top, a, err) != 0)
+	if (backup_settle(top, a->name, earlier != NULL ? earlier->id : "", err) != 0)
 		return -1;
-	if (earlier != NULL && backup_settle(top, a->name, earlier->id, err) != 0)
+	if (earlier == NULL && check_orphan(top, a, err) != 0)
 		return -1;
 	if (a->key != NULL)
 		key = *a->key;
@@ -221,40 +245,42 @@ int roster_add(const char *top, const struct roster_add *a, struct err *err)
 	return r;
 }
 
-static int edit_remove(const char *top, const char *name, struct err *err)
+/* The backup goes under the id before the name is gone, so that its file always says whose it is.
+ */
+static int take_out(const char *top, const char *name, struct buf *text, const struct stat *st,
+		    struct err *err)
 {
-	struct buf text = BUF_INIT;
-	struct stat st;
-	int r = read_config(top, &text, &st, err);
+	struct config had = CONFIG_INIT;
+	const struct recipient *is;
+	int r = config_parse(CONFIG_PATH, text->data, text->len, &had, err);
 
+	is = r == 0 ? recipients_find(&had.recipients, name) : NULL;
 	if (r == 0)
-		r = config_edit_remove(CONFIG_PATH, &text, name, err);
+		r = config_edit_remove(CONFIG_PATH, text, name, err);
+	if (r == 0 && is != NULL)
+		r = backup_keep(top, name, is->id, err);
 	if (r == 0)
-		r = repo_write(top, CONFIG_PATH, &text, &st, err);
-	buf_clear(&text);
+		r = repo_write(top, CONFIG_PATH, text, st, err);
+	if (r == 0)
+		r = backup_settle(top, name, "", err);
+	if (r == 0 && is != NULL)
+		out_note("what was sealed to %s before, it can still read, here and in Git's "
+			 "history: replace those credentials; 'bulla keys exposure %s' lists them",
+			 name, is->id);
+	config_clear(&had);
 	return r;
 }
 
 int roster_remove(const char *top, const char *name, struct err *err)
 {
-	struct config had = CONFIG_INIT;
-	const struct recipient *is;
+	struct buf text = BUF_INIT;
+	struct stat st;
 	int r = keygen_check_name(name, err);
 
 	if (r == 0)
-		r = roster_load(top, &had, err);
-	is = r == 0 ? recipients_find(&had.recipients, name) : NULL;
-	/* under the id before the name is gone, so that the file always says whose it is */
-	if (is != NULL)
-		r = backup_keep(top, name, is->id, err);
+		r = read_config(top, &text, &st, err);
 	if (r == 0)
-		r = edit_remove(top, name, err);
-	if (r == 0)
-		r = backup_settle(top, name, "", err);
-	if (r == 0)
-		out_note("what was sealed to %s before, it can still read, here and in Git's "
-			 "history: replace those credentials; 'bulla keys exposure %s' lists them",
-			 name, is->id);
-	config_clear(&had);
+		r = take_out(top, name, &text, &st, err);
+	buf_clear(&text);
 	return r;
 }
