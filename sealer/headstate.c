@@ -1,61 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/headstate.h"
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "document/edit.h"
 #include "git/run.h"
+#include "git/tree.h"
 
-/* Is there such an object?  Quietly. */
-static bool has(const char *top, const char *what)
+enum found { FOUND_NOT, FOUND_OTHER, FOUND_SAME };
+
+static bool is_named(const struct document *d, const struct document *wanted)
 {
-	const char *const args[] = { "rev-parse", "-q", "--verify", what, NULL };
-
-	return git_run(top, args, NULL) == 0;
+	return strcmp(d->name, wanted->name) == 0 && strcmp(d->namespace, wanted->namespace) == 0;
 }
 
-/* Is the file of the work tree that of a commit?  No program of the repository's choice is run. */
-static bool is_same(const char *top, const char *commit, const char *below)
+static enum found compare(const struct edit_file *f, const struct document *wanted)
 {
-	const char *const args[] = { "--literal-pathspecs",
-				     "diff",
-				     "--quiet",
-				     "--no-ext-diff",
-				     "--no-textconv",
-				     commit,
-				     "--",
-				     below,
-				     NULL };
+	char want[DOCUMENT_DIGEST_TEXT], got[DOCUMENT_DIGEST_TEXT];
+	enum found found = FOUND_NOT;
 
-	return git_run(top, args, NULL) == 0;
-}
-
-static bool has_file(const char *top, const char *commit, const char *below)
-{
-	char *what = mem_printf("%s:%s", commit, below);
-	bool found = has(top, what);
-
-	mem_free(what);
+	document_digest(wanted, want);
+	for (size_t i = 0; i < f->n && found != FOUND_SAME; i++) {
+		if (!is_named(&f->documents[i], wanted))
+			continue;
+		document_digest(&f->documents[i], got);
+		found = strcmp(got, want) == 0 ? FOUND_SAME : FOUND_OTHER;
+	}
 	return found;
 }
 
-enum headstate headstate_of(const char *top, const char *below)
+/* What a commit has in the file; a version that cannot be read is another one. */
+static int look(const struct git *g, const char *commit, const char *below,
+		const struct document *wanted, enum found *found)
 {
-	static const char *const version[] = { "--version", NULL };
+	const struct git_tree_file file = { commit, below, DOCUMENT_FILE_MAX };
+	struct edit_file f = EDIT_FILE_INIT;
+	struct buf text = BUF_INIT;
+	bool exists = false;
+	int r = git_tree_read(g, &file, &text, &exists, NULL);
 
-	if (top == NULL || below == NULL || git_run(top, version, NULL) != 0)
+	*found = FOUND_NOT;
+	if (r == 0 && exists) {
+		*found = FOUND_OTHER;
+		if (edit_load(below, &text, &f, NULL) == 0)
+			*found = compare(&f, wanted);
+	}
+	edit_clear(&f);
+	buf_clear(&text);
+	return r;
+}
+
+static enum headstate state_in(const struct git *g, const char *below, const struct document *d)
+{
+	char id[GIT_ID_TEXT];
+	enum found found = FOUND_NOT;
+	bool there = false;
+
+	if (git_resolve(g, "HEAD", "commit", id, &there, NULL) != 0 ||
+	    (there && look(g, id, below, d, &found) != 0))
 		return HEADSTATE_UNKNOWN;
-	if (!has_file(top, "HEAD", below))
-		return HEADSTATE_NEW;
-	if (!is_same(top, "HEAD", below))
-		return HEADSTATE_CHANGED;
-	if (!has(top, "@{upstream}"))
+	if (found != FOUND_SAME)
+		return found == FOUND_NOT ? HEADSTATE_NEW : HEADSTATE_CHANGED;
+	if (git_resolve(g, "@{upstream}", "commit", id, &there, NULL) != 0 || !there ||
+	    look(g, id, below, d, &found) != 0)
 		return HEADSTATE_COMMITTED;
-	if (!has_file(top, "@{upstream}", below) || !is_same(top, "@{upstream}", below))
-		return HEADSTATE_AHEAD;
-	return HEADSTATE_PUSHED;
+	return found == FOUND_SAME ? HEADSTATE_PUSHED : HEADSTATE_AHEAD;
+}
+
+enum headstate headstate_of(const char *top, const char *below, const struct document *d)
+{
+	struct git *g = top != NULL && below != NULL ? git_open(top, NULL) : NULL;
+	enum headstate s = g != NULL ? state_in(g, below, d) : HEADSTATE_UNKNOWN;
+
+	git_close(g);
+	return s;
 }
 
 const char *headstate_text(enum headstate s)

@@ -26,7 +26,7 @@ static void ask_head(void *ctx)
 
 	if (h->asked != 0 && now - h->asked < HEAD_MS)
 		return;
-	state = headstate_of(h->r->target.top, h->r->target.below);
+	state = headstate_of(h->r->target.top, h->r->target.below, h->r->document);
 	if (h->asked == 0 || state != h->state)
 		out_note("%s: %s", h->r->at.path, headstate_text(state));
 	h->state = state;
@@ -61,7 +61,7 @@ static int conclude(const struct rotation *r, enum wait_end end, const json_t *r
 	wait_explain(rows, &text);
 	if (end == WAIT_TIMEOUT)
 		err_set(err, ERR_FINDINGS, "not applied in time: %s; %s", buf_str(&text),
-			headstate_text(headstate_of(r->target.top, r->target.below)));
+			headstate_text(headstate_of(r->target.top, r->target.below, r->document)));
 	else if (!standing_good(rows))
 		err_set(err, ERR_FINDINGS, "%s", buf_str(&text));
 	else
