@@ -95,6 +95,14 @@ static const struct option_spec sealed_specs[] = {
 	END,
 };
 
+static const struct option_spec sops_specs[] = {
+	RING_OPTIONS(import_options),
+	{ 0, "ignore-mac", NULL, "take a file whose MAC is wrong", AT(ignore_mac), 0 },
+	{ 0, "name", "NAME", "the name for a file of variables", AT(name), 0 },
+	COMMON,
+	END,
+};
+
 static const struct command subs[] = {
 	{
 	    .name = "sealed-secrets",
@@ -107,6 +115,18 @@ static const struct command subs[] = {
 	    .options_size = sizeof(struct import_options),
 	    .run = run,
 	    .data = &import_sealed_secrets,
+	},
+	{
+	    .name = "sops",
+	    .summary = "open what SOPS encrypted to age recipients",
+	    .arguments = "PATH...",
+	    .about = "Open the Secret manifests and files of variables that SOPS encrypted, in "
+		     "files and folders, with a private key of age, and put a sealed document in "
+		     "the place of each.",
+	    .options = sops_specs,
+	    .options_size = sizeof(struct import_options),
+	    .run = run,
+	    .data = &import_sops,
 	},
 	{ 0 },
 };

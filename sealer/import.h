@@ -73,13 +73,12 @@ struct import;
 /* What a source of Secrets must know. */
 struct import_source {
 	const char *const *suffixes; /* of files in folders */
-	bool whole;		     /* a file can be converted only as a whole */
-	bool comments;		     /* those around an object are public, and stay */
+	const char *word; /* files without it are not parsed: they may be no YAML of ours */
+	bool whole;	  /* a file can be converted only as a whole */
+	bool comments;	  /* those around an object are public, and stay */
 	/* Load keys.  May be NULL. */
 	int (*begin)(struct import *im, struct err *err);
 	void (*end)(struct import *im);
-	/* Can the text hold one?  What cannot is not parsed, as it may be no YAML of ours. */
-	bool (*mentions)(const struct buf *text);
 	/* A file that is no YAML: 1 and m filled, 0 when it is none such, -1.  May be NULL. */
 	int (*read_file)(struct import *im, const char *path, const struct buf *text,
 			 struct manifest *m, struct err *err);

@@ -190,17 +190,20 @@ static int put_secret(struct plan *p, const struct yaml_doc *doc, struct manifes
 	return 0;
 }
 
-/* Errors of this file begin with its name, which the row has anyway. */
+/* Errors of this file begin with its name, and often a line, which the row has a place for. */
 static void refuse(struct plan *p, struct import_row *row, const struct err *why)
 {
 	size_t n = strlen(p->path);
 	const char *text = why->text;
+	unsigned line = 0;
 
 	if (strncmp(text, p->path, n) == 0 && text[n] == ':') {
-		text += n + 1;
-		text += strspn(text, "0123456789");
+		for (text += n + 1; *text >= '0' && *text <= '9' && line < 100000000; text++)
+			line = line * 10 + (unsigned)(*text - '0');
 		text += strspn(text, ": ");
 	}
+	if (line > 0)
+		row->line = line;
 	import_row_text(row, IMPORT_REFUSED, "%s", text);
 	p->refused++;
 }
@@ -428,6 +431,19 @@ static int plan_file(struct plan *p, struct buf *text, struct err *err)
 	return r;
 }
 
+static bool mentions(const struct buf *text, const char *word)
+{
+	size_t n = strlen(word);
+	const unsigned char *at = text->data, *end = text->len >= n ? at + (text->len - n) + 1 : at;
+
+	while (at < end && (at = memchr(at, word[0], (size_t)(end - at))) != NULL) {
+		if (memcmp(at, word, n) == 0)
+			return true;
+		at++;
+	}
+	return false;
+}
+
 /* What the walk needs beside the run: where an error that ends it goes. */
 struct walked {
 	struct import *im;
@@ -449,7 +465,7 @@ static int visit(void *ctx, const char *path, struct buf *text, const struct err
 
 	if (error != NULL)
 		refuse_file(&p, error);
-	if (error != NULL || !im->source->mentions(text))
+	if (error != NULL || !mentions(text, im->source->word))
 		return 0;
 	r = plan_file(&p, text, w->err);
 	if (r == 0)

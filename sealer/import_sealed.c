@@ -44,11 +44,6 @@ static void end(struct import *im)
 	mem_free(s);
 }
 
-static bool mentions(const struct buf *text)
-{
-	return strstr(buf_str(text), "bitnami.com/") != NULL;
-}
-
 /* The Secret that the controller would make, held to the rules of any Secret that is sealed. */
 static int take(struct import *im, const char *where, const struct sealed_secret *s,
 		struct manifest *m, struct err *err)
@@ -64,8 +59,8 @@ static int take(struct import *im, const char *where, const struct sealed_secret
 	return r;
 }
 
-static int read(struct import *im, const char *path, const struct yaml_node *root,
-		struct manifest *m, struct err *err)
+static int read_object(struct import *im, const char *path, const struct yaml_node *root,
+		       struct manifest *m, struct err *err)
 {
 	struct state *state = im->state;
 	struct sealed_secret_open o = { &state->keys, im->o->namespace, state->first };
@@ -86,9 +81,9 @@ static int read(struct import *im, const char *path, const struct yaml_node *roo
 const struct import_source import_sealed_secrets = {
 	.suffixes = (const char *const[]){ ".yaml", ".yml", ".json", NULL },
 	.comments = true,
+	.word = "bitnami.com/",
 	.begin = begin,
 	.end = end,
-	.mentions = mentions,
 	.claims = sealed_secret_claims,
-	.read = read,
+	.read = read_object,
 };
