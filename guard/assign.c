@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "guard/placeholder.h"
+#include "guard/wrapped.h"
+#include "kinds/token.h"
 
 #define NAME_MAX_LEN 80
 #define BLANKS_MAX 32 /* between a name and its sign */
@@ -255,8 +258,25 @@ bool assign_is_value(const char *name, size_t name_len, const char *value, size_
 	return (!is_number(value, len) || len >= 8) && !placeholder_is_counted(value, len);
 }
 
+/* What the end of a value must be, so that an expression is not taken for one. */
+enum until {
+	UNTIL_ANY,
+	UNTIL_LINE,   /* the line's */
+	UNTIL_MEMBER, /* ";", "&" or a quote: in a connection string, in a query */
+	UNTIL_TAG,    /* "<" */
+};
+
+static bool is_end(const struct view *v, size_t at, enum until until)
+{
+	char c = at < v->len ? v->text[at] : '\n';
+
+	return until == UNTIL_ANY || (until == UNTIL_LINE && (c == '\n' || c == '#')) ||
+	       (until == UNTIL_MEMBER && c != '\0' && strchr(";&\"'", c) != NULL) ||
+	       (until == UNTIL_TAG && c == '<');
+}
+
 /* Bytes [*from, *to) of the value behind the sign at text[at]. */
-static bool value_after(const struct view *v, size_t at, bool whole_line, size_t *from, size_t *to)
+static bool value_after(const struct view *v, size_t at, enum until until, size_t *from, size_t *to)
 {
 	size_t i = at + 1, slashes = 0, max;
 	char quote;
@@ -279,12 +299,63 @@ static bool value_after(const struct view *v, size_t at, bool whole_line, size_t
 	}
 	*from = i;
 	max = i + PLAIN_MAX < v->len ? i + PLAIN_MAX : v->len;
-	while (i < max && v->text[i] > ' ' && strchr(",;\"'`)}&", v->text[i]) == NULL)
+	while (i < max && v->text[i] > ' ' && strchr(",;\"'`)}&<", v->text[i]) == NULL)
 		i++;
 	*to = i;
+	if (is_end(v, i, until))
+		return true;
+
 	while (i < v->len && (is_blank(v->text[i]) || v->text[i] == '\r') && i - *to < BLANKS_MAX)
 		i++;
-	return !whole_line || i == v->len || v->text[i] == '\n' || v->text[i] == '#';
+	return until == UNTIL_LINE && is_end(v, i, until);
+}
+
+static enum until until_of(const struct view *v, const char *name, size_t at, enum assign_mode mode)
+{
+	char before = name > v->text ? name[-1] : '\0';
+
+	if (v->text[at] == '>')
+		return UNTIL_TAG;
+	if (mode != ASSIGN_CODE)
+		return UNTIL_ANY;
+	return v->text[at] == '=' && before != '\0' && strchr(";?&\"'", before) != NULL
+		   ? UNTIL_MEMBER
+		   : UNTIL_LINE;
+}
+
+/* "arn:aws:secret:x": the name is one of several parts. */
+static bool is_part(const struct view *v, const char *name)
+{
+	size_t i = (size_t)(name - v->text);
+
+	return i > 1 && v->text[i - 1] == ':' && v->text[i - 2] != '/' &&
+	       is_name_char(v->text[i - 2]);
+}
+
+/* What has a rule of its own, or is public, is none when that rule did not find it. */
+static bool is_known(const char *value, size_t len)
+{
+	const struct token_form *form = token_find(value, len);
+
+	return (form != NULL && form->service == TOKEN_GITHUB) ||
+	       (len > 4 && memcmp(value, "age1", 4) == 0) ||
+	       (len > 14 && memcmp(value, "AGE-SECRET-KEY", 14) == 0) ||
+	       (len > 4 && memcmp(value, "ssh-", 4) == 0) ||
+	       (len == 20 && memcmp(value, "AKIA", 4) == 0);
+}
+
+/* "changeme" in a Secret's data. */
+static bool is_wrapped_placeholder(const char *value, size_t len)
+{
+	struct buf plain = BUF_INIT;
+	bool is;
+
+	wrapped_decode(value, len, &plain);
+	is = plain.len > 0 && is_printable((const char *)plain.data, plain.len) &&
+	     (placeholder_is((const char *)plain.data, plain.len) ||
+	      placeholder_is_word((const char *)plain.data, plain.len));
+	buf_clear(&plain);
+	return is;
 }
 
 static bool is_compared(const struct view *v, size_t at)
@@ -292,6 +363,8 @@ static bool is_compared(const struct view *v, size_t at)
 	char before = at > 0 ? v->text[at - 1] : '\0';
 	char after = at + 1 < v->len ? v->text[at + 1] : '\0';
 
+	if (v->text[at] == '>')
+		return false;
 	if (v->text[at] == ':')
 		return after == '/' || after == ':' || after == '=' || before == ':';
 	return after == '=' || before == '=' || before == '!' || before == '<' || before == '>' ||
@@ -319,14 +392,17 @@ bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hi
 	if (is_compared(v, at))
 		return false;
 	n = name_before(v->text, at > 0 && v->text[at - 1] == ':' ? at - 1 : at, &name);
-	if (n == 0 || !may_end(name[n - 1]) || !assign_is_credential(name, n))
+	if (n == 0 || !may_end(name[n - 1]) || !assign_is_credential(name, n) || is_part(v, name))
 		return false;
-	if (!value_after(v, at, mode == ASSIGN_CODE, &from, &to) || to == from)
+	if (v->text[at] == '>' && (name == v->text || name[-1] != '<'))
+		return false;
+	if (!value_after(v, at, until_of(v, name, at, mode), &from, &to) || to == from)
 		return false;
 	value = v->text + from;
-	if (!assign_is_value(name, n, value, to - from))
-		return false;
 	if (mode == ASSIGN_CODE && !is_random(value, to - from))
+		return false;
+	if (is_known(value, to - from) || !assign_is_value(name, n, value, to - from) ||
+	    is_wrapped_placeholder(value, to - from))
 		return false;
 	*hit =
 	    (struct hit_new){ .rule = rule_of(name, n, to - from, mode), .from = from, .to = to };

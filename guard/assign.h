@@ -21,7 +21,7 @@ enum assign_mode {
 /* By the last part of a path; NULL is ASSIGN_CODE. */
 enum assign_mode assign_mode_of(const char *path);
 
-/* v->text[at] is ":" or "=". */
+/* v->text[at] is ":", "=" or, of an element in XML, ">". */
 bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hit_new *hit);
 
 /* "DB_PASSWORD", "apiKey", "client-secret"; not "passwordFile", "secretName", "tokenTtl". */

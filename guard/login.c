@@ -13,7 +13,11 @@
 #define HOST_LEN_MAX 253
 #define PASSWORD_MIN 4
 #define DOCKER_MAX 8192 /* bytes behind "auths" */
-#define NETRC_MAX 400	/* bytes behind "machine" */
+#define HEADER_GAP 8	/* bytes between "Authorization" and its scheme */
+#define HEADER_MAX 2048 /* bytes of a header */
+#define BEARER_MIN 16
+#define CURL_MAX 300  /* bytes behind "curl" */
+#define NETRC_MAX 400 /* bytes behind "machine" */
 
 /* --- URLs ------------------------------------------------------------------------------------- */
 
@@ -210,4 +214,84 @@ bool login_netrc_at(const struct view *v, size_t at, struct hit_new *hit)
 			return false;
 	}
 	return false;
+}
+
+/* --- HTTP ------------------------------------------------------------------------------------- */
+
+/* One of the words, in any case, behind blanks, quotes and signs; *at goes behind it. */
+static const char *scheme_at(const char *text, size_t len, size_t *at)
+{
+	static const char *const schemes[] = { "Basic ", "Bearer ", "token " };
+	size_t i = *at;
+
+	while (i < len && i - *at < HEADER_GAP && is_one_of(text[i], " \t\"'\\:=,>[`"))
+		i++;
+	for (size_t k = 0; k < sizeof(schemes) / sizeof(*schemes); k++) {
+		size_t n = strlen(schemes[k]);
+
+		if (len - i > n && strncasecmp(text + i, schemes[k], n) == 0) {
+			*at = i + n;
+			return schemes[k];
+		}
+	}
+	return NULL;
+}
+
+static bool is_bearer(const char *value, size_t len)
+{
+	return len >= BEARER_MIN && !placeholder_is(value, len) &&
+	       placeholder_variety(value, len) >= 12 && !placeholder_is_counted(value, len);
+}
+
+bool login_header_at(const struct view *v, size_t at, struct hit_new *hit)
+{
+	const char *text = v->text + at;
+	size_t len = v->len - at < HEADER_MAX ? v->len - at : HEADER_MAX;
+	size_t i = strlen("Authorization"), from;
+	const char *scheme = scheme_at(text, len, &i);
+
+	if (scheme == NULL)
+		return false;
+	from = i;
+	while (i < len && text[i] > ' ' && !is_one_of(text[i], "\"'`\\<>,;()"))
+		i++;
+	*hit = (struct hit_new){ .rule = GUARD_HTTP_LOGIN, .from = at + from, .to = at + i };
+	return scheme[1] == 'a' ? is_auth(text + from, i - from) : is_bearer(text + from, i - from);
+}
+
+/* The argument of -u or --user on the line; 0 when there is none. */
+static size_t curl_argument(const char *text, size_t len)
+{
+	for (size_t i = 1; i + 4 < len && text[i] != '\n'; i++) {
+		if (text[i] != '-' || !is_one_of(text[i - 1], " \t"))
+			continue;
+		if (text[i + 1] == 'u' && is_one_of(text[i + 2], " \t\"'"))
+			return i + 2;
+		if (len - i > 7 && memcmp(text + i, "--user", 6) == 0 &&
+		    is_one_of(text[i + 6], " =\t"))
+			return i + 7;
+	}
+	return 0;
+}
+
+bool login_curl_at(const struct view *v, size_t at, struct hit_new *hit)
+{
+	const char *text = v->text + at, *colon;
+	size_t len = v->len - at < CURL_MAX ? v->len - at : CURL_MAX;
+	size_t from = curl_argument(text, len), to, user;
+
+	if (from == 0)
+		return false;
+	while (from < len && is_one_of(text[from], " \t\"'"))
+		from++;
+	for (to = from; to < len && text[to] > ' ' && !is_one_of(text[to], "\"'`\\"); to++)
+		;
+	colon = memchr(text + from, ':', to - from);
+	if (colon == NULL)
+		return false;
+	user = (size_t)(colon - text) - from;
+	*hit = (struct hit_new){ .rule = GUARD_HTTP_LOGIN,
+				 .from = at + from + user + 1,
+				 .to = at + to };
+	return is_password(text + from, user, colon + 1, to - from - user - 1);
 }

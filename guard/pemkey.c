@@ -125,6 +125,15 @@ static bool is_key(const struct buf *der, const struct label *label, bool *encry
 	return is_der(der->data, der->len) || is_openssh(der->data, der->len, encrypted);
 }
 
+static bool in_gcp_file(const struct view *v, size_t at)
+{
+	static const char type[] = "service_account";
+	size_t low = at > BEFORE_MAX ? at - BEFORE_MAX : 0;
+
+	return memmem(v->text + low, at - low, "private_key", 11) != NULL &&
+	       memmem(v->text + low, at - low, type, sizeof(type) - 1) != NULL;
+}
+
 static bool holds_key(const struct view *v, size_t from, const struct label *label,
 		      struct hit_new *hit)
 {
@@ -144,20 +153,13 @@ static bool holds_key(const struct view *v, size_t from, const struct label *lab
 					 .from = hit->from,
 					 .to = hit->to,
 					 .warning = true };
+	else if (is && in_gcp_file(v, hit->from))
+		*hit = (struct hit_new){ .rule = GUARD_GCP_KEY, .from = hit->from, .to = hit->to };
 	if (is)
 		hits_print(hit->rule, der.data, der.len, hit->print);
 	buf_clear(&body);
 	buf_clear(&der);
 	return is;
-}
-
-static bool in_gcp_file(const struct view *v, size_t at)
-{
-	static const char type[] = "service_account";
-	size_t low = at > BEFORE_MAX ? at - BEFORE_MAX : 0;
-
-	return memmem(v->text + low, at - low, "private_key", 11) != NULL &&
-	       memmem(v->text + low, at - low, type, sizeof(type) - 1) != NULL;
 }
 
 bool pemkey_at(const struct view *v, size_t at, struct hit_new *hit)
@@ -173,10 +175,6 @@ bool pemkey_at(const struct view *v, size_t at, struct hit_new *hit)
 		.to = body_end(v, from),
 		.what = label->what,
 	};
-	if (!label->encrypted && in_gcp_file(v, at)) {
-		hit->rule = GUARD_GCP_KEY;
-		hit->what = NULL;
-	}
 	return holds_key(v, from, label, hit);
 }
 

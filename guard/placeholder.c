@@ -31,6 +31,11 @@ static bool is_letter(char c)
 	return lower(c) >= 'a' && lower(c) <= 'z';
 }
 
+static bool is_alnum(char c)
+{
+	return is_letter(c) || (c >= '0' && c <= '9');
+}
+
 /* Does the word stand in it as one, whatever its case: "your-password", "MY_EXAMPLE"? */
 static bool says(const char *s, size_t len, const char *word)
 {
@@ -38,7 +43,7 @@ static bool says(const char *s, size_t len, const char *word)
 
 	for (size_t i = 0; len >= n && i <= len - n; i++)
 		if (lower(s[i]) == word[0] && strncasecmp(s + i, word, n) == 0 &&
-		    (i == 0 || !is_letter(s[i - 1])) && (i + n == len || !is_letter(s[i + n])))
+		    (i == 0 || !is_alnum(s[i - 1])) && (i + n == len || !is_alnum(s[i + n])))
 			return true;
 	return false;
 }
@@ -47,7 +52,7 @@ static bool says(const char *s, size_t len, const char *word)
 static bool is_variable(const char *s, size_t len)
 {
 	for (size_t i = 1; i < len; i++)
-		if (!is_letter(s[i]) && s[i] != '_' && (s[i] < '0' || s[i] > '9'))
+		if (!is_alnum(s[i]) && s[i] != '_')
 			return false;
 	return len > 1 && s[0] == '$' && (s[1] < '0' || s[1] > '9');
 }

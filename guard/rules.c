@@ -37,6 +37,8 @@ const struct guard_rule guard_rules[GUARD_RULES] = {
 			       false },
 	[GUARD_JWT] = { "jwt", "a signed JSON web token", REVOKE, true },
 	[GUARD_URL_PASSWORD] = { "url-password", "a URL with a password", SEAL, false },
+	[GUARD_HTTP_LOGIN] = { "http-login", "a login for HTTP: a header, or curl's -u", SEAL,
+			       false },
 	[GUARD_NETRC] = { "netrc", "a .netrc with a password", SEAL, false },
 	[GUARD_SECRET] = { "kubernetes-secret", "a Kubernetes Secret with a value in plain text",
 			   "change the value, then 'bulla seal -f FILE' the new manifest", false },

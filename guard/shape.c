@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/bech32.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "guard/placeholder.h"
+#include "guard/wrapped.h"
 #include "kinds/token.h"
 
 enum chars {
@@ -30,6 +32,8 @@ struct shape {
 };
 
 #define AGE_BYTES 32
+#define JWT_SIGNATURE_MIN 20 /* characters */
+#define LONG 1000	     /* characters: such a run is looked at from its beginning alone */
 
 static bool check_age(const char *token, size_t len, const char *prefix)
 {
@@ -72,6 +76,33 @@ static bool check_sendgrid(const char *token, size_t len)
 {
 	return len == 69 && token[25] == '.' && memchr(token + 3, '.', 22) == NULL &&
 	       memchr(token + 26, '.', 43) == NULL;
+}
+
+static bool part_holds(const char *part, size_t len, const char *word)
+{
+	struct buf plain = BUF_INIT;
+	bool holds;
+
+	wrapped_decode(part, len, &plain);
+	holds = plain.len > 0 && memmem(plain.data, plain.len, word, strlen(word)) != NULL;
+	buf_clear(&plain);
+	return holds;
+}
+
+/* header.payload.signature; not the one that every tutorial shows */
+static bool check_jwt(const char *token, size_t len)
+{
+	const char *one = memchr(token, '.', len), *two;
+	size_t left;
+
+	if (one == NULL)
+		return false;
+	left = len - (size_t)(one + 1 - token);
+	two = memchr(one + 1, '.', left);
+	if (two == NULL || len - (size_t)(two + 1 - token) < JWT_SIGNATURE_MIN)
+		return false;
+	return part_holds(token, (size_t)(one - token), "\"alg\"") &&
+	       !part_holds(one + 1, (size_t)(two - one - 1), "John Doe");
 }
 
 /* Sorted by nothing: a longer prefix stands before the shorter one that it begins with. */
@@ -135,6 +166,8 @@ static const struct shape shapes[] = {
 	  NULL, NULL, 0 },
 	{ "tskey-auth-", "a Tailscale auth key", GUARD_SERVICE_TOKEN, ALNUM | DASHES, 20, 80, NULL,
 	  NULL, 0 },
+	{ "eyJ", "a signed JSON web token", GUARD_JWT, ALNUM | DASHES | DOT, 60, 8192, check_jwt,
+	  NULL, 0 },
 	{ "pul-", "a Pulumi token", GUARD_SERVICE_TOKEN, HEX, 40, 40, NULL, NULL, 8 },
 };
 
@@ -190,6 +223,22 @@ static bool is_whole(const struct shape *s, const char *token, size_t prefix, si
 	return s->check == NULL || s->check(token, len);
 }
 
+static size_t run_of(const struct view *v, size_t at, unsigned chars, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && at + n < v->len && is_in((unsigned char)v->text[at + n], chars))
+		n++;
+	return n;
+}
+
+/* Is what begins here only the rest of a longer run? */
+static bool continues(const struct view *v, size_t at, unsigned chars)
+{
+	return at > 0 && is_in((unsigned char)v->text[at - 1], chars) &&
+	       !(at > 1 && v->text[at - 2] == '\\') && !(at > 2 && v->text[at - 3] == '%');
+}
+
 bool shape_at(const struct view *v, size_t at, struct hit_new *hit)
 {
 	const char *text = v->text + at;
@@ -203,6 +252,8 @@ bool shape_at(const struct view *v, size_t at, struct hit_new *hit)
 			continue;
 		n = prefix = strlen(s->prefix);
 		if (left < prefix + s->min || memcmp(text, s->prefix, prefix) != 0)
+			continue;
+		if (s->max > LONG && continues(v, at, s->chars))
 			continue;
 		while (n < left && n <= prefix + s->max && is_in((unsigned char)text[n], s->chars))
 			n++;
@@ -218,20 +269,32 @@ bool shape_at(const struct view *v, size_t at, struct hit_new *hit)
 	return false;
 }
 
+bool shape_telegram(const struct view *v, size_t at, struct hit_new *hit)
+{
+	size_t from = at, n;
+
+	while (from > 0 && at - from < 11 && is_digit((unsigned char)v->text[from - 1]))
+		from--;
+	if (at - from < 8 || at - from > 10 || v->len - at < 36 ||
+	    memcmp(v->text + at + 1, "AA", 2) != 0)
+		return false;
+	n = run_of(v, at + 1, ALNUM | DASHES, 36);
+	if (n != 35 || placeholder_variety(v->text + at + 1, n) < 15)
+		return false;
+	*hit = (struct hit_new){
+		.rule = GUARD_SERVICE_TOKEN,
+		.from = from,
+		.to = at + 1 + n,
+		.what = "a Telegram bot token",
+	};
+	return true;
+}
+
 /* --- GitHub ----------------------------------------------------------------------------------- */
 
 #define OLD_BODY 36
 #define REFRESH_BODY 76
 #define VARIETY 12 /* different characters of a body without a checksum */
-
-static size_t run_of(const struct view *v, size_t at, unsigned chars, size_t max)
-{
-	size_t n = 0;
-
-	while (n < max && at + n < v->len && is_in((unsigned char)v->text[at + n], chars))
-		n++;
-	return n;
-}
 
 static bool accept(const struct view *v, size_t from, size_t len, const struct token_form *form,
 		   struct hit_new *hit)
@@ -257,8 +320,11 @@ static bool is_varied(const struct view *v, size_t from, size_t len)
 static bool github_app(const struct view *v, size_t from, const struct token_form *form,
 		       struct hit_new *hit)
 {
-	size_t len = 4 + run_of(v, from + 4, ALNUM | DASHES | DOT, form->max - 4);
+	size_t len;
 
+	if (continues(v, from, ALNUM | DASHES | DOT))
+		return false;
+	len = 4 + run_of(v, from + 4, ALNUM | DASHES | DOT, form->max - 4);
 	while (len > 4 && v->text[from + len - 1] == '.')
 		len--;
 	return len > 4 + OLD_BODY && accept(v, from, len, form, hit);

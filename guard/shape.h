@@ -23,4 +23,7 @@ bool shape_at(const struct view *v, size_t at, struct hit_new *hit);
  */
 bool shape_github(const struct view *v, size_t at, struct hit_new *hit);
 
+/* A number, ":" at v->text[at], "AA" and 33 characters. */
+bool shape_telegram(const struct view *v, size_t at, struct hit_new *hit);
+
 #endif

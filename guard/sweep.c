@@ -14,7 +14,7 @@
 
 enum class {
 	WORD = 1,   /* letters, digits, "_" */
-	SIGN = 2,   /* looked at: ":", "=", "-" */
+	SIGN = 2,   /* looked at: ":", "=", "-", ">" */
 	DIGIT64 = 4 /* of base64 */
 };
 
@@ -48,14 +48,17 @@ static void make_tables(void)
 				expect((const char[]){ (char)a, (char)b });
 	expect("auths");
 	expect("machine");
+	expect("Authorization");
+	expect("authorization");
+	expect("curl ");
 	expect(PEMKEY_PUTTY);
 	for (int c = 0; c < 256; c++) {
 		bool word = c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
 			    (c >= 'a' && c <= 'z');
 
-		classes[c] =
-		    (uint8_t)((word ? WORD : 0) | (c == ':' || c == '=' || c == '-' ? SIGN : 0) |
-			      (wrapped_is_digit((unsigned char)c) ? DIGIT64 : 0));
+		classes[c] = (uint8_t)((word ? WORD : 0) |
+				       (c == ':' || c == '=' || c == '-' || c == '>' ? SIGN : 0) |
+				       (wrapped_is_digit((unsigned char)c) ? DIGIT64 : 0));
 	}
 }
 
@@ -142,6 +145,10 @@ static bool known_word(const struct view *v, size_t at, struct hit_new *hit)
 		return login_netrc_at(v, at, hit);
 	if (stands(v, at, PEMKEY_PUTTY))
 		return pemkey_putty_at(v, at, hit);
+	if (stands(v, at, "Authorization") || stands(v, at, "authorization"))
+		return login_header_at(v, at, hit);
+	if (stands(v, at, "curl "))
+		return login_curl_at(v, at, hit);
 	return shape_at(v, at, hit);
 }
 
@@ -156,7 +163,8 @@ static size_t at_word(struct sweep *s, size_t at, size_t end)
 	if ((begins[(unsigned char)v->text[first]][b >> 3] >> (b & 7) & 1) != 0 &&
 	    known_word(v, first, &hit)) {
 		add(s, &hit);
-		return hit.to > end ? hit.to : end;
+		/* a login may be a token that has a rule of its own */
+		return guard_rules[hit.rule].random && hit.to > end ? hit.to : end;
 	}
 	if (end - at >= GITHUB_MIN || (end < v->len && v->text[end] == '.'))
 		for (size_t i = first; i < end; i++)
@@ -182,7 +190,11 @@ static size_t at_sign(struct sweep *s, size_t at)
 		add(s, &hit);
 		return hit.to;
 	}
-	found = stands(v, at, "://") ? login_url_at(v, at, &hit) : assign_at(v, at, s->mode, &hit);
+	if (stands(v, at, "://"))
+		found = login_url_at(v, at, &hit);
+	else
+		found = assign_at(v, at, s->mode, &hit) ||
+			(v->text[at] == ':' && shape_telegram(v, at, &hit));
 	/* what is assigned may be a token of its own, so nothing is skipped */
 	if (found)
 		add(s, &hit);
