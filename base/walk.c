@@ -15,7 +15,8 @@
 
 struct walk {
 	size_t max;
-	const char *const *suffixes;
+	const char *const *suffixes; /* NULL: every file */
+	walk_skip *skip;
 	walk_visit *visit;
 	void *ctx;
 	unsigned depth;
@@ -30,6 +31,8 @@ static bool is_wanted(const struct walk *w, const char *name)
 {
 	size_t len = strlen(name);
 
+	if (w->suffixes == NULL)
+		return true;
 	for (size_t i = 0; w->suffixes[i] != NULL; i++) {
 		size_t n = strlen(w->suffixes[i]);
 
@@ -44,13 +47,21 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int names_read(struct names *names, DIR *dir)
+/* Of all files those that git keeps for itself are nobody's. */
+static bool is_hidden(const struct walk *w, const char *name)
+{
+	if (w->suffixes != NULL)
+		return name[0] == '.';
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, ".git") == 0;
+}
+
+static int names_read(const struct walk *w, struct names *names, DIR *dir)
 {
 	const struct dirent *e;
 	int failed;
 
 	while (errno = 0, (e = readdir(dir)) != NULL) {
-		if (e->d_name[0] == '.')
+		if (is_hidden(w, e->d_name))
 			continue;
 		if (names->n == names->cap) {
 			names->cap = names->cap == 0 ? 64 : names->cap * 2;
@@ -137,7 +148,7 @@ static int visit_folder(struct walk *w, int fd, const char *path)
 		return tell(w, path, &why);
 	}
 	w->depth++;
-	if (names_read(&names, dir) < 0) {
+	if (names_read(w, &names, dir) < 0) {
 		err_sys(&why, "cannot read the folder");
 		r = tell(w, path, &why);
 	}
@@ -147,7 +158,8 @@ static int visit_folder(struct walk *w, int fd, const char *path)
 		    mem_printf("%s%s%s", here ? "" : path,
 			       here || path[strlen(path) - 1] == '/' ? "" : "/", names.items[i]);
 
-		r = visit_entry(w, dirfd(dir), names.items[i], below);
+		if (w->skip == NULL || !w->skip(w->ctx, below))
+			r = visit_entry(w, dirfd(dir), names.items[i], below);
 		mem_free(below);
 	}
 	w->depth--;
@@ -159,9 +171,11 @@ static int visit_folder(struct walk *w, int fd, const char *path)
 int walk_files(const struct walk_from *from, walk_visit *visit, void *ctx, struct err *err)
 {
 	const char *root = from->root;
-	struct walk w = {
-		.max = from->max, .suffixes = from->suffixes, .visit = visit, .ctx = ctx
-	};
+	struct walk w = { .max = from->max,
+			  .suffixes = from->suffixes,
+			  .skip = from->skip,
+			  .visit = visit,
+			  .ctx = ctx };
 	struct buf text = BUF_INIT;
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
@@ -180,7 +194,7 @@ int walk_files(const struct walk_from *from, walk_visit *visit, void *ctx, struc
 int walk_yaml(const char *root, size_t max, walk_visit *visit, void *ctx, struct err *err)
 {
 	static const char *const suffixes[] = { ".yaml", ".yml", NULL };
-	const struct walk_from from = { root, max, suffixes };
+	const struct walk_from from = { root, max, suffixes, NULL };
 
 	return walk_files(&from, visit, ctx, err);
 }

@@ -7,6 +7,7 @@
 #ifndef BULLA_BASE_WALK_H
 #define BULLA_BASE_WALK_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -27,11 +28,17 @@ typedef int walk_visit(void *ctx, const char *path, struct buf *text, const stru
  * it), or a folder.  max: bytes of one file.  ERR_IO when root cannot be opened.
  */
 int walk_yaml(const char *root, size_t max, walk_visit *visit, void *ctx, struct err *err);
-/* The same for files whose names end in one of suffixes (".json"; a NULL-terminated list). */
+/* Shall the file or folder at path be passed over? */
+typedef bool walk_skip(void *ctx, const char *path);
+/*
+ * The same for files whose names end in one of suffixes (".json"; a NULL-terminated list).  NULL:
+ * every regular file, also in folders whose names begin with ".", but nothing named ".git".
+ */
 struct walk_from {
 	const char *root;
 	size_t max;
 	const char *const *suffixes;
+	walk_skip *skip; /* or NULL; gets the ctx of visit */
 };
 int walk_files(const struct walk_from *from, walk_visit *visit, void *ctx, struct err *err);
 

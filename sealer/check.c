@@ -3,17 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "document/conflict.h"
 #include "document/edit.h"
 #include "document/seal.h"
 #include "sealer/check_kustomize.h"
-#include "sealer/target.h"
+#include "sealer/repo.h"
 #include "sealer/write.h"
 
 /* Where a document was found, for what needs all of them. */
@@ -22,19 +20,12 @@ struct place {
 	unsigned line;
 };
 
-/* The repository that the file at hand is in; kept while the next file is in the same one. */
-struct repository {
-	char *top;
-	bool configured;
-	struct config config;
-};
-
 struct check {
 	struct findings *findings;
 	const struct keyring *keys;
 	int64_t now;
-	struct repository repository;
-	char *folder; /* of the last file */
+	struct check_base base;
+	bool exposure_only; /* of the file at hand */
 	struct place *places;
 	size_t n, cap;
 };
@@ -49,11 +40,9 @@ struct check *check_new(struct findings *findings, const struct keyring *keys, i
 	return c;
 }
 
-static void repository_clear(struct repository *r)
+void check_against(struct check *c, const struct check_base *base)
 {
-	mem_free(r->top);
-	config_clear(&r->config);
-	*r = (struct repository){ 0 };
+	c->base = *base;
 }
 
 void check_free(struct check *c)
@@ -66,66 +55,11 @@ void check_free(struct check *c)
 		mem_free(c->places[i].file);
 	}
 	mem_free(c->places);
-	mem_free(c->folder);
-	repository_clear(&c->repository);
 	mem_free(c);
 }
 
-/* --- the repository and its rules ------------------------------------------------------------- */
-
-static char *folder_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL)
-		return mem_str(".");
-	return mem_strn(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
-static void load_repository(struct check *c, char *top)
-{
-	struct repository *r = &c->repository;
-	char *file = mem_printf("%s/%s", top, CONFIG_PATH);
-	struct finding at = { .file = file, .rule = RULE_CONFIG };
-	struct err why = ERR_INIT;
-
-	repository_clear(r);
-	r->top = top;
-	if (target_config(top, &r->config, &r->configured, &why) != 0)
-		findings_add(c->findings, &at, "%s", why.text);
-	mem_free(file);
-}
-
-/* Called for each file; does something when the folder is another than the last one's. */
-static void enter_folder(struct check *c, const char *path)
-{
-	char *folder = folder_of(path);
-	char *top, *real, *misplaced;
-
-	if (c->folder != NULL && strcmp(folder, c->folder) == 0) {
-		mem_free(folder);
-		return;
-	}
-	mem_free(c->folder);
-	c->folder = folder;
-	top = file_git_top(path);
-	real = file_absolute(folder, NULL);
-	misplaced = mem_printf("%s/.bulla", folder);
-	if (top != NULL && real != NULL && strcmp(top, real) != 0 && access(misplaced, F_OK) == 0) {
-		struct finding at = { .file = misplaced, .rule = RULE_CONFIG };
-
-		findings_add(c->findings, &at,
-			     "only the .bulla/ at the Git top level counts; this one is never read "
-			     "and should not be here");
-	}
-	mem_free(misplaced);
-	mem_free(real);
-	if (top == NULL)
-		repository_clear(&c->repository);
-	else if (c->repository.top == NULL || strcmp(top, c->repository.top) != 0)
-		load_repository(c, mem_str(top));
-	mem_free(top);
-}
+/* --- whom it is sealed to -----------------------------------------------------------------------
+ */
 
 /* Those of a that b does not name or, if rekeyed, names with another key; NULL when none. */
 static char *difference(const struct kv *a, const struct kv *b, bool rekeyed)
@@ -146,6 +80,8 @@ static char *difference(const struct kv *a, const struct kv *b, bool rekeyed)
 	return text;
 }
 
+#define EXPOSED 2 /* the row below of those who should not */
+
 static void check_part_recipients(struct check *c, struct finding at,
 				  const struct document_part *part, const struct kv *wanted)
 {
@@ -165,7 +101,7 @@ static void check_part_recipients(struct check *c, struct finding at,
 	at.line = part->line;
 	at.rule = RULE_RECIPIENTS;
 	for (size_t i = 0; i < sizeof(found) / sizeof(*found); i++) {
-		if (found[i].names != NULL)
+		if (found[i].names != NULL && (i == EXPOSED || !c->exposure_only))
 			findings_add(c->findings, &at, "spec.parts.%s.recipients: %s%s%s",
 				     part->name, found[i].before, found[i].names, found[i].after);
 		mem_free(found[i].names);
@@ -174,28 +110,20 @@ static void check_part_recipients(struct check *c, struct finding at,
 
 static void check_recipients(struct check *c, struct finding at, const struct document *d)
 {
-	const struct repository *r = &c->repository;
 	struct recipients to = RECIPIENTS_INIT;
 	struct kv wanted = KV_INIT;
 	struct err why = ERR_INIT;
-	char *real = file_absolute(at.file, &why);
-	size_t n;
 
-	if (!r->configured || r->top == NULL || real == NULL)
-		goto out;
-	n = strlen(r->top);
-	if (strncmp(real, r->top, n) != 0 || real[n] != '/')
-		goto out;
-	if (config_select(&r->config, real + n + 1, d->namespace, d->kind->name, &to, &why) != 0) {
+	if (c->base.config == NULL || at.below == NULL)
+		return;
+	if (config_select(c->base.config, at.below, d->namespace, d->kind->name, &to, &why) == 0) {
+		recipients_ids(&to, &wanted);
+		for (size_t i = 0; i < d->n; i++)
+			check_part_recipients(c, at, &d->parts[i], &wanted);
+	} else if (!c->exposure_only) {
 		at.rule = RULE_RECIPIENTS;
 		findings_add(c->findings, &at, "%s", why.text);
-		goto out;
 	}
-	recipients_ids(&to, &wanted);
-	for (size_t i = 0; i < d->n; i++)
-		check_part_recipients(c, at, &d->parts[i], &wanted);
-out:
-	mem_free(real);
 	recipients_clear(&to);
 	kv_clear(&wanted);
 }
@@ -308,14 +236,14 @@ static size_t read_document(struct check *c, struct finding at, const struct yam
 	return 0;
 }
 
-static void check_text(struct check *c, struct finding at, const struct buf *text)
+static void check_stream(struct check *c, struct finding at, const struct check_text *t)
 {
 	struct yaml_stream yaml = YAML_STREAM_INIT;
 	struct document *documents;
 	struct err why = ERR_INIT;
 	size_t n = 0;
 
-	if (yaml_parse(at.file, text->data, text->len, &yaml, &why) != 0) {
+	if (yaml_parse(at.file, t->text, t->len, &yaml, &why) != 0) {
 		at.rule = RULE_SHAPE;
 		findings_add(c->findings, &at, "%s", why.text);
 		return;
@@ -327,36 +255,91 @@ static void check_text(struct check *c, struct finding at, const struct buf *tex
 		check_document(c, at, &yaml.docs[i], &documents[n++]);
 	}
 	if (n > 0)
-		check_kustomize(c->findings, at.file, documents, n);
+		check_kustomize(c->findings, &c->base, &at, documents, n);
 	for (size_t i = 0; i < n; i++)
 		document_clear(&documents[i]);
 	mem_free(documents);
 	yaml_clear(&yaml);
 }
 
-int check_file(void *ctx, const char *path, struct buf *text, const struct err *error)
+/* The struct that findings are made from; the strings are the caller's. */
+static struct finding place_of(const struct check_text *t)
 {
-	struct check *c = ctx;
-	struct finding at = { .file = (char *)(uintptr_t)path, .rule = RULE_READ };
+	return (struct finding){ .file = (char *)(uintptr_t)t->name,
+				 .below = (char *)(uintptr_t)t->below,
+				 .commit = (char *)(uintptr_t)t->commit };
+}
 
-	if (error != NULL) {
-		findings_add(c->findings, &at, "%s", error->text);
-		return 0;
+bool check_is_manifest(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	if (dot == NULL || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
+		return false;
+	for (const char *s = path; s != NULL; s = strchr(s, '/')) {
+		s += *s == '/';
+		if (s[0] == '.' && s[1] != '/' && strncmp(s, "../", 3) != 0)
+			return false;
 	}
-	enter_folder(c, path);
-	if (!edit_mentions(text->data, text->len))
-		return 0;
-	at.line = (unsigned)conflict_line(text->data, text->len);
+	return true;
+}
+
+void check_documents(struct check *c, const struct check_text *t)
+{
+	struct finding at = place_of(t);
+
+	if (!edit_mentions(t->text, t->len))
+		return;
+	if (t->len > DOCUMENT_FILE_MAX) {
+		at.rule = RULE_READ;
+		findings_add(c->findings, &at, "larger than %d bytes", DOCUMENT_FILE_MAX);
+		return;
+	}
+	at.line = (unsigned)conflict_line(t->text, t->len);
 	if (at.line > 0) {
 		at.rule = RULE_CONFLICT;
 		findings_add(
 		    c->findings, &at,
 		    "a conflict marker of git: take one side's whole part (recipients, "
 		    "facts and sealed belong together), or take one side and run bulla set");
-		return 0;
+		return;
 	}
-	check_text(c, at, text);
-	return 0;
+	check_stream(c, at, t);
+}
+
+void check_exposure(struct check *c, const struct check_text *t)
+{
+	struct yaml_stream yaml = YAML_STREAM_INIT;
+
+	if (!edit_mentions(t->text, t->len) || t->len > DOCUMENT_FILE_MAX ||
+	    yaml_parse(t->name, t->text, t->len, &yaml, NULL) != 0)
+		return;
+	c->exposure_only = true;
+	for (size_t i = 0; i < yaml.n; i++) {
+		struct document d = DOCUMENT_INIT;
+
+		if (document_claims(&yaml.docs[i]) &&
+		    document_parse(t->name, &yaml.docs[i], &d, NULL) == 0)
+			check_recipients(c, place_of(t), &d);
+		document_clear(&d);
+	}
+	c->exposure_only = false;
+	yaml_clear(&yaml);
+}
+
+void check_misplaced(struct check *c, const char *below)
+{
+	const char *dir = strstr(below, "/" REPO_DIR "/");
+	struct finding at = { .rule = RULE_CONFIG };
+
+	if (dir == NULL)
+		return;
+	at.file = mem_strn(below, (size_t)(dir - below) + strlen("/" REPO_DIR));
+	at.below = at.file;
+	findings_add(c->findings, &at,
+		     "only the .bulla/ at the Git top level counts; this one is never read "
+		     "and should not be here");
+	mem_free(at.file);
 }
 
 /* --- all files -------------------------------------------------------------------------------- */

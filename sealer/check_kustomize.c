@@ -2,19 +2,26 @@
 #include "sealer/check_kustomize.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "document/kustomize.h"
 
 #define KUSTOMIZATION_MAX ((size_t)1 << 20)
 
-static void judge(struct findings *findings, const struct kustomize_input *in)
+/* The path of a file beside another one; a new string or NULL. */
+static char *beside(const char *path, const char *name)
+{
+	const char *slash = path == NULL ? NULL : strrchr(path, '/');
+
+	if (path == NULL)
+		return NULL;
+	return mem_printf("%.*s%s", slash == NULL ? 0 : (int)(slash - path) + 1, path, name);
+}
+
+static void judge(struct findings *findings, struct finding at, const struct kustomize_input *in)
 {
 	struct kustomize_findings found = KUSTOMIZE_FINDINGS_INIT;
-	struct finding at = { .file = (char *)(uintptr_t)in->name, .rule = RULE_KUSTOMIZATION };
 	struct err why = ERR_INIT;
 
 	if (kustomize_check(in, &found, &why) != 0)
@@ -27,34 +34,38 @@ static void judge(struct findings *findings, const struct kustomize_input *in)
 	kustomize_clear(&found);
 }
 
-void check_kustomize(struct findings *findings, const char *path, const struct document *documents,
-		     size_t n)
+void check_kustomize(struct findings *findings, const struct check_base *base,
+		     const struct finding *where, const struct document *documents, size_t n)
 {
-	const char *slash = strrchr(path, '/');
-	int folder = slash == NULL ? 0 : (int)(slash - path) + 1;
+	const char *slash = strrchr(where->file, '/');
+	int folder = slash == NULL ? 0 : (int)(slash - where->file) + 1;
 
 	for (size_t i = 0; kustomize_names[i] != NULL; i++) {
-		char *name = mem_printf("%.*s%s", folder, path, kustomize_names[i]);
-		struct finding at = { .file = name, .rule = RULE_KUSTOMIZATION };
+		char *name = mem_printf("%.*s%s", folder, where->file, kustomize_names[i]);
+		char *below = beside(where->below, kustomize_names[i]);
+		struct finding at = { .file = name,
+				      .below = below,
+				      .commit = where->commit,
+				      .rule = RULE_KUSTOMIZATION };
 		struct buf text = BUF_INIT;
 		struct err why = ERR_INIT;
-		struct stat st;
-		bool there = lstat(name, &st) == 0;
+		bool there = true;
 
-		if (there &&
-		    file_read(name, KUSTOMIZATION_MAX, FILE_NOFOLLOW, &text, NULL, &why) != 0)
+		if (base->read(base->ctx, name, KUSTOMIZATION_MAX, &text, &there, &why) != 0)
 			findings_add(findings, &at, "%s", why.text);
 		else if (there)
-			judge(findings, &(struct kustomize_input){
-					    .name = name,
-					    .text = text.data,
-					    .len = text.len,
-					    .file = path + folder,
-					    .documents = documents,
-					    .n = n,
-					});
+			judge(findings, at,
+			      &(struct kustomize_input){
+				  .name = name,
+				  .text = text.data,
+				  .len = text.len,
+				  .file = where->file + folder,
+				  .documents = documents,
+				  .n = n,
+			      });
 		buf_clear(&text);
 		mem_free(name);
+		mem_free(below);
 		if (there)
 			return;
 	}

@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/walk.h"
-#include "document/document.h"
 #include "sealer/check.h"
+#include "sealer/check_files.h"
+#include "sealer/check_plaintext.h"
 #include "sealer/findings.h"
 #include "sealer/ring.h"
 
@@ -25,37 +25,48 @@ static int load_keys(const struct check_options *o, struct keyring *keys, struct
 	return !ring_given(&o->ring) && err->class == ERR_NOKEY ? 0 : -1;
 }
 
-static int walk(struct check *c, const struct invocation *in, struct err *err)
+static int walk(struct check *c, struct plaintext *plain, const struct invocation *in,
+		struct err *err)
 {
 	if (in->n == 0)
-		return walk_yaml(".", DOCUMENT_FILE_MAX, check_file, c, err);
+		return check_files(c, plain, ".", err);
 	for (size_t i = 0; i < in->n; i++)
-		if (walk_yaml(in->args[i], DOCUMENT_FILE_MAX, check_file, c, err) != 0)
+		if (check_files(c, plain, in->args[i], err) != 0)
 			return -1;
 	return 0;
+}
+
+static int print(const char *output, struct findings *findings, struct err *err)
+{
+	if (output != NULL && strcmp(output, "json") == 0)
+		return findings_print_json(findings, err);
+	if (output != NULL && strcmp(output, "sarif") == 0)
+		return findings_print_sarif(findings, err);
+	return findings_print_text(findings, err);
 }
 
 static int run(const struct invocation *in, struct err *err)
 {
 	const struct check_options *o = in->options;
-	bool json = o->output != NULL && strcmp(o->output, "json") == 0;
 	struct keyring keys = KEYRING_INIT;
 	struct findings findings = { 0 };
+	struct plaintext plain = { .findings = &findings };
 	struct check *c = NULL;
 	int r = -1;
 
 	if (load_keys(o, &keys, err) != 0)
 		goto out;
 	c = check_new(&findings, keys.n > 0 ? &keys : NULL, clock_now());
-	if (walk(c, in, err) != 0)
+	if (walk(c, &plain, in, err) != 0)
 		goto out;
 	check_finish(c);
-	if ((json ? findings_print_json : findings_print_text)(&findings, err) != 0)
+	if (print(o->output, &findings, err) != 0)
 		goto out;
 	/* printed already: only the exit status is left to say */
 	r = findings.errors == 0 ? 0 : err_set(err, ERR_FINDINGS, "%s", "");
 out:
 	check_free(c);
+	plaintext_clear(&plain);
 	findings_clear(&findings);
 	keyring_clear(&keys);
 	return r;
@@ -63,14 +74,14 @@ out:
 
 static const struct option_spec options[] = {
 	RING_OPTIONS(check_options),
-	{ 'o', "output", "text|json", "how to print findings",
+	{ 'o', "output", "text|json|sarif", "how to print findings",
 	  offsetof(struct check_options, output), 0 },
 	{ 0, NULL, NULL, NULL, 0, 0 },
 };
 
 const struct command cmd_check = {
 	.name = "check",
-	.summary = "verify sealed documents: without a key what can be, with keys everything",
+	.summary = "verify sealed documents, and find credentials in plain text",
 	.arguments = "[PATH...]",
 	.about =
 	    "Check the sealed documents of files and folders (default: this folder): shape, "

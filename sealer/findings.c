@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/findings.h"
 
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,23 +9,32 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/out.h"
+#include "guard/rules.h"
 #include "sealer/report.h"
 
-const char *const finding_rules[RULE_COUNT] = {
-	[RULE_READ] = "read",
-	[RULE_CONFLICT] = "conflict",
-	[RULE_SHAPE] = "shape",
-	[RULE_LIST] = "list",
-	[RULE_SUBSTITUTE] = "substitute",
-	[RULE_DUPLICATE] = "duplicate",
-	[RULE_RECIPIENTS] = "recipients",
-	[RULE_CONFIG] = "config",
-	[RULE_EXPIRY] = "expiry",
-	[RULE_KUSTOMIZATION] = "kustomization",
-	[RULE_SIZE] = "size",
-	[RULE_OPEN] = "open",
-	[RULE_READER] = "reader",
+const struct finding_rule_text finding_rules[RULE_COUNT] = {
+	[RULE_READ] = { "read", "a file cannot be read or is not what it must be" },
+	[RULE_CONFLICT] = { "conflict", "conflict markers of git" },
+	[RULE_SHAPE] = { "shape", "a sealed document breaks a rule of its format" },
+	[RULE_LIST] = { "list", "a sealed document inside a List" },
+	[RULE_SUBSTITUTE] = { "substitute", "Flux could rewrite the facts of a document" },
+	[RULE_DUPLICATE] = { "duplicate", "the same namespace and name twice" },
+	[RULE_RECIPIENTS] = { "recipients", "not sealed to exactly those whom the rules name" },
+	[RULE_CONFIG] = { "config", ".bulla/config is not valid, or stands in the wrong place" },
+	[RULE_EXPIRY] = { "expiry", "a credential has expired or will soon" },
+	[RULE_KUSTOMIZATION] = { "kustomization",
+				 "a kustomization leaves out or changes a document" },
+	[RULE_SIZE] = { "size", "too large for kubectl apply" },
+	[RULE_OPEN] = { "open", "a key is at hand and the document does not open as it should" },
+	[RULE_READER] = { "reader", "the reader of a credential will not be content with it" },
+	[RULE_GROWTH] = { "growth", "a range of commits lets more people in, or more through" },
+	[RULE_PLAINTEXT] = { "plaintext", "a credential in plain text" },
 };
+
+const char *finding_rule_name(const struct finding *item)
+{
+	return item->guard != NULL ? item->guard->name : finding_rules[item->rule].name;
+}
 
 /* "FILE:LINE: text": the line is taken from there, and the text without it. */
 static const char *take_place(const char *text, const char *file, unsigned *line)
@@ -52,6 +60,11 @@ void findings_add(struct findings *f, const struct finding *where, const char *f
 	char text[ERR_TEXT_MAX];
 	va_list ap;
 
+	f->errors += !where->warning;
+	if (f->n == FINDINGS_MAX) {
+		f->dropped++;
+		return;
+	}
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -62,8 +75,9 @@ void findings_add(struct findings *f, const struct finding *where, const char *f
 	item = &f->items[f->n++];
 	*item = *where;
 	item->file = mem_str(where->file);
+	item->below = mem_str(where->below);
+	item->commit = mem_str(where->commit);
 	item->text = mem_str(take_place(text, item->file, &item->line));
-	f->errors += !item->warning;
 }
 
 static int by_place(const void *a, const void *b)
@@ -75,61 +89,162 @@ static int by_place(const void *a, const void *b)
 		return c;
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
 	return x->rule == y->rule ? strcmp(x->text, y->text) : (int)x->rule - (int)y->rule;
 }
 
-static void sort(struct findings *f)
+void findings_sort(struct findings *f)
 {
 	if (f->n > 1)
 		qsort(f->items, f->n, sizeof(*f->items), by_place);
 }
 
+/* --- for people ------------------------------------------------------------------------------- */
+
+#define COMMIT_SHORT 12
+
+static void print_one(const struct finding *item)
+{
+	struct buf line = BUF_INIT;
+
+	if (item->file != NULL)
+		buf_puts(&line, item->file);
+	if (item->file != NULL && item->line > 0)
+		buf_printf(&line, ":%u", item->line);
+	buf_printf(&line, "%s%s%s", item->file != NULL ? ": " : "",
+		   item->warning ? "warning: " : "", item->text);
+	if (item->commit != NULL)
+		buf_printf(&line, " (commit %.*s)", COMMIT_SHORT, item->commit);
+	out_printf(stdout, "%s [%s]\n", buf_str(&line), finding_rule_name(item));
+	buf_clear(&line);
+}
+
+/* What to do about the credentials that were found, each kind of them once. */
+static void print_advice(const struct findings *f)
+{
+	bool said[GUARD_RULES] = { false };
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct guard_rule *rule = f->items[i].guard;
+
+		if (rule == NULL || said[rule - guard_rules])
+			continue;
+		said[rule - guard_rules] = true;
+		out_note("%s: %s", rule->name, rule->advice);
+	}
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void print_counts(const struct findings *f)
+{
+	size_t warnings = f->n + f->dropped - f->errors;
+	struct buf line = BUF_INIT;
+
+	buf_printf(&line, "%zu document%s checked, %zu opened: %zu finding%s, %zu warning%s",
+		   f->documents, plural(f->documents), f->opened, f->errors, plural(f->errors),
+		   warnings, plural(warnings));
+	buf_printf(&line, "; %zu file%s searched", f->files, plural(f->files));
+	if (f->known > 0)
+		buf_printf(&line, ", %zu known", f->known);
+	if (f->allowed > 0)
+		buf_printf(&line, ", %zu allowed", f->allowed);
+	if (f->links > 0)
+		buf_printf(&line, ", %zu link%s not followed", f->links, plural(f->links));
+	if (f->modules > 0)
+		buf_printf(&line, ", %zu submodule%s left out", f->modules, plural(f->modules));
+	out_note("%s", buf_str(&line));
+	buf_clear(&line);
+}
+
 int findings_print_text(struct findings *f, struct err *err)
 {
 	(void)err;
-	sort(f);
-	for (size_t i = 0; i < f->n; i++) {
-		const struct finding *item = &f->items[i];
-
-		if (item->file != NULL && item->line > 0)
-			out_printf(stdout, "%s:%u: ", item->file, item->line);
-		else if (item->file != NULL)
-			out_printf(stdout, "%s: ", item->file);
-		out_printf(stdout, "%s%s [%s]\n", item->warning ? "warning: " : "", item->text,
-			   finding_rules[item->rule]);
-	}
-	out_note("%zu document%s checked, %zu opened: %zu finding%s, %zu warning%s", f->documents,
-		 f->documents == 1 ? "" : "s", f->opened, f->errors, f->errors == 1 ? "" : "s",
-		 f->n - f->errors, f->n - f->errors == 1 ? "" : "s");
+	findings_sort(f);
+	for (size_t i = 0; i < f->n; i++)
+		print_one(&f->items[i]);
+	if (f->dropped > 0)
+		out_printf(stdout, "and %zu more\n", f->dropped);
+	print_advice(f);
+	if (f->n == 0 && f->files == 0 && f->documents == 0)
+		out_warn("nothing to check");
+	print_counts(f);
 	return 0;
+}
+
+/* --- for programs ----------------------------------------------------------------------------- */
+
+/* A path or a field's name may hold any bytes; JSON may not. */
+static json_t *any_text(const char *s)
+{
+	json_t *v = json_string(s);
+	char *escaped;
+
+	if (v != NULL)
+		return v;
+	escaped = out_escaped(s);
+	v = json_string(escaped);
+	mem_free(escaped);
+	return v;
+}
+
+static void set_text(json_t *object, const char *name, const char *s)
+{
+	if (s != NULL && s[0] != '\0')
+		json_object_set_new(object, name, any_text(s));
+}
+
+static void set_number(json_t *object, const char *name, unsigned n)
+{
+	if (n > 0)
+		json_object_set_new(object, name, json_integer(n));
+}
+
+static json_t *json_one(const struct finding *item)
+{
+	json_t *v = json_object();
+
+	set_text(v, "severity", item->warning ? "warning" : "error");
+	set_text(v, "rule", finding_rule_name(item));
+	set_text(v, "message", item->text);
+	set_text(v, "file", item->file);
+	set_number(v, "line", item->line);
+	set_number(v, "column", item->column);
+	set_text(v, "commit", item->commit);
+	set_text(v, "fingerprint", item->print);
+	return v;
 }
 
 int findings_print_json(struct findings *f, struct err *err)
 {
-	json_t *list = json_array();
+	const struct {
+		const char *name;
+		size_t n;
+	} counts[] = {
+		{ "documents", f->documents }, { "opened", f->opened },	  { "files", f->files },
+		{ "known", f->known },	       { "allowed", f->allowed }, { "dropped", f->dropped },
+	};
+	json_t *report = json_object(), *list = json_array();
 
-	sort(f);
-	for (size_t i = 0; i < f->n; i++) {
-		const struct finding *item = &f->items[i];
-		json_t *v =
-		    json_pack("{s:s, s:s, s:s}", "severity", item->warning ? "warning" : "error",
-			      "rule", finding_rules[item->rule], "message", item->text);
-
-		if (item->file != NULL)
-			json_object_set_new(v, "file", json_string(item->file));
-		if (item->line > 0)
-			json_object_set_new(v, "line", json_integer(item->line));
-		json_array_append_new(list, v);
-	}
-	return report_json(json_pack("{s:I, s:I, s:o}", "documents", (json_int_t)f->documents,
-				     "opened", (json_int_t)f->opened, "findings", list),
-			   err);
+	findings_sort(f);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		json_object_set_new(report, counts[i].name, json_integer((json_int_t)counts[i].n));
+	for (size_t i = 0; i < f->n; i++)
+		json_array_append_new(list, json_one(&f->items[i]));
+	json_object_set_new(report, "findings", list);
+	return report_json(report, err);
 }
 
 void findings_clear(struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		mem_free(f->items[i].file);
+		mem_free(f->items[i].below);
+		mem_free(f->items[i].commit);
 		mem_free(f->items[i].text);
 	}
 	mem_free(f->items);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 struct err;
+struct guard_rule;
 
 /* The rules, as they stand in the manual and in JSON. */
 enum finding_rule {
@@ -23,32 +24,55 @@ enum finding_rule {
 	RULE_SIZE,	    /* kubectl apply would fail */
 	RULE_OPEN,	    /* a key is at hand, and it does not open as it should */
 	RULE_READER,	    /* opened; its reader will have something to say */
+	RULE_GROWTH,	    /* a range lets more people in, or more through */
+	RULE_PLAINTEXT,	    /* a credential in plain text; finding.guard says which */
 	RULE_COUNT,
 };
 
-extern const char *const finding_rules[RULE_COUNT];
+struct finding_rule_text {
+	const char *name;
+	const char *summary; /* one line, as SARIF has it */
+};
+
+extern const struct finding_rule_text finding_rules[RULE_COUNT];
 
 struct finding {
-	char *file; /* NULL: of the repository as a whole */
-	unsigned line;
+	char *file;  /* as people know it from where they are; NULL: of the repository as a whole */
+	char *below; /* below the Git top level; NULL: in no repository */
+	char *commit;	       /* that has it; NULL: what is in the work tree or the index */
+	unsigned line, column; /* 1-based; 0: not known */
 	enum finding_rule rule;
-	bool warning; /* does not fail the check */
+	const struct guard_rule *guard; /* of RULE_PLAINTEXT */
+	char print[9];			/* guard_hit.print; "" else */
+	bool warning;			/* does not fail the check */
 	char *text;
 };
+
+#define FINDINGS_MAX 20000 /* kept and printed; what is beyond is counted */
 
 struct findings {
 	struct finding *items;
 	size_t n, cap;
-	size_t errors; /* those that are no warnings */
+	size_t errors;	/* those that are no warnings, of all */
+	size_t dropped; /* those beyond FINDINGS_MAX */
 	size_t documents, opened;
+	size_t files;	       /* searched for credentials in plain text */
+	size_t known;	       /* such findings that the baseline has */
+	size_t allowed;	       /* ... that a comment allows */
+	size_t links, modules; /* symbolic links and submodules, which are not looked into */
 };
 
 /* Add one; text may begin with "file:line: ", which is taken off when it names the same file. */
 void findings_add(struct findings *f, const struct finding *where, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* By file and line, as a person or a program reads them.  ERR_IO. */
+/* The name of its rule: of RULE_PLAINTEXT the guard's. */
+const char *finding_rule_name(const struct finding *item);
+/* By file and line; the printing functions do it first. */
+void findings_sort(struct findings *f);
+/* As a person, a program or a code host reads them (SARIF 2.1.0).  ERR_IO. */
 int findings_print_text(struct findings *f, struct err *err);
 int findings_print_json(struct findings *f, struct err *err);
+int findings_print_sarif(struct findings *f, struct err *err);
 void findings_clear(struct findings *f);
 
 #endif

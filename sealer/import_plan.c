@@ -482,7 +482,7 @@ int import_plan(struct import *im, struct err *err)
 
 	for (size_t i = 0; i < im->in->n; i++) {
 		const struct walk_from from = { im->in->args[i], DOCUMENT_FILE_MAX,
-						im->source->suffixes };
+						im->source->suffixes, NULL };
 
 		im->root = from.root;
 		if (walk_files(&from, visit, &w, err) != 0)

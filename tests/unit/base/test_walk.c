@@ -138,12 +138,49 @@ static void test_ends_early(void **state)
 	assert_string_equal(s.text, "some/a.yml=a some/b.yaml=b ");
 }
 
+static bool skip_in(void *ctx, const char *path)
+{
+	(void)ctx;
+	return strcmp(strrchr(path, '/'), "/in") == 0;
+}
+
+static void test_every_file(void **state)
+{
+	char *path = mem_printf("%s/some", top);
+	struct walk_from from = { .root = path, .max = 4 };
+	struct seen s = { .stop_at = 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(walk_files(&from, visit, &s, &err), 0);
+	assert_string_equal(s.text, "some/.d.yaml=d some/.hidden/e.yaml=e some/a.yml=a "
+				    "some/b.yaml=b some/f.txt=f some/g.yaml=! some/in/c.yaml=c ");
+	from.skip = skip_in;
+	s = (struct seen){ .stop_at = 0 };
+	assert_int_equal(walk_files(&from, visit, &s, &err), 0);
+	assert_null(strstr(s.text, "in/c.yaml"));
+	assert_non_null(strstr(s.text, "g.yaml"));
+	folder("some/.git");
+	put("some/.git/f.yaml", "f");
+	s = (struct seen){ .stop_at = 0 };
+	assert_int_equal(walk_files(&from, visit, &s, &err), 0);
+	assert_null(strstr(s.text, ".git"));
+	mem_free(path);
+	path = mem_printf("%s/some/.git/f.yaml", top);
+	remove(path);
+	mem_free(path);
+	path = mem_printf("%s/some/.git", top);
+	remove(path);
+	mem_free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_ends_early),
+		cmocka_unit_test(test_every_file),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
