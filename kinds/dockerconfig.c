@@ -226,6 +226,36 @@ int dockerconfig_format(const struct dockerconfig *c, struct buf *out, struct er
 	return r;
 }
 
+/* json_format is for programs; a person reads lines. */
+static int put_lines(const json_t *root, struct buf *out)
+{
+	char *text = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
+	int r = text != NULL ? buf_printf(out, "%s\n", text) : -1;
+
+	mem_free(text);
+	return r;
+}
+
+int dockerconfig_format_bare(const struct dockerconfig *c, struct buf *out)
+{
+	json_t *auths = json_object(), *root = json_pack("{s:o}", "auths", auths);
+	int r = 0;
+
+	for (size_t i = 0; i < c->users.n && r == 0; i++) {
+		const struct kv_item *user = &c->users.items[i];
+		const struct kv_item *password = kv_get(&c->passwords, user->name);
+		json_t *entry =
+		    json_pack("{s:s%,s:s%}", "username", (const char *)user->data, user->len,
+			      "password", (const char *)password->data, password->len);
+
+		r = json_object_set_new(auths, user->name, entry);
+	}
+	if (r == 0)
+		r = put_lines(root, out);
+	json_decref(root);
+	return r;
+}
+
 void dockerconfig_clear(struct dockerconfig *c)
 {
 	kv_clear(&c->users);

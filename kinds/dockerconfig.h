@@ -40,6 +40,9 @@ int dockerconfig_parse(const char *what, const void *text, size_t len, struct do
 /* Append {"auths":{KEY:{"username","password","auth"}}}.  ERR_INVALID when it is not UTF-8. */
 int dockerconfig_format(const struct dockerconfig *c, struct buf *out, struct err *err);
 
+/* The same in lines and without "auth", for a person to edit.  -1: not UTF-8, or past out's max. */
+int dockerconfig_format_bare(const struct dockerconfig *c, struct buf *out);
+
 /*
  * The key in "auths" by which readers find the registry: server itself, when it is spelled as in
  * the names of images (a host in lower case, with its port unless that is 443), or the key of

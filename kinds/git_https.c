@@ -86,23 +86,28 @@ static int restore(const struct kv *facts, struct kv *fields, struct err *err)
 	return 0;
 }
 
+static int unfold(const char *type, const struct kv *data, struct kv *fields)
+{
+	(void)type;
+	value_copy(data, "username", fields, "username");
+	value_copy(data, "password", fields, "token");
+	value_copy(data, "ca.crt", fields, "ca");
+	return 0;
+}
+
 /* Without a URL there is only the token to tell a Git login from any other. */
 static int adopt(const char *type, const struct kv *data, struct kv *fields)
 {
 	const struct kv_item *password = kv_get(data, "password");
 	const struct token_form *form;
 
-	(void)type;
 	if (!kv_has(data, "username") || password == NULL)
 		return -1;
 	form = token_find(password->data, password->len);
 	if (!kv_has(data, "ca.crt") &&
 	    (form == NULL || (form->service != TOKEN_GITHUB && form->service != TOKEN_GITLAB)))
 		return -1;
-	value_copy(data, "username", fields, "username");
-	value_copy(data, "password", fields, "token");
-	value_copy(data, "ca.crt", fields, "ca");
-	return 0;
+	return unfold(type, data, fields);
 }
 
 const struct kind kind_git_https = {
@@ -148,4 +153,5 @@ const struct kind kind_git_https = {
 	.check = check,
 	.restore = restore,
 	.adopt = adopt,
+	.unfold = unfold,
 };

@@ -414,6 +414,22 @@ int kind_restore(const struct kind *k, const struct kv *facts, struct kind_input
 	return 0;
 }
 
+int kind_unfold(const struct kind *k, const struct kind_secret *s, struct kv *fields,
+		struct err *err)
+{
+	int (*take)(const char *, const struct kv *, struct kv *) =
+	    k->unfold != NULL ? k->unfold : k->adopt;
+
+	kv_clear(fields);
+	if (take(s->type, &s->data, fields) == 0)
+		return 0;
+	kv_clear(fields);
+	return err_set(err, ERR_INTERNAL,
+		       "%s: its fields cannot be told from its data; please "
+		       "report it",
+		       k->name);
+}
+
 bool kind_restores(const struct kind *k, const char *fact)
 {
 	static const char *const always[] = { "aliases", "namespaces", "service-accounts" };

@@ -115,6 +115,11 @@ struct kind {
 	 * Data keys outside of keys are kind_detect's business.
 	 */
 	int (*adopt)(const char *type, const struct kv *data, struct kv *fields);
+	/*
+	 * The same of data that is known to be this kind's (`edit`): it guesses nothing, and gives
+	 * the fields that a person would change.  NULL: adopt does.
+	 */
+	int (*unfold)(const char *type, const struct kv *data, struct kv *fields);
 };
 
 extern const struct kind *const kind_table[]; /* ends with NULL; opaque last */
@@ -145,6 +150,14 @@ int kind_verify(const struct kind *k, const char *part, const struct kind_secret
  */
 int kind_restore(const struct kind *k, const struct kv *facts, struct kind_input *in,
 		 struct err *err);
+
+/*
+ * The build fields of a Secret that kind_verify has accepted as k's: what its data says, without
+ * what only its facts know (kind_restore adds that).  Not for kinds with free keys.
+ * ERR_INTERNAL when they cannot be told.
+ */
+int kind_unfold(const struct kind *k, const struct kind_secret *s, struct kv *fields,
+		struct err *err);
 
 /* Does kind_restore act on this fact? */
 bool kind_restores(const struct kind *k, const char *fact);

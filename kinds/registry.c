@@ -267,6 +267,31 @@ static int adopt(const char *type, const struct kv *data, struct kv *fields)
 	return 0;
 }
 
+/* One login is three values to a person; several are the file that they came from, where what is
+ * said twice in it is said once. */
+static int unfold(const char *type, const struct kv *data, struct kv *fields)
+{
+	const struct kv_item *text = kv_get(data, KEY);
+	struct dockerconfig c = DOCKERCONFIG_INIT;
+	struct buf lines = BUF_INIT;
+	int r = text != NULL ? dockerconfig_parse(KEY, text->data, text->len, &c, NULL, NULL) : -1;
+
+	(void)type;
+	if (r == 0 && c.users.n == 1) {
+		const struct kv_item *user = &c.users.items[0], *token = &c.passwords.items[0];
+
+		kv_set_str(fields, "server", dockerconfig_name(user->name));
+		kv_set(fields, "username", user->data, user->len);
+		kv_set(fields, "token", token->data, token->len);
+	} else if (r == 0) {
+		r = dockerconfig_format_bare(&c, &lines);
+		kv_set(fields, "docker-config", buf_str(&lines), lines.len);
+	}
+	buf_clear(&lines);
+	dockerconfig_clear(&c);
+	return r;
+}
+
 const struct kind kind_registry = {
 	.name = "registry",
 	.summary = "logins of image registries, as the kubelet and Flux read them",
@@ -299,4 +324,5 @@ const struct kind kind_registry = {
 	.check = check,
 	.restore = restore,
 	.adopt = adopt,
+	.unfold = unfold,
 };

@@ -82,6 +82,13 @@ static int adopt(const char *type, const struct kv *data, struct kv *fields)
 	return r;
 }
 
+static int unfold(const char *type, const struct kv *data, struct kv *fields)
+{
+	(void)type;
+	value_copy(data, "token", fields, "token");
+	return 0;
+}
+
 const struct kind kind_webhook_token = {
 	.name = "webhook-token",
 	.summary = "the secret of a Flux Receiver's webhooks",
@@ -101,4 +108,5 @@ const struct kind kind_webhook_token = {
 	.build = build,
 	.check = check,
 	.adopt = adopt,
+	.unfold = unfold,
 };
