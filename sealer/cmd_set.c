@@ -146,45 +146,6 @@ static int find_recipients(struct job *j, struct err *err)
 	return who_select(&j->target, &who, &j->to, err);
 }
 
-static bool is_listed(const struct document_part *part, const char *id)
-{
-	for (size_t i = 0; i < part->recipients.n; i++)
-		if (strcmp((const char *)part->recipients.items[i].data, id) == 0)
-			return true;
-	return false;
-}
-
-/* Could it open the part that is replaced, or for a new one any other? */
-static bool was_listed(const struct document *d, const char *part, const char *id)
-{
-	const struct document_part *old = document_part(d, part);
-
-	if (old != NULL)
-		return is_listed(old, id);
-	for (size_t i = 0; i < d->n; i++)
-		if (is_listed(&d->parts[i], id))
-			return true;
-	return false;
-}
-
-/*
- * Rules that changed grant as much as a recipient that is new, and no pin stops them.  parts: what
- * is going to be sealed.
- */
-static void tell_added(const struct job *j, const struct kv *parts)
-{
-	for (size_t i = 0; i < j->to.n; i++) {
-		bool all = true;
-
-		for (size_t k = 0; k < parts->n; k++)
-			all =
-			    all && was_listed(j->document, parts->items[k].name, j->to.items[i].id);
-		if (!all)
-			out_warn("%s: %s is among the recipients now and was not before",
-				 j->in->args[0], j->to.items[i].name);
-	}
-}
-
 /* Said before the secret is asked for: what it is going to be, on nobody's word but the file's. */
 static void tell_taken(const struct job *j)
 {
@@ -263,7 +224,7 @@ static int read_free(struct job *j, struct err *err)
 	for (size_t i = 0; ask && i < j->n_keys; i++)
 		if (is_bare(j->keys[i]))
 			kv_set_str(&names, j->keys[i], "");
-	tell_added(j, &names);
+	fresh_tell_added(j->document, &names, &j->to, j->in->args[0]);
 	kv_clear(&names);
 	r = 0;
 	for (size_t i = 0; r == 0 && ask && i < j->n_keys; i++)
@@ -282,7 +243,7 @@ static int read_kind(struct job *j, struct err *err)
 
 	kv_set_str(&names, KIND_PART, "");
 	tell_taken(j);
-	tell_added(j, &names);
+	fresh_tell_added(j->document, &names, &j->to, j->in->args[0]);
 	kv_clear(&names);
 	if (set_options_values(j->o, k, values, err) != 0 ||
 	    fields_read(k, values, &j->input.fields, err) != 0)
@@ -305,21 +266,6 @@ static int read_input(struct job *j, struct err *err)
 }
 
 /* --- sealing ---------------------------------------------------------------------------------- */
-
-static void note_expiry(struct job *j)
-{
-	bool many = j->fresh.n > 1;
-
-	for (size_t i = 0; i < j->fresh.n; i++) {
-		const struct document_part *new = &j->fresh.parts[i];
-		const struct document_part *old = document_part(j->document, new->name);
-
-		if (old != NULL && kv_has(&old->facts, "not-after") &&
-		    !kv_has(&new->facts, "not-after"))
-			out_warn("%s%sthe old value's expiry is not the new one's; give --expires",
-				 many ? new->name : "", many ? ": " : "");
-	}
-}
 
 static char *make_note(const struct job *j)
 {
@@ -355,7 +301,7 @@ static int put(struct job *j, struct err *err)
 	fresh_begin(j->document, &j->fresh);
 	if (fresh_seal(&j->fresh, &j->secret, &j->to, j->input.now, err) != 0)
 		return -1;
-	note_expiry(j);
+	fresh_tell_expiry(j->document, &j->fresh);
 	note = make_note(j);
 	if (fresh_put(&j->file, j->index, &j->fresh, err) != 0 ||
 	    (!j->o->dry_run && file_write(&w, j->file.text.data, j->file.text.len, err) != 0)) {

@@ -27,4 +27,14 @@ int fresh_put(struct edit_file *f, size_t i, const struct document *fresh, struc
 /* "A, B, C" for few, "12 values" for many: what was sealed.  Appended. */
 void fresh_names(const struct document *fresh, struct buf *out);
 
+/*
+ * Warn of each recipient who could not open the parts of these names (kv: name -> anything), nor
+ * any other part where one is new: rules that changed grant as much as a recipient that is new, and
+ * no pin stops them.  where begins the line.
+ */
+void fresh_tell_added(const struct document *d, const struct kv *names, const struct recipients *to,
+		      const char *where);
+/* Warn of each part that had an expiry and has none any more. */
+void fresh_tell_expiry(const struct document *d, const struct document *fresh);
+
 #endif
