@@ -16,6 +16,7 @@ const struct command *const command_table[] = {
 	&cmd_rotate,
 	&cmd_reseal,
 	&cmd_import,
+	&cmd_edit,
 	&cmd_merge_driver, &cmd_completion, &cmd_help,	NULL,
 };
 /* clang-format on */
