@@ -184,3 +184,10 @@ int csr_make(const struct csr *csr, struct buf *pem, struct err *err)
 	ERR_clear_error();
 	return rc;
 }
+
+int csr_type_of(X509 *old, enum pkey_type *type, struct err *err)
+{
+	unsigned bits;
+
+	return pkey_classify("certificate 1", X509_get0_pubkey(old), type, &bits, err);
+}

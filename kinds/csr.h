@@ -29,4 +29,7 @@ struct csr {
  */
 int csr_make(const struct csr *csr, struct buf *pem, struct err *err);
 
+/* The type of a certificate's key, to make another of it. */
+int csr_type_of(X509 *old, enum pkey_type *type, struct err *err);
+
 #endif

@@ -4,20 +4,32 @@
 #include "base/err.h"
 #include "kinds/kinds.h"
 #include "sealer/rotate.h"
+#include "sealer/rotate_key.h"
 
 /* Kinds whose secret a person or an authority gives anew. */
 static const struct kind *const kinds[] = { &kind_tls, &kind_registry, &kind_git_https,
 					    &kind_opaque };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+static int replace(struct rotation *r, struct err *err)
+{
+	if (rotate_input(r, err) != 0 || rotate_key_take(r, err) != 0 || rotate_seal(r, err) != 0 ||
+	    rotate_write(r, err) != 0)
+		return -1;
+	rotate_key_done(r);
+	return rotate_wait(r, err);
+}
+
 static int run(const struct invocation *in, struct err *err)
 {
 	struct rotation r;
+	bool first;
 	int rc = -1;
 
-	if (rotate_open(in, in->command->data, &r, err) == 0 && rotate_input(&r, err) == 0 &&
-	    rotate_seal(&r, err) == 0 && rotate_write(&r, err) == 0)
-		rc = rotate_wait(&r, err);
+	if (rotate_key_asked(in->options, &first, err) != 0)
+		return -1;
+	if (rotate_open(in, in->command->data, &r, err) == 0)
+		rc = first ? rotate_key_request(&r, err) : replace(&r, err);
 	rotate_clear(&r);
 	return rc;
 }

@@ -101,6 +101,7 @@ void rotate_clear(struct rotation *r)
 	keyring_clear(&r->keys);
 	kv_clear(&r->fields);
 	document_clear(&r->fresh);
+	pending_clear(&r->pending);
 	notes_clear(&r->notes);
 }
 

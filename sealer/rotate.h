@@ -17,6 +17,7 @@
 #include "keys/recipients.h"
 #include "sealer/command.h"
 #include "sealer/locate.h"
+#include "sealer/pending.h"
 #include "sealer/rotate_options.h"
 #include "sealer/target.h"
 
@@ -36,8 +37,10 @@ struct rotation {
 	struct recipients to;
 	struct keyring keys; /* at hand; may be none */
 	bool with_keys;
-	struct kv fields;      /* the new input: by field, or by data key of opaque */
-	struct document fresh; /* the head, and the parts that were sealed anew */
+	struct kv fields;	/* the new input: by field, or by data key of opaque */
+	struct document fresh;	/* the head, and the parts that were sealed anew */
+	struct pending pending; /* tls: the key that waits for this certificate */
+	bool taken;		/* it was taken for the new secret */
 	struct notes notes;
 };
 

@@ -20,6 +20,18 @@ static const struct option_spec opaque_specs[] = {
 	{ 0 },
 };
 
+static const struct option_spec tls_specs[] = {
+	{ 0, "new-key", NULL, "make a key and a certificate signing request", AT(new_key), 0 },
+	{ 0, "algorithm", "ecdsa-p256|ecdsa-p384|ecdsa-p521|rsa|ed25519",
+	  "of the new key (default: as the old one's)", AT(algorithm), 0 },
+	{ 0, "dns-name", "NAME", "a name to ask for, in place of the old ones", AT(names),
+	  OPTION_MANY },
+	{ 0, "csr", "FILE|-", "where the request goes (default: standard output)", AT(csr), 0 },
+	{ 0, "again", NULL, "the request of the key that waits, once more", AT(again), 0 },
+	{ 0, "forget", NULL, "throw away the key that waits for its certificate", AT(forget), 0 },
+	{ 0 },
+};
+
 static const struct option_spec common_specs[] = {
 	{ 0, "expires", "DATE|90d", "when the new value ends, if it does not say so itself",
 	  AT(expires), 0 },
@@ -79,6 +91,8 @@ static void make(struct table *t, const struct kind *k)
 		add_all(t, opaque_specs);
 	else
 		add_fields(t, k);
+	if (kind_type_allowed(k, TYPE_TLS))
+		add_all(t, tls_specs);
 	add_all(t, common_specs);
 }
 

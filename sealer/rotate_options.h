@@ -22,6 +22,10 @@ struct rotate_options {
 	/* opaque */
 	const char *env_file, *stdin_key;
 	struct option_list pick, from_file;
+	/* tls: a key and a request made here */
+	bool new_key, again, forget;
+	const char *algorithm, *csr;
+	struct option_list names;
 	/* the kind's own: an argument for each of its fields that is a file, in their order */
 	const char *fields[SEAL_FIELDS_MAX];
 };

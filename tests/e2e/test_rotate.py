@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from checkout import BIN, CONFLICT, FINDINGS, INVALID, IO, NOKEY, OK, RECIPIENT, USAGE, Checkout, Terminal
+from checkout import CONFLICT, INVALID, IO, NOKEY, RECIPIENT, USAGE, Checkout, Terminal
 from documents import TOP
 
 
@@ -248,3 +248,203 @@ def test_at_a_terminal(repo):
     t.answer("token: ", new)
     assert new not in t.end()
     assert json.loads(secret(repo, "ghcr.yaml")[".dockerconfigjson"])["auths"]["ghcr.io"]["password"] == new
+
+
+# --- a key and a request made here --------------------------------------------------------------------
+
+class CA:
+    """openssl as the authority: a root, and what it signs."""
+
+    def __init__(self, repo):
+        self.repo, self.key, self.crt = repo, repo.path / "ca.key", repo.path / "ca.crt"
+        repo.tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "400", "-subj", "/CN=Root",
+                  "-keyout", str(self.key), "-out", str(self.crt))
+
+    def sign(self, request, name="signed.crt", days=200):
+        """The chain, as authorities give it back."""
+        path = self.repo.path / name
+        (self.repo.path / "in.csr").write_text(request)
+        self.repo.tool("openssl", "x509", "-req", "-in", str(self.repo.path / "in.csr"), "-CA", str(self.crt),
+                       "-CAkey", str(self.key), "-days", str(days), "-copy_extensions", "copy", "-out", str(path))
+        path.write_text(path.read_text() + self.crt.read_text())
+        return path
+
+
+def request_of(repo, pem):
+    (repo.path / "read.csr").write_text(pem)
+    return repo.tool("openssl", "req", "-in", str(repo.path / "read.csr"), "-noout", "-text", "-verify")
+
+
+@pytest.fixture
+def mine(web):
+    """The user's own key, which opens no document."""
+    keys = web.home / ".config/bulla/keys"
+    keys.mkdir(parents=True)
+    web.tool("age-keygen", "-o", str(keys / "mine.key"))
+    return web
+
+
+def waiting(repo):
+    return sorted(str(p.relative_to(repo.top / ".git/bulla")) for p in (repo.top / ".git/bulla").rglob("*") if p.is_file())
+
+
+def test_key_made_here(mine):
+    ca, before = CA(mine), (mine.top / "apps/web.yaml").read_bytes()
+    done = mine.bulla("rotate", "tls", "web", "--new-key")
+    text = request_of(mine, done.out)
+    assert "DNS:a.example.org, DNS:b.example.org" in text and "ASN1 OID: prime256v1" in text
+    assert "apps/web.yaml: the names are those of the facts, which no key has proven" in done.err
+    assert "have the request signed, then: bulla rotate tls apps/web.yaml --cert FILE" in done.err
+    assert (mine.top / "apps/web.yaml").read_bytes() == before and waiting(mine) == ["waiting/apps/web.age"]
+    kept = mine.top / ".git/bulla/waiting/apps/web.age"
+    assert kept.stat().st_mode & 0o777 == 0o600 and mine.git("status", "--porcelain", "--ignored").find("bulla/waiting") == -1
+    # what waits is not readable, and stock age opens it
+    assert b"PRIVATE" not in kept.read_bytes()
+    plain = mine.tool("age", "-d", "-i", str(mine.home / ".config/bulla/keys/mine.key"), str(kept))
+    assert plain.startswith("-----BEGIN PRIVATE KEY-----") and plain.endswith(done.out)
+    signed = ca.sign(done.out)
+    mine.bulla("rotate", "tls", "web", "--cert", signed, "--dry-run")
+    assert waiting(mine) == ["waiting/apps/web.age"]
+    mine.bulla("rotate", "tls", "web", "--cert", signed)
+    assert waiting(mine) == []
+    opened = secret(mine, "apps/web.yaml")
+    assert opened["tls.crt"] == opened["cert.pem"] == signed.read_text()
+    assert opened["tls.key"] == plain[:len(plain) - len(done.out)]
+    assert "no key waits for this certificate" in mine.bulla("rotate", "tls", "web", "--cert", signed, status=INVALID).err
+
+
+def test_a_key_that_opens_the_old_one_gives_subject_and_all_names(repo):
+    repo.tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "90", "-subj", "/O=Foobar/CN=api",
+              "-addext", "subjectAltName=DNS:a.example.org,IP:10.0.0.1", "-keyout", str(repo.path / "k"), "-out", str(repo.path / "c"))
+    repo.bulla("seal", "tls", "web", "-n", "apps", "--cert", repo.path / "c", "--private-key", repo.path / "k", "-w", "web.yaml")
+    done = repo.bulla("rotate", "tls", "web", "--new-key", "-i", repo.recovery, "--csr", repo.path / "out.csr")
+    assert done.out == "" and "which no key has proven" not in done.err
+    text = request_of(repo, (repo.path / "out.csr").read_text())
+    assert "O = Foobar, CN = api" in text and "DNS:a.example.org, IP Address:10.0.0.1" in text
+    assert "Public-Key: (4096 bit)" in text  # RSA as before, and as long as keys are made here
+    # once more, to another place; it is the same
+    again = repo.bulla("rotate", "tls", "web", "--again", "-i", repo.recovery)
+    assert again.out == (repo.path / "out.csr").read_text()
+
+
+@pytest.mark.parametrize("algorithm, said", [("ecdsa-p384", "secp384r1"), ("ecdsa-p521", "secp521r1"), ("ed25519", "ED25519")])
+def test_algorithm_and_names(mine, algorithm, said):
+    done = mine.bulla("rotate", "tls", "web", "--new-key", "--algorithm", algorithm, "--dns-name", "*.example.org",
+                      "--dns-name", "x.example.net")
+    text = request_of(mine, done.out)
+    assert said in text and "DNS:*.example.org, DNS:x.example.net" in text and "CN = *.example.org" in text
+    assert "no key has proven" not in done.err
+    if algorithm != "ed25519":
+        mine.bulla("rotate", "tls", "web", "--cert", CA(mine).sign(done.out))
+
+
+def test_another_certificate_than_the_one_asked_for(mine):
+    """Neither the document nor the key that waits is touched."""
+    mine.bulla("rotate", "tls", "web", "--new-key")
+    before, kept = (mine.top / "apps/web.yaml").read_bytes(), (mine.top / ".git/bulla/waiting/apps/web.age").read_bytes()
+    make_certificate(mine, "other", "*.example.org", days=100)
+    done = mine.bulla("rotate", "tls", "web", "--cert", mine.path / "other.crt", status=INVALID)
+    assert "private-key" in done.err
+    assert (mine.top / "apps/web.yaml").read_bytes() == before
+    assert (mine.top / ".git/bulla/waiting/apps/web.age").read_bytes() == kept
+    # with its own key it is taken, and the key goes on waiting
+    mine.bulla("rotate", "tls", "web", "--cert", mine.path / "other.crt", "--private-key", mine.path / "other.key")
+    assert waiting(mine) == ["waiting/apps/web.age"]
+
+
+def test_one_key_waits_at_a_time(mine):
+    first = mine.bulla("rotate", "tls", "web", "--new-key").out
+    done = mine.bulla("rotate", "tls", "web", "--new-key", status=CONFLICT)
+    assert "a key waits for its certificate already, since 2" in done.err and done.out == ""
+    assert mine.bulla("rotate", "tls", "web", "--again").out == first
+    assert "the key that waited is gone" in mine.bulla("rotate", "tls", "web", "--forget").err
+    assert waiting(mine) == []
+    for option in ("--forget", "--again"):
+        assert "no key waits for a certificate" in mine.bulla("rotate", "tls", "web", option, status=INVALID).err
+    assert mine.bulla("rotate", "tls", "web", "--new-key").out != first
+
+
+def test_who_lost_his_key_starts_again(mine):
+    mine.bulla("rotate", "tls", "web", "--new-key")
+    (mine.home / ".config/bulla/keys/mine.key").unlink()
+    done = mine.bulla("rotate", "tls", "web", "--again", status=NOKEY)
+    assert "it was encrypted to a key, and none is at hand" in done.err
+    assert "web.age: " in mine.bulla("rotate", "tls", "web", "--again", "-i", mine.recovery, status=NOKEY).err
+    mine.bulla("rotate", "tls", "web", "--forget")
+
+
+def test_a_passphrase_for_who_has_no_key(web):
+    t = Terminal(web, "rotate", "tls", "web", "--new-key", "--csr", web.path / "out.csr")
+    t.answer("the passphrase of the key that waits", "correct horse")
+    t.answer("once more", "correct horse")
+    assert "encrypted to the passphrase" in t.end()
+    signed = CA(web).sign((web.path / "out.csr").read_text())
+    t = Terminal(web, "rotate", "tls", "web", "--cert", signed)
+    t.answer("the passphrase of the key that waits", "wrong")
+    t.end(NOKEY)
+    assert waiting(web) == ["waiting/apps/web.age"]
+    t = Terminal(web, "rotate", "tls", "web", "--cert", signed)
+    t.answer("the passphrase of the key that waits", "correct horse")
+    t.end()
+    assert secret(web, "apps/web.yaml")["tls.crt"] == signed.read_text() and waiting(web) == []
+
+
+def test_neither_key_nor_terminal(web):
+    done = web.bulla("rotate", "tls", "web", "--new-key", status=NOKEY)
+    assert "there is nothing to encrypt it to: give a key of yours with -i FILE or --keys DIR" in done.err
+    assert done.out == "" and not (web.top / ".git/bulla").exists()
+
+
+def test_linked_work_trees_share_what_waits(mine):
+    mine.commit()
+    mine.git("worktree", "add", "-q", str(mine.path / "other"), "-b", "other")
+    mine.bulla("rotate", "tls", "apps/web.yaml", "--new-key", cwd=mine.path / "other")
+    assert waiting(mine) == ["waiting/apps/web.age"]
+    assert "waits for its certificate already" in mine.bulla("rotate", "tls", "web", "--new-key", status=CONFLICT).err
+
+
+def test_outside_of_a_repository(mine):
+    away = mine.path / "away"
+    away.mkdir()
+    (away / "web.yaml").write_bytes((mine.top / "apps/web.yaml").read_bytes())
+    done = mine.bulla("rotate", "tls", "web", "--new-key", cwd=away, status=INVALID)
+    assert "in no Git work tree, so there is no place for a key to wait" in done.err
+
+
+def test_more_names_than_facts_hold(mine):
+    many = [f"host-with-a-long-name-{i}.example.org" for i in range(60)]
+    pair = make_certificate(mine, "many", *many)
+    mine.bulla("seal", "tls", "many", "-n", "apps", *pair, "-w", "many.yaml")
+    done = mine.bulla("rotate", "tls", "many", "--new-key", status=INVALID)
+    assert "its facts do not list all names of the old certificate; give a key that opens it" in done.err
+    text = request_of(mine, mine.bulla("rotate", "tls", "many", "--new-key", "-i", mine.recovery).out)
+    assert all(f"DNS:{n}" in text for n in many)
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:-40], lambda d: b"x" + d, lambda d: b"", lambda d: d.replace(b"A", b"B")])
+def test_a_damaged_file_is_told(mine, damage):
+    mine.bulla("rotate", "tls", "web", "--new-key")
+    kept = mine.top / ".git/bulla/waiting/apps/web.age"
+    kept.write_bytes(damage(kept.read_bytes()))
+    done = mine.bulla("rotate", "tls", "web", "--again", status=None)
+    assert done.status in (INVALID, NOKEY, 6) and "waiting/apps/web.age: " in done.err and done.out == ""
+
+
+@pytest.mark.parametrize("args, text", [
+    (["--new-key", "--again"], "one of them at a time"),
+    (["--new-key", "--cert", "c"], "--new-key only makes ready"),
+    (["--forget", "--allow", "names"], "--forget only makes ready"),
+    (["--again", "--dry-run"], "--again only makes ready"),
+    (["--algorithm", "rsa"], "--algorithm and --dns-name go with --new-key"),
+    (["--again", "--dns-name", "x"], "--algorithm and --dns-name go with --new-key"),
+    (["--csr", "x"], "--csr goes with --new-key or --again"),
+    (["--new-key", "--algorithm", "dsa"], "--algorithm"),
+])
+def test_what_does_not_go_together(web, args, text):
+    assert text in web.bulla("rotate", "tls", "web", *args, status=USAGE).err
+
+
+def test_a_name_that_is_none(mine):
+    assert "name 2: not a DNS name" in mine.bulla("rotate", "tls", "web", "--new-key", "--dns-name", "a.example.org",
+                                                  "--dns-name", "a b", status=INVALID).err
+    assert not (mine.top / ".git/bulla").exists()

@@ -135,6 +135,37 @@ static void test_too_many(void **state)
 	pkey_clear(&key);
 }
 
+static X509 *certificate(const struct pkey *key, const char *names)
+{
+	X509 *x = X509_new();
+	X509_NAME *subject = X509_get_subject_name(x);
+	X509_EXTENSION *e;
+
+	X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_ASC, (const unsigned char *)"Foobar", -1,
+				   -1, 0);
+	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)"api", -1,
+				   -1, 0);
+	X509_set_pubkey(x, key->evp);
+	if (names != NULL) {
+		e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+		assert_non_null(e);
+		X509_add_ext(x, e, -1);
+		X509_EXTENSION_free(e);
+	}
+	assert_true(X509_sign(x, key->evp, key->type == PKEY_ED25519 ? NULL : EVP_sha256()) > 0);
+	return x;
+}
+
+static void check_type_of(const struct pkey *key)
+{
+	X509 *x = certificate(key, NULL);
+	enum pkey_type type = PKEY_P256;
+
+	assert_int_equal(csr_type_of(x, &type, NULL), 0);
+	assert_int_equal(type, key->type);
+	X509_free(x);
+}
+
 /* Signed by each sort of key, with a digest as strong as it. */
 static void test_signatures(void **state)
 {
@@ -162,31 +193,11 @@ static void test_signatures(void **state)
 		assert_int_equal(X509_REQ_verify(req, public), 1);
 		assert_true(pkey_same_public(&key, public));
 		assert_int_equal(X509_REQ_get_signature_nid(req), types[i].nid);
+		check_type_of(&key);
 		X509_REQ_free(req);
 		buf_clear(&pem);
 		pkey_clear(&key);
 	}
-}
-
-static X509 *certificate(const struct pkey *key, const char *names)
-{
-	X509 *x = X509_new();
-	X509_NAME *subject = X509_get_subject_name(x);
-	X509_EXTENSION *e;
-
-	X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_ASC, (const unsigned char *)"Foobar", -1,
-				   -1, 0);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)"api", -1,
-				   -1, 0);
-	X509_set_pubkey(x, key->evp);
-	if (names != NULL) {
-		e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-		assert_non_null(e);
-		X509_add_ext(x, e, -1);
-		X509_EXTENSION_free(e);
-	}
-	assert_true(X509_sign(x, key->evp, EVP_sha256()) > 0);
-	return x;
 }
 
 struct copied {
