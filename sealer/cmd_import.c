@@ -36,6 +36,9 @@ static int convert(struct import *im, struct err *err)
 		r = import_plan(im, err);
 	if (r != 0)
 		return -1;
+	if (im->source == &import_secret && im->o->context == NULL && im->n_files > 0)
+		note_add(&im->notes, "what was committed in plain text stays in Git's history; give "
+				     "those credentials new values");
 	if (!im->o->dry_run)
 		r = import_write(im, err);
 	if (r != 0)
@@ -62,6 +65,22 @@ static int run(const struct invocation *in, struct err *err)
 		im.source->end(&im);
 	import_clear(&im);
 	return r;
+}
+
+static int run_secret(const struct invocation *in, struct err *err)
+{
+	const struct import_options *o = in->options;
+
+	if (o->context == NULL && o->kubeconfig != NULL)
+		return err_set(err, ERR_USAGE, "--kubeconfig goes with --context");
+	if (o->context == NULL && in->n == 0)
+		return err_set(err, ERR_USAGE, "PATH is missing, or --context");
+	if (o->context != NULL && o->write == NULL)
+		return err_set(err, ERR_USAGE, "--context goes with -w DIR, where documents go");
+	if (o->context != NULL && in->n > 0 && o->namespace == NULL)
+		return err_set(err, ERR_USAGE,
+			       "-n is missing: names alone do not say in which namespace");
+	return run(in, err);
 }
 
 #define AT(member) offsetof(struct import_options, member)
@@ -103,6 +122,14 @@ static const struct option_spec sops_specs[] = {
 	END,
 };
 
+static const struct option_spec secret_specs[] = {
+	{ 0, "context", "CONTEXT", "take the Secrets of this cluster instead of files", AT(context),
+	  0 },
+	{ 0, "kubeconfig", "FILE", "where the context stands", AT(kubeconfig), 0 },
+	COMMON,
+	END,
+};
+
 static const struct command subs[] = {
 	{
 	    .name = "sealed-secrets",
@@ -127,6 +154,18 @@ static const struct command subs[] = {
 	    .options_size = sizeof(struct import_options),
 	    .run = run,
 	    .data = &import_sops,
+	},
+	{
+	    .name = "secret",
+	    .summary = "take plain Secret manifests, or those of a live cluster",
+	    .arguments = "[PATH|NAME...]",
+	    .about = "Put a sealed document in the place of each plain Secret manifest of files "
+		     "and folders; or, with --context, take the Secrets of a cluster, all or "
+		     "those named, and leave out what controllers make.",
+	    .options = secret_specs,
+	    .options_size = sizeof(struct import_options),
+	    .run = run_secret,
+	    .data = &import_secret,
 	},
 	{ 0 },
 };

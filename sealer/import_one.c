@@ -83,8 +83,7 @@ static int build_opaque(struct import *im, struct one *o, const struct err *why,
 	kind_input_clear(&o->input);
 	kind_secret_clear(&o->secret);
 	notes_clear(&o->notes);
-	note_add(&o->notes, "sealed as opaque, as it is no %s of Bulla's: %s", o->kind->name,
-		 why->text);
+	note_add(&o->notes, "sealed as opaque, as it is not right as another kind: %s", why->text);
 	o->kind = kind_find("opaque");
 	o->input.now = im->now;
 	o->input.type = TYPE_OPAQUE;
@@ -108,7 +107,7 @@ static int build(struct import *im, struct one *o, struct err *err)
 		return 0;
 	if (strcmp(o->m->type, TYPE_OPAQUE) == 0 && o->kind->keys != NULL)
 		return build_opaque(im, o, &why, err);
-	return err_set(err, why.class, "as %s: %s", o->kind->name, why.text);
+	return err_set(err, why.class, "%s", why.text);
 }
 
 /* Each value a part of its own, as 'bulla seal opaque' makes them. */
