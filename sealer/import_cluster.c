@@ -127,20 +127,19 @@ static int place(struct import *im, const struct manifest *m, struct import_row 
 
 /* --- one object ------------------------------------------------------------------------------- */
 
-/* As YAML, which JSON is, so that the same rules hold as for files. */
-static int parse(const json_t *object, const char *where, struct yaml_stream *s, struct err *err)
+/* As YAML, which JSON is, so that the same rules hold as for files; NULL and err. */
+static const struct yaml_node *parse(const json_t *object, const char *where, struct yaml_stream *s,
+				     struct err *err)
 {
 	struct buf text = { .max = OBJECT_MAX };
-	int r;
+	const struct yaml_node *root = NULL;
 
 	if (json_format(&text, object) != 0)
-		r = err_set(err, ERR_INVALID, "more than %d bytes", OBJECT_MAX);
-	else
-		r = yaml_parse(where, text.data, text.len, s, err);
-	if (r == 0 && (s->docs == NULL || s->docs[0].root == NULL))
-		r = err_set(err, ERR_INTERNAL, "the object is empty");
+		err_set(err, ERR_INVALID, "more than %d bytes", OBJECT_MAX);
+	else if (yaml_parse(where, text.data, text.len, s, err) == 0 && s->docs != NULL)
+		root = s->docs[0].root;
 	buf_clear(&text);
-	return r;
+	return root;
 }
 
 static int put_root(struct import *im, const struct yaml_node *root, const char *where,
@@ -177,6 +176,7 @@ static int put_object(struct import *im, const json_t *object, struct err *err)
 	const char *system = system_namespace(namespace);
 	char *where = mem_printf("%s/%s", namespace, name);
 	struct import_row *row = import_row(im, IMPORT_REFUSED, im->o->context, 0);
+	const struct yaml_node *root = NULL;
 	struct yaml_stream s = YAML_STREAM_INIT;
 	struct err why = ERR_INIT;
 	int r = 0;
@@ -184,8 +184,8 @@ static int put_object(struct import *im, const json_t *object, struct err *err)
 	row->document = mem_str(where);
 	if (system != NULL)
 		import_row_text(row, IMPORT_LEFT, "%s", system);
-	else if (parse(object, where, &s, &why) != 0 ||
-		 put_root(im, s.docs[0].root, where, row, &why) != 0)
+	else if ((root = parse(object, where, &s, &why)) == NULL ||
+		 put_root(im, root, where, row, &why) != 0)
 		import_row_text(row, IMPORT_REFUSED, "%s", bare(why.text, where));
 	if (why.class == ERR_RECIPIENT)
 		r = err_set(err, why.class, "%s: %s", where, why.text);
