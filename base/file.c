@@ -242,8 +242,8 @@ static char *temporary_path(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	if (slash == NULL)
-		return mem_printf(".%s.bulla~", path);
-	return mem_printf("%.*s/.%s.bulla~", (int)(slash - path), path, slash + 1);
+		return mem_printf(".%s" FILE_TEMPORARY, path);
+	return mem_printf("%.*s/.%s" FILE_TEMPORARY, (int)(slash - path), path, slash + 1);
 }
 
 /*
@@ -270,8 +270,13 @@ static int open_temporary(const char *tmp, struct err *err)
 		}
 		if (fstat(fd, &held) == 0 && lstat(tmp, &named) == 0 &&
 		    held.st_ino == named.st_ino && held.st_dev == named.st_dev &&
-		    S_ISREG(held.st_mode) && held.st_nlink == 1)
-			return fd;
+		    S_ISREG(held.st_mode)) {
+			if (held.st_nlink == 1)
+				return fd;
+			/* a new file's, ended between its two names; what is behind it is not ours
+			 * to write to */
+			unlink(tmp);
+		}
 		close(fd);
 	}
 	return err_set(err, ERR_CONFLICT, "%s: another process is writing the same file", tmp);

@@ -67,7 +67,9 @@ struct file_stage *file_stage_new(const struct file_write *w, const void *data, 
 int file_stage_sync(struct file_stage *const *list, size_t n, struct err *err);
 int file_stage_commit(struct file_stage *s, struct err *err);
 void file_stage_free(struct file_stage *s); /* NULL is fine */
-/* After SIGKILL: remove the temporary file of path, if nobody is writing it. */
+/* After SIGKILL: remove the temporary file of path, if nobody is writing it.  It is "." before and
+ * FILE_TEMPORARY behind the name of path. */
+#define FILE_TEMPORARY ".bulla~"
 void file_stage_sweep(const char *path);
 
 /* mkdir -p with the given mode; existing folders are fine. */

@@ -180,6 +180,20 @@ static int take_away(const char *top, const char *path, struct err *err)
 	return r;
 }
 
+/* Not before the folder is known to be no link out of the repository. */
+static int sweep(const char *top, struct err *err)
+{
+	char *folder = mem_printf("%s/%s", top, REPO_KEYS);
+	struct kv files = KV_INIT;
+	int r = repo_list_keys(top, &files, err);
+
+	if (r == 0)
+		repo_sweep(folder);
+	kv_clear(&files);
+	mem_free(folder);
+	return r;
+}
+
 int backup_settle(const char *top, const char *name, const char *id, struct err *err)
 {
 	struct file main = { NULL, BUF_INIT, false }, pending = { NULL, BUF_INIT, false };
@@ -196,6 +210,8 @@ int backup_settle(const char *top, const char *name, const char *id, struct err 
 		r = take_away(top, main.path, err);
 	else
 		r = 0;
+	if (r == 0)
+		r = sweep(top, err);
 out:
 	unload(&main);
 	unload(&pending);

@@ -220,7 +220,8 @@ static const struct command own[] = {
 	{ 0 },
 };
 
-static const struct command *const others[] = { &keys_install, &keys_backup, &keys_verify };
+static const struct command *const others[] = { &keys_install, &keys_backup, &keys_verify,
+						&keys_retire };
 
 #define ROWS (sizeof(own) / sizeof(own[0]) - 1)
 #define OTHERS (sizeof(others) / sizeof(others[0]))
@@ -242,7 +243,7 @@ static const struct command *subcommands(void)
 
 const struct command cmd_keys = {
 	.name = "keys",
-	.summary = "make, install, back up, prove and list sealing keys",
+	.summary = "make, install, back up, prove, retire and list sealing keys",
 	.arguments = "",
 	.about =
 	    "A sealing key is the private half of a recipient.  It lives in one cluster, on one "

@@ -172,18 +172,23 @@ int install_keys(struct cluster *c, const char *namespace, const struct kv *file
 	return r == 0 ? 0 : -1;
 }
 
-int install_read(struct cluster *c, const char *namespace, struct kv *out, bool *there,
+int install_read(struct cluster *c, const char *namespace, struct kv *out, char **version,
 		 struct err *err)
 {
 	struct buf path = BUF_INIT;
 	json_t *secret = NULL;
 	int r;
 
+	*version = NULL;
 	make_path(&path, namespace);
 	r = read_secret(c, &path, &secret, err);
-	*there = secret != NULL;
 	if (r == 0 && secret != NULL)
 		r = read_data(secret, out, err);
+	if (r == 0 && secret != NULL)
+		*version = mem_str(json_string_value(
+		    json_object_get(json_object_get(secret, "metadata"), "resourceVersion")));
+	if (r == 0 && secret != NULL && *version == NULL)
+		r = err_set(err, ERR_IO, "it has no resourceVersion");
 	if (r != 0)
 		err_wrap(err, "Secret %s/" BACKUP_SECRET, namespace);
 	json_decref(secret);

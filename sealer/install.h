@@ -30,10 +30,10 @@ int install_keys(struct cluster *c, const char *namespace, const struct kv *file
 		 struct install_result *out, struct err *err);
 
 /*
- * What the Secret holds: key file name -> text.  *there is false, and that no error, when there is
- * none.  ERR_REFUSED when who asks may not read it.
+ * What the Secret holds: key file name -> text, and its resourceVersion, a new string; NULL, which
+ * is no error, when there is no such Secret.  ERR_REFUSED when who asks may not read it.
  */
-int install_read(struct cluster *c, const char *namespace, struct kv *out, bool *there,
+int install_read(struct cluster *c, const char *namespace, struct kv *out, char **version,
 		 struct err *err);
 
 #endif

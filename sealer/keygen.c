@@ -185,5 +185,6 @@ int keygen_install(const struct kv *files, const char *dir, struct err *err)
 	for (size_t i = 0; i < files->n; i++)
 		if (install_one(&files->items[i], dir, err) != 0)
 			return -1;
+	repo_sweep(dir);
 	return 0;
 }

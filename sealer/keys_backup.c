@@ -97,7 +97,7 @@ static int load_cluster(struct job *j, struct err *err)
 	struct kv files = KV_INIT;
 	struct whichcluster w;
 	struct cluster c;
-	bool there;
+	char *version = NULL;
 	int r = whichcluster_open(&o, &c, &w, err);
 
 	if (r == 0 && j->in->n > 0 && w.name != NULL && strcmp(w.name, j->in->args[0]) != 0)
@@ -106,13 +106,14 @@ static int load_cluster(struct job *j, struct err *err)
 	if (r == 0)
 		r = whichcluster_refuse(&w, err);
 	if (r == 0)
-		r = install_read(&c, namespace, &files, &there, err);
-	if (r == 0 && !there)
+		r = install_read(&c, namespace, &files, &version, err);
+	if (r == 0 && version == NULL)
 		r = err_set(err, ERR_NOKEY, "%s: there is no Secret %s/" BACKUP_SECRET, w.label,
 			    namespace);
 	for (size_t i = 0; r == 0 && i < files.n; i++)
 		r = keyring_add_bytes(&j->keys, files.items[i].name, files.items[i].data,
 				      files.items[i].len, NULL, NULL, err);
+	mem_free(version);
 	kv_clear(&files);
 	whichcluster_clear(&w);
 	cluster_close(&c);

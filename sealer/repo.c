@@ -158,6 +158,27 @@ bool repo_key_parse(const char *file, char **name, char id[static AGE_KEY_ID_TEX
 	return false;
 }
 
+void repo_sweep(const char *dir)
+{
+	size_t tail = strlen(FILE_TEMPORARY);
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		size_t len = strlen(e->d_name);
+		char *path;
+
+		if (e->d_name[0] != '.' || len <= 1 + tail ||
+		    strcmp(e->d_name + len - tail, FILE_TEMPORARY) != 0)
+			continue;
+		path = mem_printf("%s/%.*s", dir, (int)(len - 1 - tail), e->d_name + 1);
+		file_stage_sweep(path);
+		mem_free(path);
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
 int repo_refuse_path(const char *path, const char *what, struct err *err)
 {
 	char *top = file_git_top(path);

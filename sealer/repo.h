@@ -44,6 +44,10 @@ char *repo_key_path(const char *name, const char *id);
  */
 bool repo_key_parse(const char *file, char **name, char id[static AGE_KEY_ID_TEXT]);
 
+/* Remove from a folder what writes (base/file.h) that were killed left there; never what a living
+ * one has. */
+void repo_sweep(const char *dir);
+
 /*
  * What must never lie in a Git tree: refuse a path (which need not exist) inside of one; the same
  * for what a descriptor writes to, when that is a file.  what begins the error.  ERR_INVALID.

@@ -255,6 +255,8 @@ static int take_out(const char *top, const char *name, struct buf *text, const s
 	int r = config_parse(CONFIG_PATH, text->data, text->len, &had, err);
 
 	is = r == 0 ? recipients_find(&had.recipients, name) : NULL;
+	if (r == 0 && is == NULL) /* also of a run that was ended behind it */
+		r = backup_settle(top, name, "", err);
 	if (r == 0)
 		r = config_edit_remove(CONFIG_PATH, text, name, err);
 	if (r == 0 && is != NULL)

@@ -235,6 +235,32 @@ static void test_sweep(void **state)
 	file_stage_sweep(in_dir("not-there"));
 }
 
+/* A new file was linked to its name, and the writer killed before the temporary one was gone. */
+static void test_two_names(void **state)
+{
+	struct file_write w = { .path = NULL, .mode = 0600 };
+	struct buf b = BUF_INIT;
+	struct stat st;
+
+	(void)state;
+	put("n", "first", 0600);
+	assert_int_equal(link(in_dir("n"), in_dir(".n.bulla~")), 0);
+	w.path = in_dir("n");
+	assert_int_equal(file_write(&w, "second", 6, NULL), 0);
+	assert_int_equal(file_read(in_dir("n"), 100, 0, &b, &st, NULL), 0);
+	assert_string_equal(buf_str(&b), "second");
+	assert_int_equal(st.st_nlink, 1);
+	assert_int_equal(access(in_dir(".n.bulla~"), F_OK), -1);
+	/* what else has that name is not written through */
+	put("other", "theirs", 0600);
+	assert_int_equal(link(in_dir("other"), in_dir(".n.bulla~")), 0);
+	w.path = in_dir("n");
+	assert_int_equal(file_write(&w, "third", 5, NULL), 0);
+	assert_int_equal(file_read(in_dir("other"), 100, 0, &b, &st, NULL), 0);
+	assert_string_equal(buf_str(&b), "theirs");
+	buf_clear(&b);
+}
+
 static void test_paths(void **state)
 {
 	struct err err = ERR_INIT;
@@ -359,6 +385,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_program, setup, teardown),
 		cmocka_unit_test(test_buf),
