@@ -176,7 +176,8 @@ static bool has_line(const struct buf *text, const char *line)
 /* Git falls back to its own merge of text where a clone has not been told what "bulla" is. */
 static int add_attributes(const char *top, struct err *err)
 {
-	static const char *const lines[] = { "*.yaml merge=bulla", "*.yml merge=bulla" };
+	static const char *const lines[] = { "*.yaml merge=bulla", "*.yml merge=bulla",
+					     "*.yaml diff=bulla", "*.yml diff=bulla" };
 	struct buf text = BUF_INIT;
 	struct stat st;
 	size_t had;
@@ -198,16 +199,25 @@ static int add_attributes(const char *top, struct err *err)
 	return r;
 }
 
+/* The merge driver, and how diffs are shown: with the name of the part at the head of a hunk. */
 static int set_up_driver(const char *top, struct err *err)
 {
-	static const char *const name[] = { "config", "merge.bulla.name",
-					    "join sealed documents part by part", NULL };
-	static const char *const driver[] = { "config", "merge.bulla.driver",
-					      "bulla merge-driver %O %A %B %L %P", NULL };
+	static const char *const settings[][2] = {
+		{ "merge.bulla.name", "join sealed documents part by part" },
+		{ "merge.bulla.driver", "bulla merge-driver %O %A %B %L %P" },
+		{ "diff.bulla.textconv", "bulla textconv" },
+		{ "diff.bulla.xfuncname", "^    ([A-Za-z0-9._\"-]+):[ \t]*$" },
+	};
 
-	if (add_attributes(top, err) != 0 || git_run(top, name, err) != 0)
+	if (add_attributes(top, err) != 0)
 		return -1;
-	return git_run(top, driver, err);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+		const char *const args[] = { "config", settings[i][0], settings[i][1], NULL };
+
+		if (git_run(top, args, err) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -274,7 +284,7 @@ static int run_in(struct plan *p, const struct init_options *o, struct err *err)
 	if (found) {
 		r = set_up_driver(p->top, err);
 		if (r == 0)
-			out_note("%s is there; this clone's merge driver is set up", CONFIG_PATH);
+			out_note("%s is there; merges and diffs are set up here", CONFIG_PATH);
 		return r;
 	}
 	if (decide(p, o, err) != 0 || write_all(p, err) != 0)

@@ -17,6 +17,7 @@ const struct command *const command_table[] = {
 	&cmd_reseal,
 	&cmd_import,
 	&cmd_edit,
+	&cmd_textconv,
 	&cmd_merge_driver, &cmd_completion, &cmd_help,	NULL,
 };
 /* clang-format on */

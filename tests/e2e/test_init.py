@@ -115,13 +115,14 @@ def test_again(repo):
     assert "bulla recipients add" in done.err
     repo.git("config", "--unset", "merge.bulla.driver")
     repo.write(".gitattributes", "*.png binary")
-    assert "merge driver is set up" in repo.bulla("init").err
+    assert "merges and diffs are set up here" in repo.bulla("init").err
     assert (repo.top / ".bulla/config").read_bytes() == before
     assert repo.git("config", "merge.bulla.driver").strip() == "bulla merge-driver %O %A %B %L %P"
     assert (repo.top / ".gitattributes").read_text() == \
-        "*.png binary\n*.yaml merge=bulla\n*.yml merge=bulla\n"
+        "*.png binary\n*.yaml merge=bulla\n*.yml merge=bulla\n*.yaml diff=bulla\n*.yml diff=bulla\n"
     repo.bulla("init")
-    assert (repo.top / ".gitattributes").read_text().count("bulla") == 2
+    assert (repo.top / ".gitattributes").read_text().count("bulla") == 4
+    assert repo.git("config", "diff.bulla.textconv").strip() == "bulla textconv"
     assert "bulla" in repo.git("check-attr", "merge", "clusters/eu/x.yaml")
 
 
