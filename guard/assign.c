@@ -185,35 +185,88 @@ static bool is_uuid(const char *s, size_t len)
 	return true;
 }
 
-static int class_of(char c)
+enum letter_class { NEUTRAL, LOWER, UPPER, DIGIT, OTHER };
+
+static enum letter_class class_of(char c)
 {
 	if (c >= 'a' && c <= 'z')
-		return 1;
+		return LOWER;
 	if (c >= 'A' && c <= 'Z')
-		return 2;
+		return UPPER;
 	if (c >= '0' && c <= '9')
-		return 3;
-	return c == '-' || c == '_' || c == '.' || c == '/' ? 0 : 4;
+		return DIGIT;
+	return c == '-' || c == '_' || c == '.' || c == '/' ? NEUTRAL : OTHER;
+}
+
+static bool is_vowel(char c)
+{
+	return strchr("aeiouy", c) != NULL;
+}
+
+/* Letters of a run in lower case that can be said: four at least, never four consonants on end. */
+static size_t spoken(const char *s, size_t len)
+{
+	size_t consonants = 0, vowels = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		consonants = is_vowel(s[i]) ? 0 : consonants + 1;
+		vowels += is_vowel(s[i]);
+		if (consonants == 4)
+			return 0;
+	}
+	return len >= 4 && vowels > 0 ? len : 0;
+}
+
+/* How many characters of it are in words, as in names of programs. */
+static size_t in_words(const char *s, size_t len)
+{
+	size_t n = 0, begin = 0;
+
+	for (size_t i = 0; i <= len; i++) {
+		if (i < len && class_of(s[i]) == LOWER)
+			continue;
+		n += spoken(s + begin, i - begin);
+		begin = i + 1;
+	}
+	return n;
 }
 
 /* Random text goes from letters to digits and back all the time; names and words do not. */
 static bool is_random(const char *s, size_t len)
 {
 	size_t changes = 0, digits = 0, letters = 0;
-	int last = 0;
+	enum letter_class last = NEUTRAL;
 
 	if (len < RANDOM_MIN || !is_printable(s, len) || is_uuid(s, len))
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int class = class_of(s[i]);
+		enum letter_class class = class_of(s[i]);
 
-		digits += class == 3;
-		letters += class == 1 || class == 2;
-		changes += class != 0 && last != 0 && class != last;
-		last = class != 0 ? class : last;
+		digits += class == DIGIT;
+		letters += class == LOWER || class == UPPER;
+		changes += class != NEUTRAL && last != NEUTRAL && class != last;
+		last = class != NEUTRAL ? class : last;
 	}
 	return digits > 0 && letters > 0 && changes >= 4 && changes * 5 >= len &&
-	       placeholder_variety(s, len) >= 8 && !placeholder_is_counted(s, len);
+	       in_words(s, len) * 2 <= len && placeholder_variety(s, len) >= 8 &&
+	       !placeholder_is_counted(s, len);
+}
+
+/* Without quotes it may be an expression: a call, an index, a member, a type with its braces. */
+static bool is_expression(const char *s, size_t len)
+{
+	bool dots = false;
+
+	if (s[0] == '*' || s[0] == '&' || s[len - 1] == '.')
+		return true;
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("([{", s[i]) != NULL)
+			return true;
+		if (class_of(s[i]) == OTHER || s[i] == '/' || s[i] == '-')
+			return false;
+		dots = dots || s[i] == '.';
+	}
+	return dots;
 }
 
 static bool is_path(const char *s, size_t len)
@@ -384,6 +437,11 @@ static enum guard_rule_id rule_of(const char *name, size_t name_len, size_t len,
 					  : GUARD_ASSIGNMENT;
 }
 
+static bool is_bare(const struct view *v, size_t from)
+{
+	return strchr("\"'`", v->text[from - 1]) == NULL;
+}
+
 bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hit_new *hit)
 {
 	const char *name, *value;
@@ -399,7 +457,9 @@ bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hi
 	if (!value_after(v, at, until_of(v, name, at, mode), &from, &to) || to == from)
 		return false;
 	value = v->text + from;
-	if (mode == ASSIGN_CODE && !is_random(value, to - from))
+	if (mode == ASSIGN_CODE && (!is_random(value, to - from) ||
+				    (is_bare(v, from) && (is_expression(value, to - from) ||
+							  assign_is_credential(value, to - from)))))
 		return false;
 	if (is_known(value, to - from) || !assign_is_value(name, n, value, to - from) ||
 	    is_wrapped_placeholder(value, to - from))

@@ -14,6 +14,7 @@
 #define WAITING_MAX                                                                                \
 	((size_t)GUARD_HITS_MAX) /* values of one object that are kept until its end               \
 				  */
+#define NAME_LEN_MAX 253	 /* of a key of a Secret */
 #define NESTED_MAX 2		 /* manifests inside block scalars inside manifests */
 
 /* What a value would be, by where it stands, if the object around it is of that kind. */
@@ -135,7 +136,8 @@ static void end_kubeconfig(struct objects *o, const struct waiting *w)
 {
 	struct outline_text value = value_of(o, &w->pair);
 
-	if (w->place == IN_USER && !placeholder_is(value.text, value.len))
+	if (w->place == IN_USER && !placeholder_is(value.text, value.len) &&
+	    !placeholder_is_word(value.text, value.len))
 		add(o, GUARD_KUBECONFIG, &w->pair, NULL, name_pair(w->under, w->pair.key));
 }
 
@@ -255,7 +257,7 @@ static void on_pair(void *ctx, size_t depth, const struct outline_pair *pair)
 	if (pair->style == OUTLINE_ITEM && is(pair->key, "literals") &&
 	    is(m->key, "secretGenerator"))
 		on_literal(o, pair);
-	if (depth == 0)
+	if (depth == 0 || pair->key.len > NAME_LEN_MAX)
 		return;
 	if (is(m->key, "data"))
 		defer(o, IN_DATA, depth - 1, m->key, pair);

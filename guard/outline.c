@@ -168,6 +168,19 @@ static void read_flow(struct outline *o, const struct outline_text *key)
 
 /* --- block collections ------------------------------------------------------------------------ */
 
+/* Keys with other characters are possible, and none of those that are looked for; code has many. */
+static bool is_key_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr("_-./:$", c) != NULL);
+}
+
+static bool ends_key(const struct outline *o, size_t at, size_t end)
+{
+	return o->text[at] == ':' &&
+	       (at + 1 == end || is_blank(o->text[at + 1]) || o->text[at + 1] == '\r');
+}
+
 /* The key at text[at], when there is one on this line; *behind is after its ":". */
 static bool read_key(const struct outline *o, size_t at, size_t end, struct outline_text *key,
 		     size_t *behind)
@@ -187,17 +200,13 @@ static bool read_key(const struct outline *o, size_t at, size_t end, struct outl
 	}
 	if (strchr("{}[],#&*!|>%@`", c) != NULL)
 		return false;
-	while (i < end && i - at < KEY_MAX &&
-	       (o->text[i] != ':' ||
-		(i + 1 < end && !is_blank(o->text[i + 1]) && o->text[i + 1] != '\r')))
+	while (i < end && i - at < KEY_MAX && is_key_char(o->text[i]) && !ends_key(o, i, end))
 		i++;
-	if (i == end || o->text[i] != ':')
-		return false;
-	*behind = i + 1;
-	while (i > at && is_blank(o->text[i - 1]))
-		i--;
 	*key = (struct outline_text){ o->text + at, i - at };
-	return i > at;
+	while (i < end && is_blank(o->text[i]))
+		i++;
+	*behind = i + 1;
+	return key->len > 0 && i < end && ends_key(o, i, end);
 }
 
 /* Where the value begins: behind blanks, anchors and tags. */
@@ -267,6 +276,7 @@ static void read_value(struct outline *o, const struct outline_text *key, size_t
 {
 	struct outline_pair pair = { .key = *key, .from = at, .style = plain };
 	char c = o->text[at];
+	bool last = false;
 
 	o->at = end;
 	if (is_block(o, at, end)) {
@@ -287,8 +297,13 @@ static void read_value(struct outline *o, const struct outline_text *key, size_t
 		o->at = line_end(o, pair.to);
 	} else {
 		pair.to = plain_line_end(o, at, end);
+		/* the manifest is a string of a program, which ends here */
+		last = pair.to > at && o->text[pair.to - 1] == '`';
+		pair.to -= last;
 	}
 	give(o, o->n - 1, &pair);
+	if (last)
+		close_levels(o, 0);
 }
 
 static void read_pair(struct outline *o, const struct outline_text *key, size_t indent, size_t at,
@@ -322,15 +337,18 @@ static void read_rest(struct outline *o, size_t indent, size_t at, size_t end, b
 	at = skip_marks(o, at, end);
 	if (at == end || o->text[at] == '#' || o->text[at] == '\r')
 		return;
-	if (level == NULL || level->waiting.text == NULL) {
-		if (level == NULL && (o->text[at] == '{' || o->text[at] == '[')) {
-			o->at = at;
-			read_flow(o, &(struct outline_text){ NULL, 0 });
-		}
+	if (level == NULL && (o->text[at] == '{' || o->text[at] == '[')) {
+		o->at = at;
+		read_flow(o, &(struct outline_text){ NULL, 0 });
 		return;
 	}
-	if (indent < level->indent + !item)
+	if (level == NULL || level->waiting.text == NULL || indent < level->indent + !item) {
+		/* the end of a heredoc, or of a string in a program; templates stand anywhere */
+		if (o->text[at] != '{')
+			while (o->n > 0 && o->levels[o->n - 1].indent >= indent)
+				close_levels(o, o->n - 1);
 		return;
+	}
 	key = level->waiting;
 	read_value(o, &key, at, end, item ? OUTLINE_ITEM : OUTLINE_PLAIN);
 	/* what goes on in the next line is not told again */

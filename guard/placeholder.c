@@ -126,6 +126,25 @@ bool placeholder_is(const char *value, size_t len)
 	return len > 1 && placeholder_variety(value, len) == 1;
 }
 
+/* "my-secret", "some_password": letters only, and one of the words is what it stands for. */
+static bool is_phrase(const char *s, size_t len)
+{
+	static const char *const words[] = { "my",     "some",	"test", "default", "password",
+					     "secret", "token", "key",	"pass",	   "admin",
+					     "user",   "value", "dev",	"demo",	   "credential" };
+	bool parts = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!is_letter(s[i]) && s[i] != '-' && s[i] != '_' && s[i] != '.')
+			return false;
+		parts = parts || !is_letter(s[i]);
+	}
+	for (size_t i = 0; parts && i < sizeof(words) / sizeof(*words); i++)
+		if (says(s, len, words[i]))
+			return true;
+	return false;
+}
+
 bool placeholder_is_word(const char *value, size_t len)
 {
 	static const char *const words[] = {
@@ -142,7 +161,7 @@ bool placeholder_is_word(const char *value, size_t len)
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (equals(value, len, words[i]))
 			return true;
-	return false;
+	return is_phrase(value, len);
 }
 
 unsigned placeholder_variety(const char *value, size_t len)
