@@ -67,7 +67,7 @@ enum assign_mode assign_mode_of(const char *path)
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-static bool is_name_char(char c)
+static inline bool is_name_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       c == '_' || c == '-' || c == '.' || c == '/';
@@ -90,39 +90,79 @@ static size_t squeeze(const char *name, size_t len, char out[static NAME_MAX_LEN
 	return n;
 }
 
+/* Names are compared all the time, so their lengths are known. */
+struct word {
+	const char *text;
+	size_t len;
+};
+#define W(w)                                                                                       \
+	{                                                                                          \
+		w, sizeof(w) - 1                                                                   \
+	}
+
+static const struct word credential_words[] = {
+	W("password"),	 W("passwd"),	     W("passphrase"), W("passwort"),
+	W("secret"),	 W("token"),	     W("apikey"),     W("accesskey"),
+	W("secretkey"),	 W("privatekey"),    W("credential"), W("credentials"),
+	W("authkey"),	 W("encryptionkey"), W("signingkey"), W("masterkey"),
+	W("sharedkey"),	 W("pwd"),	     W("apisecret"),  W("connectionstring"),
+	W("accountkey"), W("storagekey"),    W("licensekey"), W("serviceaccountkey"),
+	W("sshkey"),	 W("pgpass"),	     W("dbpass"),     W("userpass"),
+	W("smtppass"),	 W("mailpass"),
+};
+
+/* Digests, and what only counts or names tokens and secrets. */
+static const char *const harmless_words[] = { "checksum",	"sha256", "pagetoken",
+					      "existingsecret", "csrf",	  "pullsecret",
+					      "public",		"hash" };
+
 bool assign_is_credential(const char *name, size_t len)
 {
-	static const char *const last[] = {
-		"password",   "passwd",	     "passphrase", "passwort",		"secret",
-		"token",      "apikey",	     "accesskey",  "secretkey",		"privatekey",
-		"credential", "credentials", "authkey",	   "encryptionkey",	"signingkey",
-		"masterkey",  "sharedkey",   "pwd",	   "apisecret",		"connectionstring",
-		"accountkey", "storagekey",  "licensekey", "serviceaccountkey", "sshkey",
-		"pgpass",     "dbpass",	     "userpass",   "smtppass",		"mailpass",
-	};
-	/* digests, and what only counts or names tokens and secrets */
-	static const char *const never[] = { "checksum",       "sha256", "pagetoken",
-					     "existingsecret", "csrf",	 "pullsecret",
-					     "public",	       "hash" };
 	char flat[NAME_MAX_LEN + 1];
 	size_t n = squeeze(name, len, flat);
 	bool credential = false;
 
-	for (size_t i = 0; !credential && i < sizeof(last) / sizeof(*last); i++)
-		credential = ends(flat, n, last[i]);
-	credential = credential || (len >= 5 && n >= 4 && ends(flat, n, "pass") &&
+	for (size_t i = 0; !credential && i < sizeof(credential_words) / sizeof(struct word); i++) {
+		const struct word *w = &credential_words[i];
+
+		credential = n >= w->len && flat[n - 1] == w->text[w->len - 1] &&
+			     memcmp(flat + n - w->len, w->text, w->len) == 0;
+	}
+	credential = credential || (len >= 5 && n >= 4 && memcmp(flat + n - 4, "pass", 4) == 0 &&
 				    (name[len - 5] == '_' || name[len - 5] == '-'));
-	for (size_t i = 0; credential && i < sizeof(never) / sizeof(*never); i++)
-		credential = strstr(flat, never[i]) == NULL;
+	for (size_t i = 0; credential && i < sizeof(harmless_words) / sizeof(char *); i++)
+		credential = strstr(flat, harmless_words[i]) == NULL;
 	return credential;
 }
 
-/* Could a credential's name end with this letter?  Keeps most of a text from being looked at. */
-static bool may_end(char c)
+/* Could a credential's name end with these letters?  Keeps most of a text from being looked at. */
+static bool may_end(char a, char b)
 {
-	static const char last[] = "dehlnrstyDEHLNRSTY";
+	switch (lower(b)) {
+	case 'd':
+		return lower(a) == 'r' || lower(a) == 'w'; /* password, passwd, pwd */
+	case 'y':
+	case 't':
+		return lower(a) == 'e' || lower(a) == 'r'; /* key, secret, passwort */
+	case 'n':
+		return lower(a) == 'e'; /* token */
+	case 'e':
+		return lower(a) == 's'; /* passphrase */
+	case 's':
+		return lower(a) == 's' || lower(a) == 'l'; /* pass, credentials */
+	case 'l':
+		return lower(a) == 'a'; /* credential */
+	case 'g':
+		return lower(a) == 'n'; /* connection string */
+	default:
+		return false;
+	}
+}
 
-	return c != '\0' && strchr(last, c) != NULL;
+static bool is_gap(char c)
+{
+	return c == ' ' || c == '\t' || c == '"' || c == '\'' || c == '`' || c == ']' ||
+	       c == '\\' || c == ')';
 }
 
 /* The name before text[at]; blanks, quotes, brackets and backslashes between are none of it. */
@@ -130,8 +170,7 @@ static size_t name_before(const char *text, size_t at, const char **name)
 {
 	size_t end = at, begin, low;
 
-	while (end > 0 && at - end < BLANKS_MAX && strchr(" \t\"'`]\\)", text[end - 1]) != NULL &&
-	       text[end - 1] != '\0')
+	while (end > 0 && at - end < BLANKS_MAX && is_gap(text[end - 1]))
 		end--;
 	if (end == 0 || !is_name_char(text[end - 1]))
 		return 0;
@@ -450,7 +489,8 @@ bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hi
 	if (is_compared(v, at))
 		return false;
 	n = name_before(v->text, at > 0 && v->text[at - 1] == ':' ? at - 1 : at, &name);
-	if (n == 0 || !may_end(name[n - 1]) || !assign_is_credential(name, n) || is_part(v, name))
+	if (n < 3 || !may_end(name[n - 2], name[n - 1]) || !assign_is_credential(name, n) ||
+	    is_part(v, name))
 		return false;
 	if (v->text[at] == '>' && (name == v->text || name[-1] != '<'))
 		return false;

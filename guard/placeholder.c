@@ -110,6 +110,14 @@ static bool is_said_to_be_none(const char *s, size_t len)
 	return false;
 }
 
+/* A whole file of age or SOPS, as Flux takes it in a Secret. */
+static bool is_encrypted(const char *s, size_t len)
+{
+	return begins(s, len, "-----BEGIN AGE ENCRYPTED FILE-----") ||
+	       begins(s, len, "age-encryption.org/v1") ||
+	       (holds(s, len, "ENC[AES256_GCM,") && holds(s, len, "sops"));
+}
+
 bool placeholder_is(const char *value, size_t len)
 {
 	while (len > 0 && (value[len - 1] == '\n' || value[len - 1] == ' ' ||
@@ -119,7 +127,7 @@ bool placeholder_is(const char *value, size_t len)
 		value++;
 		len--;
 	}
-	if (len == 0 || holds(value, len, "..."))
+	if (len == 0 || holds(value, len, "...") || is_encrypted(value, len))
 		return true;
 	if (is_filled_in(value, len) || is_said_to_be_none(value, len))
 		return true;

@@ -2,7 +2,7 @@
 /*
  * What stands where a credential would, and is none: nothing at all, something that another program
  * fills in (${NAME}, {{ .Values.x }}, $(cmd), <token>, %s), the name of a place (vault:...,
- * op://...), what SOPS encrypted (ENC[...]), "changeme" and its like, one character again and
+ * op://...), what SOPS or age encrypted, "changeme" and its like, one character again and
  * again.  Within guard/ only.
  */
 #ifndef BULLA_GUARD_PLACEHOLDER_H

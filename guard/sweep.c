@@ -10,6 +10,7 @@
 #include "guard/shape.h"
 #include "guard/wrapped.h"
 
+#define TEXT_MIN 16   /* bytes: less is no credential that is told by itself */
 #define GITHUB_MIN 40 /* characters of the shortest word that a GitHub token is in */
 
 enum class {
@@ -62,7 +63,7 @@ static void make_tables(void)
 	}
 }
 
-static bool stands(const struct view *v, size_t at, const char *what)
+static inline bool stands(const struct view *v, size_t at, const char *what)
 {
 	size_t n = strlen(what);
 
@@ -76,6 +77,30 @@ static void add(struct sweep *s, const struct hit_new *hit)
 
 /* --- base64 ----------------------------------------------------------------------------------- */
 
+static bool is_text(unsigned char c)
+{
+	return (c >= ' ' && c < 0x7f) || c == '\n' || c == '\r' || c == '\t';
+}
+
+/*
+ * Is there a stretch of text in it that could be a credential?  In most runs there is none:
+ * digests, images, what is encrypted.  Looks at every TEXT_MIN-th byte, and at others only around
+ * text.
+ */
+static bool holds_text(const unsigned char *data, size_t len)
+{
+	size_t begin = 0;
+
+	for (size_t i = TEXT_MIN; i <= len; i = begin + TEXT_MIN) {
+		while (i > begin && is_text(data[i - 1]))
+			i--;
+		if (i == begin)
+			return true;
+		begin = i;
+	}
+	return false;
+}
+
 static void open_run(struct sweep *s, size_t begin, size_t end)
 {
 	struct view inner = { .base = s->v->base + begin,
@@ -86,6 +111,9 @@ static void open_run(struct sweep *s, size_t begin, size_t end)
 	if (end - begin < WRAPPED_MIN)
 		return;
 	wrapped_decode(s->v->text + begin, end - begin, &s->decoded);
+	if (!holds_text(s->decoded.data, s->decoded.len))
+		return;
+
 	inner.text = (const char *)s->decoded.data;
 	inner.len = s->decoded.len;
 	sweep(s->hits, &inner, ASSIGN_CODE);
@@ -152,6 +180,15 @@ static bool known_word(const struct view *v, size_t at, struct hit_new *hit)
 	return shape_at(v, at, hit);
 }
 
+/* Is a base64 run worth a look: does it begin here, and is it more than a short word? */
+static bool may_run(const struct view *v, size_t at, size_t first, size_t end)
+{
+	if (end - at < WRAPPED_MIN &&
+	    (end == v->len || (classes[(unsigned char)v->text[end]] & DIGIT64) == 0))
+		return false;
+	return first != at || at == 0 || (classes[(unsigned char)v->text[at - 1]] & DIGIT64) == 0;
+}
+
 /* Returns where to go on, at least end. */
 static size_t at_word(struct sweep *s, size_t at, size_t end)
 {
@@ -172,7 +209,7 @@ static size_t at_word(struct sweep *s, size_t at, size_t end)
 				add(s, &hit);
 				return hit.to > end ? hit.to : end;
 			}
-	if (at == 0 || (classes[(unsigned char)v->text[at - 1]] & DIGIT64) == 0 || first != at)
+	if (may_run(v, at, first, end))
 		at_run(s, first);
 	return end;
 }

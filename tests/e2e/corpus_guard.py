@@ -441,6 +441,8 @@ def manifest_alikes(m):
     yield group, "sops-data", "secret.yaml", secret_yaml("data", {"password": enc})
     yield group, "sops-env", ".env", f"DB_PASSWORD={enc}\nsops_version=3.9.0\n"
     yield group, "sops-json", "secrets.json", json.dumps({"password": enc, "sops": {"mac": enc}})
+    yield group, "sops-file-in-data", "secret.yaml", secret_yaml("data", {"values.enc": b64(json.dumps({"password": enc, "sops": {"mac": enc}}))})
+    yield group, "age-file-in-data", "secret.yaml", secret_yaml("data", {"values.age": b64(b"age-encryption.org/v1\n" + m.bytes(200))})
     yield group, "empty-secret", "secret.yaml", secret_yaml("data", {"password": '""'})
     yield group, "no-data", "secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\n  annotations:\n    x: y\ntype: Opaque\n"
     yield group, "substituted", "secret.yaml", secret_yaml("stringData", {"password": "${DB_PASSWORD}", "user": "${DB_USER:=app}"})
