@@ -16,6 +16,7 @@ const struct command *const command_table[] = {
 	&cmd_rotate,
 	&cmd_reseal,
 	&cmd_import,
+	&cmd_export,
 	&cmd_edit,
 	&cmd_textconv,
 	&cmd_merge_driver, &cmd_completion, &cmd_help,	NULL,

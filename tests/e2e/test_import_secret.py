@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from checkout import CONFLICT, FINDINGS, USAGE, Checkout, Terminal
+from checkout import FINDINGS, USAGE, Checkout, Terminal
 from documents import TOP
 
 DATA = {"PASSWORD": base64.b64encode(b"hunter2").decode()}

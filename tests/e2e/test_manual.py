@@ -213,7 +213,7 @@ def test_options_of_bulla_itself(here, pages):
 
 SIMPLE = ["init", "set", "unset", "show", "open", "check", "status", "reseal", "merge-driver", "completion", "help",
           "edit", "textconv"]
-HEADS = ["recipients", "keys", "import"]
+HEADS = ["recipients", "keys", "import", "export"]
 
 
 def test_every_command_is_tried(here):
