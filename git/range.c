@@ -38,9 +38,9 @@ int git_range_commits(const struct git *g, const struct git_range *range, struct
 
 	if (range->all)
 		args[n++] = "--all";
-	if (range->without_refs) {
+	if (range->without_refs || range->without_remotes) {
 		args[n++] = "--not";
-		args[n++] = "--all";
+		args[n++] = range->without_refs ? "--all" : "--remotes";
 	}
 	put_revisions(range, &input);
 	r = git_tokens(
@@ -58,6 +58,7 @@ struct changes {
 	const struct git *g;
 	git_visit *visit;
 	void *ctx;
+	bool two; /* of two trees: no commit is named */
 	char commit[GIT_ID_TEXT];
 	bool half; /* of a change, read; its path is next */
 	struct raw_line line;
@@ -72,7 +73,7 @@ static int change_path(struct changes *c, const char *path, struct err *err)
 			&(struct git_entry){ .path = path,
 					     .mode = c->line.mode,
 					     .id = c->line.id,
-					     .commit = c->commit,
+					     .commit = c->two ? NULL : c->commit,
 					     .status = c->line.status },
 			err);
 }
@@ -83,11 +84,11 @@ static int change_token(void *ctx, const char *token, size_t len, struct err *er
 
 	if (c->half)
 		return change_path(c, token, err);
-	if (git_is_id(c->g, token)) {
+	if (!c->two && git_is_id(c->g, token)) {
 		memcpy(c->commit, token, len + 1);
 		return 0;
 	}
-	if (c->commit[0] == '\0' || !raw_change(token, &c->line))
+	if ((!c->two && c->commit[0] == '\0') || !raw_change(token, &c->line))
 		return err_set(err, ERR_IO, "git diff-tree: a line that cannot be read");
 	c->half = true;
 	return 0;
@@ -114,4 +115,46 @@ int git_range_each(const struct git *g, const struct buf *commits, git_visit *vi
 			  &(struct git_tokens){
 			      .args = args, .input = commits, .visit = change_token, .ctx = &c },
 			  err);
+}
+
+int git_range_diff(const struct git *g, const char *old, const char *new, git_visit *visit,
+		   void *ctx, struct err *err)
+{
+	const char *const args[] = { "diff-tree",
+				     "-r",
+				     "--raw",
+				     "-z",
+				     "--no-renames",
+				     "--no-abbrev",
+				     "--no-relative",
+				     "--ignore-submodules=none",
+				     old,
+				     new,
+				     NULL };
+	struct changes c = { .g = g, .visit = visit, .ctx = ctx, .two = true };
+
+	return git_tokens(g, &(struct git_tokens){ .args = args, .visit = change_token, .ctx = &c },
+			  err);
+}
+
+/* Status 1 is the answer that there is none. */
+int git_range_merge_base(const struct git *g, const char *a, const char *b,
+			 char id[static GIT_ID_TEXT], struct err *err)
+{
+	const char *const args[] = { "merge-base", a, b, NULL };
+	struct buf out = BUF_INIT;
+	struct err why = ERR_INIT;
+	int r = git_output(g, args, &out, &why);
+
+	id[0] = '\0';
+	if (r == 0 && out.len > 0)
+		buf_truncate(&out, out.len - 1);
+	if (r == 0 && git_is_id(g, buf_str(&out)))
+		memcpy(id, out.data, out.len + 1);
+	else if (r != 0 && strstr(why.text, "status 1)") == NULL)
+		r = err_set(err, why.class, "%s", why.text);
+	else
+		r = 0;
+	buf_clear(&out);
+	return r;
 }

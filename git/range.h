@@ -15,8 +15,9 @@ struct git_range {
 	size_t n_from;
 	const char *const *without;
 	size_t n_without;
-	bool all;	   /* from every ref, too */
-	bool without_refs; /* without what any ref has: a push of something new */
+	bool all;	      /* from every ref, too */
+	bool without_refs;    /* without what any ref has: a push of something new */
+	bool without_remotes; /* without what any remote branch has, as it was last fetched */
 };
 int git_range_commits(const struct git *g, const struct git_range *range, struct buf *out,
 		      struct err *err);
@@ -29,5 +30,13 @@ int git_range_commits(const struct git *g, const struct git_range *range, struct
  */
 int git_range_each(const struct git *g, const struct buf *commits, git_visit *visit, void *ctx,
 		   struct err *err);
+
+/* The same for the difference of two commits or trees, as it is from old to new. */
+int git_range_diff(const struct git *g, const char *old, const char *new, git_visit *visit,
+		   void *ctx, struct err *err);
+
+/* The newest commit that both have; "" when there is none. */
+int git_range_merge_base(const struct git *g, const char *a, const char *b,
+			 char id[static GIT_ID_TEXT], struct err *err);
 
 #endif

@@ -26,6 +26,7 @@ struct check {
 	int64_t now;
 	struct check_base base;
 	bool exposure_only; /* of the file at hand */
+	char *misplaced;    /* the last one told */
 	struct place *places;
 	size_t n, cap;
 };
@@ -55,6 +56,7 @@ void check_free(struct check *c)
 		mem_free(c->places[i].file);
 	}
 	mem_free(c->places);
+	mem_free(c->misplaced);
 	mem_free(c);
 }
 
@@ -336,10 +338,12 @@ void check_misplaced(struct check *c, const char *below)
 		return;
 	at.file = mem_strn(below, (size_t)(dir - below) + strlen("/" REPO_DIR));
 	at.below = at.file;
-	findings_add(c->findings, &at,
-		     "only the .bulla/ at the Git top level counts; this one is never read "
-		     "and should not be here");
-	mem_free(at.file);
+	if (c->misplaced == NULL || strcmp(c->misplaced, at.file) != 0)
+		findings_add(c->findings, &at,
+			     "only the .bulla/ at the Git top level counts; this one is never read "
+			     "and should not be here");
+	mem_free(c->misplaced);
+	c->misplaced = at.file;
 }
 
 /* --- all files -------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "sealer/check_files.h"
 
 #include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

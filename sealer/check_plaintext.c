@@ -2,6 +2,7 @@
 #include "sealer/check_plaintext.h"
 
 #include <stdio.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/err.h"

@@ -2,19 +2,30 @@
 #include "sealer/command.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/out.h"
+#include "git/run.h"
+#include "guard/baseline.h"
 #include "sealer/check.h"
 #include "sealer/check_files.h"
+#include "sealer/check_git.h"
 #include "sealer/check_plaintext.h"
 #include "sealer/findings.h"
+#include "sealer/repo.h"
 #include "sealer/ring.h"
+#include "sealer/target.h"
 
 struct check_options {
 	struct ring_options ring;
 	const char *output;
+	bool staged, pre_receive, pre_push, history;
+	const char *range;
+	bool accept_changes, update_baseline;
+	struct option_list accept;
 };
 
 /* A key that was asked for must be there; the user's own folder may well be empty. */
@@ -25,15 +36,129 @@ static int load_keys(const struct check_options *o, struct keyring *keys, struct
 	return !ring_given(&o->ring) && err->class == ERR_NOKEY ? 0 : -1;
 }
 
-static int walk(struct check *c, struct plaintext *plain, const struct invocation *in,
-		struct err *err)
+/* --- what is checked -------------------------------------------------------------------------- */
+
+static int walk(struct check_git *x, const struct invocation *in, struct err *err)
 {
 	if (in->n == 0)
-		return check_files(c, plain, ".", err);
+		return check_files(x->c, x->plain, ".", err);
 	for (size_t i = 0; i < in->n; i++)
-		if (check_files(c, plain, in->args[i], err) != 0)
+		if (check_files(x->c, x->plain, in->args[i], err) != 0)
 			return -1;
 	return 0;
+}
+
+/* git runs hooks at the top level; a person may be anywhere below it. */
+static struct git *open_git(struct err *err)
+{
+	struct git *g = git_open(".", err), *at_top;
+
+	if (g == NULL || git_top(g) == NULL)
+		return g;
+	at_top = git_open(git_top(g), err);
+	git_close(g);
+	return at_top;
+}
+
+static int run_mode(struct check_git *x, const struct check_options *o, struct err *err)
+{
+	struct git *g = open_git(err);
+	int r = -1;
+
+	if (g == NULL)
+		return -1;
+	x->g = g;
+	if (o->staged)
+		r = check_git_staged(x, err);
+	else if (o->range != NULL)
+		r = check_git_range(x, o->range, err);
+	else if (o->pre_receive)
+		r = check_git_pre_receive(x, err);
+	else if (o->pre_push)
+		r = check_git_pre_push(x, err);
+	else
+		r = check_git_history(x, err);
+	x->g = NULL;
+	git_close(g);
+	return r;
+}
+
+static int modes(const struct check_options *o)
+{
+	return o->staged + (o->range != NULL) + o->pre_receive + o->pre_push + o->history;
+}
+
+static int check_usage(const struct check_options *o, const struct invocation *in, struct err *err)
+{
+	bool range = o->range != NULL || o->pre_receive || o->pre_push;
+
+	if (modes(o) > 1)
+		return err_set(err, ERR_USAGE,
+			       "--staged, --range, --pre-receive, --pre-push and --history: one of "
+			       "them");
+	if (modes(o) == 1 && in->n > 0)
+		return err_set(err, ERR_USAGE,
+			       "a PATH is of files as they are; it goes with none of --staged, "
+			       "--range, --pre-receive, --pre-push, --history");
+	if ((o->accept_changes || o->accept.n > 0) && !range)
+		return err_set(err, ERR_USAGE,
+			       "--accept and --accept-changes: with --range, --pre-receive or "
+			       "--pre-push only");
+	if (o->update_baseline && (range || o->staged))
+		return err_set(err, ERR_USAGE,
+			       "--update-baseline: with files as they are, or with --history");
+	return 0;
+}
+
+/* --- known findings --------------------------------------------------------------------------- */
+
+static int read_baseline(const char *top, struct baseline *b, struct stat *st, bool *exists,
+			 struct err *err)
+{
+	struct buf text = BUF_INIT;
+	int r = repo_read(top, BASELINE_PATH, BASELINE_MAX, &text, st, exists, err);
+
+	if (r == 0 && *exists)
+		r = baseline_parse(BASELINE_PATH, text.data, text.len, b, err);
+	buf_clear(&text);
+	return r;
+}
+
+/* Run with the baseline to add to, then write it when something was added. */
+static int update_baseline(struct check_git *x, const struct check_options *o,
+			   const struct invocation *in, struct err *err)
+{
+	struct baseline b = BASELINE_INIT;
+	struct buf text = BUF_INIT;
+	char *top = target_top(err);
+	struct stat st;
+	bool exists;
+	size_t before;
+	int r = -1;
+
+	if (top == NULL || read_baseline(top, &b, &st, &exists, err) != 0)
+		goto out;
+	before = b.n;
+	x->plain->update = &b;
+	if ((o->history ? run_mode(x, o, err) : walk(x, in, err)) != 0)
+		goto out;
+	baseline_format(&b, &text);
+	if (text.len > BASELINE_MAX) {
+		err_set(err, ERR_INVALID, "%s: would be larger than %zu bytes", BASELINE_PATH,
+			BASELINE_MAX);
+		goto out;
+	}
+	if (b.n > before && repo_write(top, BASELINE_PATH, &text, exists ? &st : NULL, err) != 0)
+		goto out;
+	out_note("%s: %zu added, %zu in all%s", BASELINE_PATH, b.n - before, b.n,
+		 b.n > before ? "; look at them, then commit it" : "");
+	r = 0;
+out:
+	x->plain->update = NULL;
+	baseline_clear(&b);
+	buf_clear(&text);
+	mem_free(top);
+	return r;
 }
 
 static int print(const char *output, struct findings *findings, struct err *err)
@@ -45,27 +170,38 @@ static int print(const char *output, struct findings *findings, struct err *err)
 	return findings_print_text(findings, err);
 }
 
+static int run_checks(struct check_git *x, const struct check_options *o,
+		      const struct invocation *in, struct err *err)
+{
+	if (o->update_baseline)
+		return update_baseline(x, o, in, err);
+	return modes(o) > 0 ? run_mode(x, o, err) : walk(x, in, err);
+}
+
 static int run(const struct invocation *in, struct err *err)
 {
 	const struct check_options *o = in->options;
 	struct keyring keys = KEYRING_INIT;
 	struct findings findings = { 0 };
 	struct plaintext plain = { .findings = &findings };
-	struct check *c = NULL;
+	struct check_git x = { .plain = &plain,
+			       .findings = &findings,
+			       .accept = &o->accept,
+			       .accept_changes = o->accept_changes };
 	int r = -1;
 
-	if (load_keys(o, &keys, err) != 0)
+	if (check_usage(o, in, err) != 0 || load_keys(o, &keys, err) != 0)
 		goto out;
-	c = check_new(&findings, keys.n > 0 ? &keys : NULL, clock_now());
-	if (walk(c, &plain, in, err) != 0)
+	x.c = check_new(&findings, keys.n > 0 ? &keys : NULL, clock_now());
+	if (run_checks(&x, o, in, err) != 0)
 		goto out;
-	check_finish(c);
+	check_finish(x.c);
 	if (print(o->output, &findings, err) != 0)
 		goto out;
 	/* printed already: only the exit status is left to say */
 	r = findings.errors == 0 ? 0 : err_set(err, ERR_FINDINGS, "%s", "");
 out:
-	check_free(c);
+	check_free(x.c);
 	plaintext_clear(&plain);
 	findings_clear(&findings);
 	keyring_clear(&keys);
@@ -73,6 +209,22 @@ out:
 }
 
 static const struct option_spec options[] = {
+	{ 0, "staged", NULL, "what git add has put into the index",
+	  offsetof(struct check_options, staged), 0 },
+	{ 0, "range", "A..B", "what the commits of B bring that are not in A, by the rules of A",
+	  offsetof(struct check_options, range), 0 },
+	{ 0, "pre-receive", NULL, "what a push brings, from the standard input of git's hook",
+	  offsetof(struct check_options, pre_receive), 0 },
+	{ 0, "pre-push", NULL, "what a push will send, from the standard input of git's hook",
+	  offsetof(struct check_options, pre_push), 0 },
+	{ 0, "history", NULL, "credentials in every version of every file",
+	  offsetof(struct check_options, history), 0 },
+	{ 0, "accept", "age1...", "a recipient that a range may add",
+	  offsetof(struct check_options, accept), OPTION_MANY },
+	{ 0, "accept-changes", NULL, "let a range's own rules, known findings and comments hold",
+	  offsetof(struct check_options, accept_changes), 0 },
+	{ 0, "update-baseline", NULL, "take what is found for known from now on",
+	  offsetof(struct check_options, update_baseline), 0 },
 	RING_OPTIONS(check_options),
 	{ 'o', "output", "text|json|sarif", "how to print findings",
 	  offsetof(struct check_options, output), 0 },
@@ -88,7 +240,8 @@ const struct command cmd_check = {
 	    "names, armor, stanzas, recipients as the rules of .bulla/config have them, expiry, "
 	    "conflict markers, duplicates, kustomizations. With keys (-i, --keys, or in "
 	    "~/.config/bulla/keys) each document that they open is opened and held against "
-	    "what it says. Exit status 1 on findings; warnings alone are none.",
+	    "what it says. Every file that git does not ignore is searched for credentials in "
+	    "plain text. Exit status 1 on findings; warnings alone are none.",
 	.options = options,
 	.options_size = sizeof(struct check_options),
 	.run = run,

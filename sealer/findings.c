@@ -108,12 +108,13 @@ static void print_one(const struct finding *item)
 {
 	struct buf line = BUF_INIT;
 
+	/* escaped apart: a newline in a name would make two lines of one */
 	if (item->file != NULL)
-		buf_puts(&line, item->file);
+		out_escape(&line, item->file, strlen(item->file));
 	if (item->file != NULL && item->line > 0)
 		buf_printf(&line, ":%u", item->line);
-	buf_printf(&line, "%s%s%s", item->file != NULL ? ": " : "",
-		   item->warning ? "warning: " : "", item->text);
+	buf_printf(&line, "%s%s", item->file != NULL ? ": " : "", item->warning ? "warning: " : "");
+	out_escape(&line, item->text, strlen(item->text));
 	if (item->commit != NULL)
 		buf_printf(&line, " (commit %.*s)", COMMIT_SHORT, item->commit);
 	out_printf(stdout, "%s [%s]\n", buf_str(&line), finding_rule_name(item));
@@ -145,10 +146,8 @@ static void print_counts(const struct findings *f)
 	size_t warnings = f->n + f->dropped - f->errors;
 	struct buf line = BUF_INIT;
 
-	buf_printf(&line, "%zu document%s checked, %zu opened: %zu finding%s, %zu warning%s",
-		   f->documents, plural(f->documents), f->opened, f->errors, plural(f->errors),
-		   warnings, plural(warnings));
-	buf_printf(&line, "; %zu file%s searched", f->files, plural(f->files));
+	buf_printf(&line, "%zu file%s searched for credentials in plain text", f->files,
+		   plural(f->files));
 	if (f->known > 0)
 		buf_printf(&line, ", %zu known", f->known);
 	if (f->allowed > 0)
@@ -158,6 +157,9 @@ static void print_counts(const struct findings *f)
 	if (f->modules > 0)
 		buf_printf(&line, ", %zu submodule%s left out", f->modules, plural(f->modules));
 	out_note("%s", buf_str(&line));
+	out_note("%zu document%s checked, %zu opened: %zu finding%s, %zu warning%s", f->documents,
+		 plural(f->documents), f->opened, f->errors, plural(f->errors), warnings,
+		 plural(warnings));
 	buf_clear(&line);
 }
 

@@ -432,7 +432,7 @@ def test_facts(pages, tables):
 
 
 def test_rules_of_check(pages):
-    wanted = source_table("sealer/findings.c", r"^\t\[RULE_[A-Z]+\] = \"([a-z]+)\"")
+    wanted = source_table("sealer/findings.c", r"^\t\[RULE_[A-Z]+\] = \{ \"([a-z]+)\"")
     found = items(pages["bulla-check.1"].sections["RULES"])
     assert list(found) == wanted
     assert all(found.values())
