@@ -19,17 +19,22 @@ struct kube_remove {
 	size_t source; /* enum flux_kind that is listed */
 	char *next;    /* its page, or NULL: the first */
 	char *user;    /* the source that uses the Secret, for a person */
+	bool probe;    /* which Secret it is now must be asked */
+	unsigned looks;
 };
 
-/* What an answer means: go on, go on past the next step, once more, the Secret is gone, or stop
- * (why says it). */
-enum verdict { VERDICT_ON, VERDICT_SKIP, VERDICT_MORE, VERDICT_DONE, VERDICT_STOP };
+#define LOOKS_MAX 3 /* at a Secret that changes all the time, in one try */
+
+/* What an answer means: go on, go on past the next step, once more, probe the Secret anew, it is
+ * gone, or stop (why says it). */
+enum verdict { VERDICT_ON, VERDICT_SKIP, VERDICT_MORE, VERDICT_LOOK, VERDICT_DONE, VERDICT_STOP };
 
 struct step {
 	const char *method;
 	void (*path)(const struct kube_remove *m, struct buf *out);
 	enum verdict (*judge)(struct kube_remove *m, const struct kube_answer *a, const char **why);
 	bool flux;  /* only where Flux is looked after */
+	bool probe; /* only where it is not known which Secret is there */
 	bool whole; /* the answer is needed whole, not its metadata alone */
 };
 
@@ -181,15 +186,50 @@ static enum verdict judge_sources(struct kube_remove *m, const struct kube_answe
 	return m->source < FLUX_KINDS ? VERDICT_MORE : VERDICT_ON;
 }
 
+/* Marked so by the document that made it, or taken over: it stays, whatever was remembered. */
+static bool is_to_be_retained(const json_t *metadata)
+{
+	const char *policy = secret_json_annotation(metadata, SECRET_JSON_POLICY);
+	const char *adopted = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
+
+	return (policy != NULL && strcmp(policy, "Retain") == 0) ||
+	       (adopted != NULL && strcmp(adopted, "true") == 0);
+}
+
+/*
+ * The answer to our last write was lost, or somebody changed the Secret since.  It still bears the
+ * document's mark, and the very one that was seen here is deleted; or it is another's by now.
+ */
+static enum verdict judge_probe(struct kube_remove *m, const struct kube_answer *a,
+				const char **why)
+{
+	const char *uid = metadata_text(a, "uid"), *version = metadata_text(a, "resourceVersion");
+
+	if (a->status == 404 && strcmp(a->name, m->d->s.name) == 0)
+		return VERDICT_DONE;
+	if (kube_test_failed(a))
+		m->d->s.target = TARGET_FOREIGN;
+	*why = "the Secret cannot be seen";
+	if (a->status != 200 || uid == NULL || version == NULL)
+		return VERDICT_STOP;
+	*why = "the Secret is marked to be retained";
+	if (is_to_be_retained(json_object_get(a->object, "metadata"))) {
+		m->d->s.made_retain = true;
+		return VERDICT_STOP;
+	}
+	mem_replace(&m->d->applied_uid, uid);
+	mem_replace(&m->d->applied_version, version);
+	return VERDICT_ON;
+}
+
 static enum verdict judge_secret(struct kube_remove *m, const struct kube_answer *a,
 				 const char **why)
 {
-	(void)m;
 	if (a->status == 200 || a->status == 202 || a->status == 404)
 		return VERDICT_DONE;
-	*why = a->status == 409 ? "the Secret is not as the agent left it"
+	*why = a->status == 409 ? "the Secret changes all the time"
 				: "the server does not delete the Secret";
-	return VERDICT_STOP;
+	return a->status == 409 && m->looks < LOOKS_MAX ? VERDICT_LOOK : VERDICT_STOP;
 }
 
 static const struct step steps[] = {
@@ -198,6 +238,7 @@ static const struct step steps[] = {
 	{ .method = "GET", .path = group_path, .judge = judge_group, .whole = true },
 	{ .method = "GET", .path = namespace_path, .judge = judge_namespace },
 	{ "GET", sources_path, judge_sources, .flux = true, .whole = true },
+	{ .method = "PATCH", .path = secret_path, .judge = judge_probe, .probe = true },
 	{ .method = "DELETE", .path = secret_path, .judge = judge_secret },
 };
 
@@ -255,17 +296,30 @@ static void removed(struct kube_remove *m)
 
 static void answered(void *ctx, const struct kube_answer *a);
 
+/* One that another made of the same name and marked for the document is the document's. */
+static void put_probe(const struct kube_doc *d, struct buf *body)
+{
+	const struct document doc = { .namespace = d->s.namespace, .name = d->s.name };
+	const struct secret_json_seen any = { 0 };
+
+	secret_json_probe(&doc, &any, false, body);
+}
+
 static void send(struct kube_remove *m)
 {
 	const struct step *step = &steps[m->step];
 	struct buf path = BUF_INIT, body = BUF_INIT;
 	struct kube_request r = { .method = step->method, .metadata_only = !step->whole };
 
-	if (strcmp(step->method, "DELETE") == 0) {
+	if (step->probe) {
+		put_probe(m->d, &body);
+		r.type = KUBE_JSON_PATCH;
+	} else if (strcmp(step->method, "DELETE") == 0) {
 		secret_json_delete(m->d->applied_uid, m->d->applied_version, &body);
 		r.type = KUBE_JSON;
-		r.body = &body;
 	}
+	if (r.type != KUBE_NO_BODY)
+		r.body = &body;
 	step->path(m, &path);
 	r.path = buf_str(&path);
 	kube_send(m->st->client, &r, answered, m);
@@ -287,9 +341,20 @@ static bool named(const struct kube_remove *m)
 static void go_on(struct kube_remove *m, size_t steps_on)
 {
 	m->step += steps_on;
-	while (steps[m->step].flux && !m->st->o->flux)
+	while ((steps[m->step].flux && !m->st->o->flux) || (steps[m->step].probe && !m->probe))
 		m->step++;
 	if (named(m))
+		end(m);
+	else
+		send(m);
+}
+
+static void look_again(struct kube_remove *m)
+{
+	m->probe = true;
+	m->looks++;
+	m->step--;
+	if (m->d->s.documents != 0) /* it came back while we asked */
 		end(m);
 	else
 		send(m);
@@ -315,6 +380,9 @@ static void answered(void *ctx, const struct kube_answer *a)
 	case VERDICT_MORE:
 		send(m);
 		break;
+	case VERDICT_LOOK:
+		look_again(m);
+		break;
 	case VERDICT_DONE:
 		removed(m);
 		break;
@@ -328,7 +396,9 @@ void kube_remove_begin(struct store_kube *st, struct kube_doc *d)
 {
 	struct kube_remove *m = mem_alloc(sizeof(*m));
 
-	*m = (struct kube_remove){ .st = st, .d = d };
+	*m = (struct kube_remove){ .st = st,
+				   .d = d,
+				   .probe = d->applied_uid == NULL || d->applied_version == NULL };
 	d->remove = m;
 	d->busy = KUBE_REMOVING;
 	st->removing++;

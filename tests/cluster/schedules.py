@@ -533,10 +533,7 @@ class Batch:
                 self.cluster.release(self.released)
 
     def excused_in(self, namespace):
-        """Names whose Secret hands had last, beside those that the batch excuses: the agent deletes what it made, as
-        it left it, and nothing else."""
-        cluster = self.cluster
-        return {name for name in NAMES if (namespace, name) in self.excused or not cluster.writer.get((namespace, name))}
+        return {name for name in NAMES if (namespace, name) in self.excused}
 
     def unsettled(self):
         found = {}

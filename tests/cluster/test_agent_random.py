@@ -206,3 +206,37 @@ def test_a_secret_of_which_only_the_inventory_knows_is_probed(alone):
         time.sleep(0.3)
         assert alone.agent.running(), alone.agent.process.returncode
         assert reason_of(cluster.documents("t-0")["a"]) in SPOILED and cluster.secrets("t-0")["a"] == before
+
+
+@pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
+def test_a_secret_that_was_changed_goes_with_its_document(alone):
+    """By a hand just before, or by a write of the agent's own whose answer was lost: it bears the mark all the same."""
+    cluster = alone.cluster
+    with alone.running():
+        for name in ("a", "b"):
+            cluster.put_document(sealed(alone, name, 1))
+        wait_for(lambda: all(reason_of(d) == "Applied" for d in cluster.documents("t-0").values()), 20, "the statuses")
+        cluster.edit_secret("t-0", "a", {"data": {"VALUE": "eA=="}})
+        cluster.delete_document("t-0", "a")
+        cluster.chaos = lambda r: Fault(lose_answer=True) if r.method == "POST" and r.path.endswith("/secrets") else None
+        cluster.delete_secret("t-0", "b")
+        cluster.put_document(sealed(alone, "b", 2))
+        wait_for(lambda: "b" in cluster.secrets("t-0"), 20, "the write")
+        cluster.delete_document("t-0", "b")
+        wait_for(lambda: not cluster.secrets("t-0"), 20, "the removals", pause=0.1)
+    assert not cluster.witness.wrongs
+
+
+@pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
+@pytest.mark.parametrize("note", [{"bulla.dev/owner": None}, {"bulla.dev/owner": "t-0/other"}, {"bulla.dev/adopted": "true"}])
+def test_a_secret_that_was_given_to_another_stays(alone, note):
+    cluster = alone.cluster
+    with alone.running():
+        cluster.put_document(sealed(alone, "a", 1))
+        wait_for(lambda: reason_of(cluster.documents("t-0")["a"]) == "Applied", 20, "the status")
+        cluster.edit_secret("t-0", "a", {"metadata": {"annotations": note}})
+        cluster.delete_document("t-0", "a")
+        wait_for(lambda: f'"name":"a","reason":"{"Retained" if "bulla.dev/adopted" in note else "Removed"}"' in alone.agent.output(),
+                 20, "the agent lets it go", pause=0.1)
+        assert set(cluster.secrets("t-0")) == {"a"}
+    assert not cluster.witness.wrongs
