@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "document/conflict.h"
 #include "document/entry.h"
+#include "document/quote.h"
 #include "keys/age.h"
 
 #define GROUP "bulla.dev"
@@ -100,11 +101,14 @@ struct scope {
 	size_t index;				  /* of the document */
 	const struct document_part *const *parts; /* put */
 	size_t n;
-	const char *removed; /* or NULL */
+	const char *removed;		/* or NULL */
+	const struct document *renamed; /* or NULL: then name and namespace alone */
 };
 
 static bool in_scope(const struct scope *scope, const char *name)
 {
+	if (scope->renamed != NULL)
+		return strcmp(name, "name") == 0 || strcmp(name, "namespace") == 0;
 	for (size_t i = 0; i < scope->n; i++)
 		if (strcmp(scope->parts[i]->name, name) == 0)
 			return true;
@@ -194,10 +198,26 @@ static bool has_parts(const struct document *d, const struct scope *scope)
 	return true;
 }
 
+/* Where what an edit is about stands. */
+static const char *const *path_of(const struct scope *scope)
+{
+	static const char *const parts[] = { "spec", "parts", NULL };
+	static const char *const names[] = { "metadata", NULL };
+
+	return scope->renamed != NULL ? names : parts;
+}
+
+static bool has_what(const struct document *d, const struct scope *scope)
+{
+	if (scope->renamed == NULL)
+		return has_parts(d, scope);
+	return strcmp(d->name, scope->renamed->name) == 0 &&
+	       strcmp(d->namespace, scope->renamed->namespace) == 0;
+}
+
 static bool as_meant(const struct edit_file *old, const struct edit_file *new,
 		     const struct scopes *scopes)
 {
-	static const char *const path[] = { "spec", "parts", NULL };
 	const struct scope *scope = scopes->items, *end = scope + scopes->n;
 
 	if (new->yaml.n != old->yaml.n || new->n != old->n)
@@ -207,11 +227,11 @@ static bool as_meant(const struct edit_file *old, const struct edit_file *new,
 		bool meant = scope < end && old->index[scope->index] == k;
 
 		if (a == NULL || b == NULL ? a != b
-		    : meant		   ? !same_but(a, b, path, scope)
+		    : meant		   ? !same_but(a, b, path_of(scope), scope)
 					   : !same(a, b))
 			return false;
 		if (meant && (new->index[scope->index] != k ||
-			      !has_parts(&new->documents[scope->index], scope)))
+			      !has_what(&new->documents[scope->index], scope)))
 			return false;
 		scope += meant;
 	}
@@ -436,5 +456,69 @@ int edit_remove_part(struct edit_file *f, size_t i, const char *part, struct err
 	entry_remove(&plan, node, at);
 	rc = carry_out(f, &plan, &scopes, err);
 	splice_clear(&plan);
+	return rc;
+}
+
+/* --- another name -------------------------------------------------------------------------------
+ */
+
+/* Plain where it was plain and may be, in quotes where it was in quotes. */
+static void set_name(struct splice_plan *plan, const struct yaml_node *node, const char *name)
+{
+	if (strcmp(node->text, name) != 0)
+		quote_put(splice_add(plan, node->begin, node->end), name,
+			  node->style != YAML_PLAIN);
+}
+
+static int check_free(const struct edit_file *f, size_t i, const struct document *renamed,
+		      struct err *err)
+{
+	for (size_t k = 0; k < f->n; k++)
+		if (k != i && strcmp(f->documents[k].name, renamed->name) == 0 &&
+		    strcmp(f->documents[k].namespace, renamed->namespace) == 0)
+			return err_set(err, ERR_CONFLICT, "%s:%u: this document has that name",
+				       f->name, f->documents[k].line);
+	return 0;
+}
+
+static int set_names(struct edit_file *f, size_t i, const struct document *renamed, struct err *err)
+{
+	const struct yaml_node *metadata = yaml_get(f->yaml.docs[f->index[i]].root, "metadata");
+	const struct scope scope = { .index = i, .renamed = renamed };
+	const struct scopes scopes = { &scope, 1 };
+	struct splice_plan plan;
+	int rc;
+
+	splice_init(&plan, f->text.data, f->text.len, metadata->begin);
+	set_name(&plan, yaml_get(metadata, "name"), renamed->name);
+	set_name(&plan, yaml_get(metadata, "namespace"), renamed->namespace);
+	rc = carry_out(f, &plan, &scopes, err);
+	splice_clear(&plan);
+	return rc;
+}
+
+/* The names first: the parts are checked against the document that they are put into. */
+int edit_rename(struct edit_file *f, size_t i, const struct document *renamed, struct err *err)
+{
+	const struct document_part **parts = mem_array(renamed->n, sizeof(struct document_part *));
+	struct edit_file work = EDIT_FILE_INIT;
+	struct buf text = BUF_INIT;
+	int rc = -1;
+
+	for (size_t k = 0; k < renamed->n; k++)
+		parts[k] = &renamed->parts[k];
+	buf_put(&text, f->text.data, f->text.len);
+	if (check_free(f, i, renamed, err) == 0 && document_check(renamed, err) == 0 &&
+	    edit_load(f->name, &text, &work, err) == 0 && work.index != NULL &&
+	    set_names(&work, i, renamed, err) == 0 &&
+	    edit_put_parts(&work, i, parts, renamed->n, err) == 0) {
+		edit_clear(f);
+		*f = work;
+		work = (struct edit_file)EDIT_FILE_INIT;
+		rc = 0;
+	}
+	buf_clear(&text);
+	edit_clear(&work);
+	mem_free(parts);
 	return rc;
 }

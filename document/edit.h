@@ -63,6 +63,13 @@ struct edit_put {
 int edit_put_documents(struct edit_file *f, const struct edit_put *puts, size_t n, struct err *err);
 int edit_put_part(struct edit_file *f, size_t i, const struct document_part *part, struct err *err);
 
+/*
+ * Give the i-th document another name and namespace, and put these parts, which must be all of its
+ * parts sealed for that name, in place of the ones that it has.  Errors as edit_put_parts;
+ * ERR_CONFLICT when the file holds a document of that name.
+ */
+int edit_rename(struct edit_file *f, size_t i, const struct document *renamed, struct err *err);
+
 /* Take a part out; errors as above.  ERR_INVALID: it is not there, or the last one. */
 int edit_remove_part(struct edit_file *f, size_t i, const char *part, struct err *err);
 

@@ -18,6 +18,7 @@ const struct command *const command_table[] = {
 	&cmd_import,
 	&cmd_export,
 	&cmd_edit,
+	&cmd_rename,
 	&cmd_textconv,
 	&cmd_merge_driver, &cmd_completion, &cmd_help,	NULL,
 };
