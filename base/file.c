@@ -14,13 +14,17 @@
 #include "base/mem.h"
 
 #define READ_CHUNK 65536
+#define READ_SPARE 64 /* asked for beyond a file, to see its end */
 
-int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *err)
+/* first: how many bytes to ask for at once, when it is known how many there are. */
+static int read_all(int fd, const char *name, size_t max, size_t first, struct buf *out,
+		    struct err *err)
 {
+	size_t chunk = first < READ_CHUNK ? first : READ_CHUNK;
+
 	buf_clear(out);
 	for (;;) {
-		size_t want = READ_CHUNK;
-		size_t had = out->len;
+		size_t had = out->len, want = chunk;
 		ssize_t n;
 
 		/* one byte past max tells "too large" from "just fits" */
@@ -44,7 +48,14 @@ int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct e
 			buf_clear(out);
 			return err_set(err, ERR_INVALID, "%s: larger than %zu bytes", name, max);
 		}
+		/* a whole file is read: what is left of the room will tell that it ends here */
+		chunk = first < READ_CHUNK && (size_t)n < want ? want - (size_t)n : READ_CHUNK;
 	}
+}
+
+int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *err)
+{
+	return read_all(fd, name, max, READ_CHUNK, out, err);
 }
 
 /* A shell's <(...) arrives as a pipe under /dev/fd; nothing else may be one. */
@@ -57,6 +68,7 @@ static bool names_descriptor(const char *path)
 static int read_regular(int fd, const char *path, size_t max, int flags, struct buf *out,
 			struct stat *st, struct err *err)
 {
+	size_t first = READ_CHUNK;
 	struct stat own;
 
 	if (fstat(fd, &own) < 0)
@@ -69,7 +81,9 @@ static int read_regular(int fd, const char *path, size_t max, int flags, struct 
 			       path, (unsigned)(own.st_mode & 07777));
 	if (S_ISREG(own.st_mode) && own.st_size > 0 && (unsigned long long)own.st_size > max)
 		return err_set(err, ERR_INVALID, "%s: larger than %zu bytes", path, max);
-	if (file_read_fd(fd, path, max, out, err) < 0)
+	if (own.st_size > 0 && own.st_size < READ_CHUNK)
+		first = (size_t)own.st_size + READ_SPARE;
+	if (read_all(fd, path, max, first, out, err) < 0)
 		return -1;
 	if (st != NULL)
 		*st = own;
