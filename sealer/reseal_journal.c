@@ -154,6 +154,7 @@ struct reseal_journal {
 	char *path;
 	int fd;
 	struct reseal_record record;
+	bool locked;
 	bool written; /* its lines are ours */
 };
 
@@ -174,8 +175,10 @@ static int lock(struct reseal_journal *j, struct err *err)
 			return err_sys(err, "%s: cannot lock", j->path);
 		}
 		if (fstat(j->fd, &held) == 0 && lstat(j->path, &named) == 0 &&
-		    held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+		    held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
+			j->locked = true;
 			return 0;
+		}
 		close(j->fd);
 		j->fd = -1;
 	}
@@ -318,7 +321,7 @@ void reseal_journal_free(struct reseal_journal *j)
 	if (j == NULL)
 		return;
 	/* one that was made for the lock alone */
-	if (j->fd >= 0 && !j->written && fstat(j->fd, &st) == 0 && st.st_size == 0)
+	if (j->locked && !j->written && fstat(j->fd, &st) == 0 && st.st_size == 0)
 		unlink(j->path);
 	if (j->fd >= 0)
 		close(j->fd);
