@@ -251,7 +251,7 @@ static void run_job(struct job *j)
 static bool put_all(struct edit_file *f, const struct job *jobs, struct reseal_file *out)
 {
 	struct edit_put *puts = mem_array(f->n, sizeof(*puts));
-	const struct document_part ***parts = mem_array(f->n, sizeof(*parts));
+	const struct document_part ***parts = mem_array(f->n, sizeof(struct document_part **));
 	struct err why = ERR_INIT;
 	size_t n = 0;
 	int r = 0;

@@ -158,8 +158,8 @@ static void commit(struct file_stage *const *stages, struct item *const *whose, 
 
 static int write_items(struct work *w, size_t begin, size_t end, struct err *err)
 {
-	struct file_stage **stages = mem_array(end - begin, sizeof(*stages));
-	struct item **whose = mem_array(end - begin, sizeof(*whose));
+	struct file_stage **stages = mem_array(end - begin, sizeof(struct file_stage *));
+	struct item **whose = mem_array(end - begin, sizeof(struct item *));
 	size_t n = 0;
 	int r = write_ahead(w, begin, end, err);
 
@@ -278,7 +278,7 @@ static size_t files_at_once(void)
 {
 	long most = sysconf(_SC_OPEN_MAX);
 
-	if (most > 0 && most < 2 * RESEAL_WORK_FILES)
+	if (most > 0 && most < 2L * RESEAL_WORK_FILES)
 		return most < 32 ? 8 : (size_t)most / 4;
 	return RESEAL_WORK_FILES;
 }
