@@ -221,7 +221,7 @@ static const struct command own[] = {
 };
 
 static const struct command *const others[] = { &keys_install, &keys_backup, &keys_verify,
-						&keys_retire };
+						&keys_retire, &keys_exposure };
 
 #define ROWS (sizeof(own) / sizeof(own[0]) - 1)
 #define OTHERS (sizeof(others) / sizeof(others[0]))

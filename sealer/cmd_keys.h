@@ -9,5 +9,6 @@ extern const struct command keys_install;
 extern const struct command keys_backup;
 extern const struct command keys_verify;
 extern const struct command keys_retire;
+extern const struct command keys_exposure;
 
 #endif

@@ -69,7 +69,7 @@ def test_help_in_every_way(here):
     (["show", "-Z"], "there is no option -Z"),
     (["completion"], "bash|zsh|fish is missing"),
     (["completion", "csh"], "it must be one of bash|zsh|fish"),
-    (["keys"], "say which: generate, install, backup, verify, retire, list, id"),
+    (["keys"], "say which: generate, install, backup, verify, retire, exposure, list, id"),
     (["keys", "-q"], "say which: "),
 ])
 def test_wrong_lines(here, args, text):
@@ -154,7 +154,7 @@ def test_completions_parse_and_name_everything(here, shell):
 
 CASES = [
     ("bulla se", {"seal", "set"}),
-    ("bulla keys ", {"generate", "install", "backup", "verify", "retire", "list", "id"}),
+    ("bulla keys ", {"generate", "install", "backup", "verify", "retire", "exposure", "list", "id"}),
     ("bulla seal opaque x --pi", {"--pick"}),
     ("bulla seal opaque x --deletion-policy ", {"Delete", "Retain"}),
     ("bulla completion ", {"bash", "zsh", "fish"}),
