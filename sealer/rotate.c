@@ -124,24 +124,6 @@ static int find_recipients(struct rotation *r, struct err *err)
 	return who_select(&r->target, &who, &r->to, err);
 }
 
-static bool was_listed(const struct document *d, const char *id)
-{
-	for (size_t i = 0; i < d->n; i++)
-		for (size_t k = 0; k < d->parts[i].recipients.n; k++)
-			if (strcmp((const char *)d->parts[i].recipients.items[k].data, id) == 0)
-				return true;
-	return false;
-}
-
-/* Rules that changed grant as much as a recipient that is new, and no pin stops them. */
-static void tell_added(const struct rotation *r)
-{
-	for (size_t i = 0; i < r->to.n; i++)
-		if (!was_listed(r->document, r->to.items[i].id))
-			out_warn("%s: %s is among the recipients now and was not before",
-				 r->at.path, r->to.items[i].name);
-}
-
 /* Said before the secret is asked for: where it goes, on nobody's word but the file's. */
 static void tell_taken(const struct rotation *r)
 {
@@ -194,16 +176,30 @@ static int read_free(struct rotation *r, struct err *err)
 	return check_keys(r, err);
 }
 
+static void tell_added(const struct rotation *r)
+{
+	struct kv parts = KV_INIT;
+
+	if (is_free(r) && !is_together(r->document))
+		for (size_t i = 0; i < r->fields.n; i++)
+			kv_set_str(&parts, r->fields.items[i].name, "");
+	else
+		kv_set_str(&parts, KIND_PART, "");
+	fresh_tell_added(r->document, &parts, &r->to, r->at.path);
+	kv_clear(&parts);
+}
+
 int rotate_input(struct rotation *r, struct err *err)
 {
 	int rc = -1;
 
 	if (find_recipients(r, err) == 0 && rotate_wait_probe(r, err) == 0) {
 		tell_taken(r);
-		tell_added(r);
 		rc = is_free(r) ? read_free(r, err)
 				: fields_read(r->kind, r->o->fields, &r->fields, err);
 	}
+	if (rc == 0)
+		tell_added(r);
 	return rc == 0 ? 0 : err_wrap(err, "%s", r->at.path);
 }
 
