@@ -70,10 +70,11 @@ struct waiting {
 	const struct wait *w;
 	struct place *places;
 	size_t n;
-	json_t *rows;	 /* as judged last; NULL: never */
-	json_t *told;	 /* "LABEL DOCUMENT" -> what was said of it */
-	bool changed;	 /* since then */
-	int64_t at, end; /* monotonic: judged, and when it is over */
+	json_t *rows;		/* as judged last; NULL: never */
+	json_t *told;		/* "LABEL DOCUMENT" -> what was said of it */
+	json_t *before;		/* of wait_is_over; NULL: nothing was seen yet */
+	bool changed;		/* since then */
+	int64_t begun, at, end; /* monotonic: judged, and when it is over */
 	struct progress progress;
 };
 
@@ -183,10 +184,15 @@ void wait_explain(const json_t *rows, struct buf *out)
 		buf_printf(out, "; and %zu more", bad - EXPLAINED_MAX);
 }
 
+static char *key_of(const json_t *row)
+{
+	return mem_printf("%s %s", cell(row, "cluster"), cell(row, "document"));
+}
+
 /* Each change once. */
 static void tell_row(struct waiting *s, const json_t *row)
 {
-	char *key = mem_printf("%s %s", cell(row, "cluster"), cell(row, "document"));
+	char *key = key_of(row);
 	struct buf text = BUF_INIT;
 
 	describe(row, &text);
@@ -221,20 +227,52 @@ static bool is_stalled(const json_t *row)
 	       strcmp(cell(row, "state"), "failing") == 0;
 }
 
-/* true: it is over, and *end says how. */
-static bool is_over(const struct waiting *s, enum wait_end *end)
+/* Stalled, and since the wait began; what was seen otherwise meanwhile is news. */
+static bool is_old(const json_t *row, json_t *before)
+{
+	char *key = key_of(row);
+	bool old = json_object_get(before, key) != NULL;
+
+	if (!is_stalled(row))
+		json_object_del(before, key);
+	mem_free(key);
+	return old;
+}
+
+bool wait_is_over(const json_t *rows, json_t *before, bool patient, enum wait_end *end)
 {
 	bool moving = false, stalled = false;
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(s->rows, i, row)
+	json_array_foreach(rows, i, row)
 	{
-		moving = moving || standing_may_change(row);
-		stalled = stalled || is_stalled(row);
+		bool mended = is_old(row, before) && patient;
+
+		moving = moving || standing_may_change(row) || (is_stalled(row) && mended);
+		stalled = stalled || (is_stalled(row) && !mended);
 	}
 	*end = stalled ? WAIT_STALLED : WAIT_APPLIED;
 	return stalled || !moving;
+}
+
+/* When it began. */
+static void remember_stalled(struct waiting *s)
+{
+	json_t *row;
+	size_t i;
+
+	if (s->before != NULL)
+		return;
+	s->before = json_object();
+	json_array_foreach(s->rows, i, row)
+	{
+		char *key = key_of(row);
+
+		if (is_stalled(row))
+			json_object_set_new(s->before, key, json_true());
+		mem_free(key);
+	}
 }
 
 static bool all_listed(const struct waiting *s)
@@ -276,10 +314,12 @@ static int watch(struct waiting *s, enum wait_end *end, struct err *err)
 		now = clock_monotonic_ms();
 		if (all_listed(s) && s->changed && (s->rows == NULL || now - s->at >= JUDGE_MS)) {
 			judge(s, now);
+			remember_stalled(s);
 			tell(s);
-			if (is_over(s, end))
-				return 0;
 		}
+		if (s->rows != NULL &&
+		    wait_is_over(s->rows, s->before, now < s->begun + WAIT_MENDED_MS, end))
+			return 0;
 		if (now >= s->end) {
 			*end = WAIT_TIMEOUT;
 			return 0;
@@ -301,7 +341,8 @@ int wait_run(const struct wait *w, enum wait_end *end, json_t **rows, struct err
 	int r;
 
 	parse_timeout(w->o->timeout != NULL ? w->o->timeout : WAIT_DEFAULT, &timeout);
-	s.end = clock_monotonic_ms() + timeout;
+	s.begun = clock_monotonic_ms();
+	s.end = s.begun + timeout;
 	progress_start(&s.progress, "waiting for clusters", 0);
 	r = open_places(&s, err);
 	if (r == 0)
@@ -315,5 +356,6 @@ int wait_run(const struct wait *w, enum wait_end *end, json_t **rows, struct err
 	mem_free(s.places);
 	json_decref(s.rows);
 	json_decref(s.told);
+	json_decref(s.before);
 	return r;
 }

@@ -93,6 +93,18 @@ struct wait {
  */
 int wait_run(const struct wait *w, enum wait_end *end, json_t **rows, struct err *err);
 
+/*
+ * How long a person's deed takes to be seen: what had stalled when the wait began may be mended
+ * already.  The kubelet shows a new key to an agent within a minute and a half.
+ */
+#define WAIT_MENDED_MS 90000
+
+/*
+ * The decision, pure.  before: "CLUSTER DOCUMENT" of rows that had stalled when the wait began; one
+ * that is seen otherwise is taken out.  patient: less than WAIT_MENDED_MS has passed.  false: wait.
+ */
+bool wait_is_over(const json_t *rows, json_t *before, bool patient, enum wait_end *end);
+
 /* "eu: web/ghcr is failing: NoKey: ..." for the first rows that are not good.  Appended. */
 void wait_explain(const json_t *rows, struct buf *out);
 

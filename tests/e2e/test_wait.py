@@ -254,18 +254,31 @@ def test_status_ends_in_time(repo, clusters):
     assert done.out.count("missing") == 2
 
 
-def test_status_does_not_wait_for_what_only_a_person_ends(repo, clusters):
+def test_status_does_not_wait_for_what_only_a_person_ends(repo, clusters, waiting):
     seal(repo, "a", "a.yaml")
     seal(repo, "b", "b.yaml")
+    w = waiting("status", "--wait", "--context", "eu=c-eu")
+    time.sleep(0.5)
     put(clusters["eu"], repo, "a.yaml", status="False", reason="NoKey", message="m", stalled=True)
-    done = repo.bulla("status", "--wait", "--context", "eu=c-eu", status=FINDINGS)
-    assert "something waits for a person" in done.err and "NoKey: m" in done.out
+    assert "NoKey: m" in w.end(FINDINGS)
+    assert "something waits for a person" in w.err
     # nor for one that is not in Git, nor for one that has ended
     put(clusters["us"], repo, "a.yaml", not_after="2020-01-01T00:00:00Z")
     put(clusters["us"], repo, "b.yaml")
     clusters["us"].store.put("sealedcredentials", "web", "c", spec={})
     done = repo.bulla("status", "--wait", "--context", "us=c-us", status=FINDINGS)
     assert "expired" in done.out and "orphaned" in done.out and done.err == ""
+
+
+def test_status_waits_for_what_a_person_has_mended(repo, clusters, waiting):
+    """It had stalled before, and the key that it wants is on its way."""
+    seal(repo, "a", "a.yaml")
+    put(clusters["eu"], repo, "a.yaml", status="False", reason="NoKey", message="m", stalled=True)
+    w = waiting("status", "--wait", "--context", "eu=c-eu")
+    time.sleep(1)
+    assert w.process.poll() is None
+    put(clusters["eu"], repo, "a.yaml")
+    w.end(OK)
 
 
 def test_status_does_not_wait_on_half_of_git(repo, clusters):

@@ -106,11 +106,80 @@ static void test_explain(void **state)
 	json_decref(rows);
 }
 
+static json_t *parse(const char *text)
+{
+	char *copy = mem_str(text);
+	json_t *v;
+
+	for (char *c = copy; *c != '\0'; c++)
+		*c = *c == '\'' ? '"' : *c;
+	v = json_loads(copy, 0, NULL);
+	mem_free(copy);
+	assert_non_null(v);
+	return v;
+}
+
+#define ROW(document, state) "{'cluster':'eu','document':'" document "','state':'" state "'}"
+#define STALLED(document)                                                                          \
+	"{'cluster':'eu','document':'" document "','state':'failing','stalled':true}"
+
+struct over {
+	const char *rows, *before;
+	bool patient, over;
+	enum wait_end end;
+	const char *after; /* of before */
+};
+
+static const struct over overs[] = {
+	{ "[]", "{}", true, true, WAIT_APPLIED, "{}" },
+	{ "[" ROW("a", "applied") "]", "{}", true, true, WAIT_APPLIED, "{}" },
+	{ "[" ROW("a", "applied") "," ROW("b", "stale") "]", "{}", true, false, 0, "{}" },
+	{ "[" ROW("a", "failing") "]", "{}", true, false, 0, "{}" },
+	{ "[" ROW("a", "missing") "," ROW("b", "waiting") "]", "{}", false, false, 0, "{}" },
+	{ "[" ROW("a", "expired") "," ROW("b", "orphaned") "," ROW("c", "expiring") "]", "{}", true,
+	  true, WAIT_APPLIED, "{}" },
+	/* news ends the wait at once, also while others move */
+	{ "[" STALLED("a") "]", "{}", true, true, WAIT_STALLED, "{}" },
+	{ "[" ROW("b", "stale") "," STALLED("a") "]", "{}", true, true, WAIT_STALLED, "{}" },
+	/* what had stalled before may be mended already */
+	{ "[" STALLED("a") "]", "{'eu a':true}", true, false, 0, "{'eu a':true}" },
+	{ "[" STALLED("a") "]", "{'eu a':true}", false, true, WAIT_STALLED, "{'eu a':true}" },
+	{ "[" STALLED("a") "," STALLED("b") "]", "{'eu a':true}", true, true, WAIT_STALLED,
+	  "{'eu a':true}" },
+	{ "[" STALLED("a") "," ROW("b", "applied") "]", "{'eu a':true,'eu b':true}", true, false, 0,
+	  "{'eu a':true}" },
+	{ "[" ROW("a", "waiting") "]", "{'eu a':true}", true, false, 0, "{}" },
+	/* of another version */
+	{ "[{'cluster':'eu','document':'a','state':'stale','stalled':true}]", "{}", true, false, 0,
+	  "{}" },
+	/* the same name elsewhere */
+	{ "[" STALLED("a") "]", "{'us a':true}", true, true, WAIT_STALLED, "{'us a':true}" },
+};
+
+static void test_over(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(overs); i++) {
+		json_t *rows = parse(overs[i].rows), *before = parse(overs[i].before);
+		json_t *after = parse(overs[i].after);
+		enum wait_end end;
+		bool over = wait_is_over(rows, before, overs[i].patient, &end);
+
+		if (over != overs[i].over || (over && end != overs[i].end) ||
+		    !json_equal(before, after))
+			fail_msg("case %zu: %d %d", i, over, (int)end);
+		json_decref(rows);
+		json_decref(before);
+		json_decref(after);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_timeouts),
 					    cmocka_unit_test(test_what_goes_together),
-					    cmocka_unit_test(test_explain) };
+					    cmocka_unit_test(test_explain),
+					    cmocka_unit_test(test_over) };
 
 	mem_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
