@@ -149,6 +149,24 @@ int place_open(struct place *p, const struct whichcluster_options *o,
 	return 0;
 }
 
+void place_recognise(struct place *p, const struct whichcluster_options *o)
+{
+	struct whichcluster which;
+	struct cluster cluster;
+
+	if (p->which.name != NULL)
+		return;
+	if (whichcluster_open(o, &cluster, &which, NULL) == 0 && which.name != NULL) {
+		struct whichcluster old = p->which;
+
+		p->which = which;
+		which = old;
+		p->changed = true;
+	}
+	whichcluster_clear(&which);
+	cluster_close(&cluster);
+}
+
 void place_work(struct place *p)
 {
 	p->changed = false;

@@ -37,6 +37,11 @@ struct place_filter {
  */
 int place_open(struct place *p, const struct whichcluster_options *o,
 	       const struct place_filter *filter, struct err *err);
+/*
+ * Ask again which cluster it is, when that is not known: an agent that has just got its first key
+ * publishes it a moment later.  What fails is left for the next time.
+ */
+void place_recognise(struct place *p, const struct whichcluster_options *o);
 /* Do what is to be done, without waiting.  Trouble is told as a warning, once. */
 void place_work(struct place *p);
 /* Wait until something is to be done for one of them, but not longer than ms. */

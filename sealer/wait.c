@@ -16,9 +16,10 @@
 
 #define CONTEXTS_MAX 64
 #define TIMEOUT_MAX_S ((int64_t)7 * 86400)
-#define IDLE_MS 500	/* the longest rest */
-#define JUDGE_MS 100	/* between two judgements of all documents */
-#define EXPLAINED_MAX 8 /* rows in one text */
+#define IDLE_MS 500	  /* the longest rest */
+#define JUDGE_MS 100	  /* between two judgements of all documents */
+#define RECOGNISE_MS 3000 /* between two questions which cluster it is */
+#define EXPLAINED_MAX 8	  /* rows in one text */
 
 /* --- the command line ---------------------------------------------------------------------------
  */
@@ -70,11 +71,12 @@ struct waiting {
 	const struct wait *w;
 	struct place *places;
 	size_t n;
-	json_t *rows;		/* as judged last; NULL: never */
-	json_t *told;		/* "LABEL DOCUMENT" -> what was said of it */
-	json_t *before;		/* of wait_is_over; NULL: nothing was seen yet */
-	bool changed;		/* since then */
-	int64_t begun, at, end; /* monotonic: judged, and when it is over */
+	json_t *rows;	      /* as judged last; NULL: never */
+	json_t *told;	      /* "LABEL DOCUMENT" -> what was said of it */
+	json_t *before;	      /* of wait_is_over; NULL: nothing was seen yet */
+	bool changed;	      /* since then */
+	int64_t begun, asked; /* monotonic; which clusters they are, last */
+	int64_t at, end;      /* when it was judged, and when it is over */
 	struct progress progress;
 };
 
@@ -295,6 +297,19 @@ static int work(struct waiting *s, struct err *err)
 	return 0;
 }
 
+static void recognise(struct waiting *s, int64_t now)
+{
+	if (now - s->asked < RECOGNISE_MS)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct whichcluster_options o = options_of(s->w, i);
+
+		place_recognise(&s->places[i], &o);
+		s->changed = s->changed || s->places[i].changed;
+	}
+	s->asked = clock_monotonic_ms();
+}
+
 static void rest(struct waiting *s, int64_t now)
 {
 	int64_t until = clock_sooner(s->end, now + IDLE_MS);
@@ -312,6 +327,7 @@ static int watch(struct waiting *s, enum wait_end *end, struct err *err)
 		if (work(s, err) != 0)
 			return -1;
 		now = clock_monotonic_ms();
+		recognise(s, now);
 		if (all_listed(s) && s->changed && (s->rows == NULL || now - s->at >= JUDGE_MS)) {
 			judge(s, now);
 			remember_stalled(s);
@@ -341,7 +357,7 @@ int wait_run(const struct wait *w, enum wait_end *end, json_t **rows, struct err
 	int r;
 
 	parse_timeout(w->o->timeout != NULL ? w->o->timeout : WAIT_DEFAULT, &timeout);
-	s.begun = clock_monotonic_ms();
+	s.begun = s.asked = clock_monotonic_ms();
 	s.end = s.begun + timeout;
 	progress_start(&s.progress, "waiting for clusters", 0);
 	r = open_places(&s, err);

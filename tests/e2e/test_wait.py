@@ -225,6 +225,20 @@ def test_a_cluster_is_recognised_by_its_keys(applied, clusters, waiting):
     assert "warning: eu: it publishes the key of us and none of eu" in done.err
 
 
+def test_a_cluster_that_is_recognised_while_it_is_waited_for(applied, clusters, waiting):
+    """Its agent publishes a moment later than it got its key; what is for the other region alone is then not expected."""
+    seal(applied, "eu-only", "eu-only.yaml", "x", "-r", "eu")
+    config = yaml.safe_load((applied.top / ".bulla/config").read_text())
+    keyid = yaml.safe_load((applied.top / "a.yaml").read_text())["spec"]["parts"]["PIN"]["recipients"]["us"]
+    w = waiting("status", "--wait", "-o", "json", "--context", "c-us")
+    time.sleep(0.5)
+    assert w.process.poll() is None
+    clusters["us"].store.put("configmaps", "bulla-system", "bulla-recipients",
+                             data={keyid: config["recipients"]["us"], "active": keyid})
+    rows = json.loads(w.end(OK))["documents"]
+    assert [(r["document"], r["cluster"]) for r in rows] == [("web/a", "us")]
+
+
 # --- status --wait ----------------------------------------------------------------------------------
 
 def test_status_until_all_is_applied(repo, clusters, waiting):
