@@ -118,7 +118,7 @@ static const char *const harmless_words[] = { "checksum",	"sha256", "pagetoken",
 
 bool assign_is_credential(const char *name, size_t len)
 {
-	char flat[NAME_MAX_LEN + 1];
+	char flat[NAME_MAX_LEN + 1] = "";
 	size_t n = squeeze(name, len, flat);
 	bool credential = false;
 
@@ -181,6 +181,11 @@ static size_t name_before(const char *text, size_t at, const char **name)
 	return end - begin;
 }
 
+static bool is_sign(char c)
+{
+	return c == ':' || c == '=' || c == '>';
+}
+
 size_t assign_name(const char *text, size_t at, const char **name)
 {
 	size_t i = at;
@@ -188,9 +193,9 @@ size_t assign_name(const char *text, size_t at, const char **name)
 	while (i > 0 && at - i < BLANKS_MAX && text[i - 1] != '\0' &&
 	       strchr(" \t\"'`\\", text[i - 1]) != NULL)
 		i--;
-	if (i == 0 || (text[i - 1] != ':' && text[i - 1] != '='))
+	if (i == 0 || !is_sign(text[i - 1]))
 		return 0;
-	while (i > 0 && (text[i - 1] == ':' || text[i - 1] == '='))
+	while (i > 0 && is_sign(text[i - 1]))
 		i--;
 	return name_before(text, i, name);
 }

@@ -73,8 +73,7 @@ static bool shadows(const struct hit_found *a, const struct hit_found *b)
 {
 	if (a->begin >= b->end || b->begin >= a->end)
 		return false;
-	return !a->decoded || !b->decoded || a->print[0] == '\0' || b->print[0] == '\0' ||
-	       strcmp(a->print, b->print) == 0;
+	return a->print[0] == '\0' || b->print[0] == '\0' || strcmp(a->print, b->print) == 0;
 }
 
 /* loser's words go to winner where it has none; loser is freed. */

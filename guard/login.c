@@ -9,6 +9,7 @@
 #include "guard/placeholder.h"
 #include "guard/wrapped.h"
 
+#define SCHEME_MAX 20
 #define USERINFO_MAX 300
 #define HOST_LEN_MAX 253
 #define PASSWORD_MIN 4
@@ -67,7 +68,7 @@ static bool is_password(const char *user, size_t user_len, const char *password,
 
 bool login_url_at(const struct view *v, size_t at, struct hit_new *hit)
 {
-	size_t from = at + 3, i = from, colon = 0, host, max;
+	size_t from = at + 3, i = from, colon = 0, scheme = at, host, max;
 
 	max = v->len - from < USERINFO_MAX ? v->len : from + USERINFO_MAX;
 	for (; i < max && v->text[i] > ' ' && !is_one_of(v->text[i], "@/\"'`<>(),\\?#|"); i++)
@@ -75,6 +76,8 @@ bool login_url_at(const struct view *v, size_t at, struct hit_new *hit)
 			colon = i;
 	if (i >= max || v->text[i] != '@' || colon == 0)
 		return false;
+	while (scheme > 0 && at - scheme < SCHEME_MAX && is_host_char(v->text[scheme - 1]))
+		scheme--;
 	host = i + 1;
 	max = v->len - host < HOST_LEN_MAX ? v->len : host + HOST_LEN_MAX;
 	for (at = host; at < max && is_host_char(v->text[at]); at++)
@@ -84,7 +87,7 @@ bool login_url_at(const struct view *v, size_t at, struct hit_new *hit)
 		return false;
 	*hit = (struct hit_new){
 		.rule = GUARD_URL_PASSWORD,
-		.from = colon + 1,
+		.from = scheme,
 		.to = i,
 		.warning = is_local(v->text + host, at - host),
 	};
@@ -290,8 +293,6 @@ bool login_curl_at(const struct view *v, size_t at, struct hit_new *hit)
 	if (colon == NULL)
 		return false;
 	user = (size_t)(colon - text) - from;
-	*hit = (struct hit_new){ .rule = GUARD_HTTP_LOGIN,
-				 .from = at + from + user + 1,
-				 .to = at + to };
+	*hit = (struct hit_new){ .rule = GUARD_HTTP_LOGIN, .from = at + from, .to = at + to };
 	return is_password(text + from, user, colon + 1, to - from - user - 1);
 }

@@ -328,6 +328,13 @@ static void read_pair(struct outline *o, const struct outline_text *key, size_t 
 		read_value(o, key, at, end, OUTLINE_PLAIN);
 }
 
+/* Of Helm or Jinja; such lines stand anywhere and say nothing. */
+static bool is_template(const struct outline *o, size_t at, size_t end)
+{
+	return end - at > 1 && o->text[at] == '{' &&
+	       (o->text[at + 1] == '{' || o->text[at + 1] == '%');
+}
+
 /* A line without a key: the value of the key above, or one of its list. */
 static void read_rest(struct outline *o, size_t indent, size_t at, size_t end, bool item)
 {
@@ -335,7 +342,7 @@ static void read_rest(struct outline *o, size_t indent, size_t at, size_t end, b
 	struct outline_text key;
 
 	at = skip_marks(o, at, end);
-	if (at == end || o->text[at] == '#' || o->text[at] == '\r')
+	if (at == end || o->text[at] == '#' || o->text[at] == '\r' || is_template(o, at, end))
 		return;
 	if (level == NULL && (o->text[at] == '{' || o->text[at] == '[')) {
 		o->at = at;
@@ -343,10 +350,9 @@ static void read_rest(struct outline *o, size_t indent, size_t at, size_t end, b
 		return;
 	}
 	if (level == NULL || level->waiting.text == NULL || indent < level->indent + !item) {
-		/* the end of a heredoc, or of a string in a program; templates stand anywhere */
-		if (o->text[at] != '{')
-			while (o->n > 0 && o->levels[o->n - 1].indent >= indent)
-				close_levels(o, o->n - 1);
+		/* the end of a heredoc, or of a string in a program */
+		while (o->n > 0 && o->levels[o->n - 1].indent >= indent)
+			close_levels(o, o->n - 1);
 		return;
 	}
 	key = level->waiting;

@@ -44,14 +44,15 @@ static const struct label *find_label(const struct view *v, size_t at, size_t *b
 	return NULL;
 }
 
-/* The body ends with the next line of dashes. */
-static size_t body_end(const struct view *v, size_t from)
+/* The body ends with the next line of dashes; *whole says whether there is one. */
+static size_t body_end(const struct view *v, size_t from, bool *whole)
 {
 	size_t left = v->len - from;
 	const char *end;
 
 	left = left < BODY_MAX ? left : BODY_MAX;
 	end = memmem(v->text + from, left, "-----", 5);
+	*whole = end != NULL;
 	return end != NULL ? (size_t)(end - v->text) : from + left;
 }
 
@@ -164,6 +165,7 @@ static bool holds_key(const struct view *v, size_t from, const struct label *lab
 
 bool pemkey_at(const struct view *v, size_t at, struct hit_new *hit)
 {
+	bool whole;
 	size_t from;
 	const struct label *label = find_label(v, at + strlen(PEMKEY_BEGIN), &from);
 
@@ -172,10 +174,15 @@ bool pemkey_at(const struct view *v, size_t at, struct hit_new *hit)
 	*hit = (struct hit_new){
 		.rule = GUARD_PRIVATE_KEY,
 		.from = at,
-		.to = body_end(v, from),
+		.to = body_end(v, from, &whole),
 		.what = label->what,
 	};
-	return holds_key(v, from, label, hit);
+	if (!holds_key(v, from, label, hit))
+		return false;
+	/* what is behind a key without an end may be anything, and is looked at again */
+	if (!whole)
+		hit->to = from;
+	return true;
 }
 
 /* To the next key of this form, so that nothing is looked at twice. */
@@ -207,7 +214,7 @@ bool pemkey_putty_at(const struct view *v, size_t at, struct hit_new *hit)
 	*hit = (struct hit_new){
 		.rule = GUARD_PRIVATE_KEY,
 		.from = at,
-		.to = at + end,
+		.to = at + from,
 		.what = "a PuTTY private key",
 	};
 	if (memmem(text, from, none, sizeof(none) - 1) == NULL) {

@@ -3,46 +3,8 @@
 #include "tests/unit/test.h"
 
 #include "guard/scan.h"
+#include "tests/unit/guard/seen.h"
 #include "tests/unit/guard/tokens.h"
-
-struct seen {
-	size_t n, allowed;
-	char *rule[32], *what[32], *where[32];
-	char print[32][9];
-	unsigned line[32], column[32];
-	bool certain[32];
-};
-
-static void collect(void *ctx, const struct guard_hit *hit)
-{
-	struct seen *s = ctx;
-
-	assert_true(s->n < COUNT(s->rule));
-	s->rule[s->n] = mem_str(hit->rule);
-	s->what[s->n] = mem_str(hit->what);
-	s->where[s->n] = mem_str(hit->where);
-	memcpy(s->print[s->n], hit->print, 9);
-	s->line[s->n] = hit->line;
-	s->column[s->n] = hit->column;
-	s->certain[s->n] = hit->certain;
-	s->n++;
-}
-
-static void clear(struct seen *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		mem_free(s->rule[i]);
-		mem_free(s->what[i]);
-		mem_free(s->where[i]);
-	}
-	*s = (struct seen){ 0 };
-}
-
-static void scan(struct seen *s, const char *path, const char *text)
-{
-	clear(s);
-	s->allowed = guard_scan(path, text, strlen(text), collect, s);
-}
 
 static void test_github(void **state)
 {
@@ -72,7 +34,7 @@ static void test_github(void **state)
 		for (size_t k = 0; k < COUNT(around); k++) {
 			char *text = mem_printf("%s%s%s", around[k][0], tokens[i], around[k][1]);
 
-			scan(&s, "a.txt", text);
+			seen_scan(&s, "a.txt", text);
 			assert_int_equal(s.n, 1);
 			assert_string_equal(s.rule[0], "github-token");
 			assert_true(s.certain[0]);
@@ -80,12 +42,12 @@ static void test_github(void **state)
 			mem_free(text);
 		}
 		tokens[i][strlen(tokens[i]) - 1] ^= 1;
-		scan(&s, "a.txt", tokens[i]);
+		seen_scan(&s, "a.txt", tokens[i]);
 		/* the first four have a checksum */
 		assert_int_equal(s.n, i < 4 ? 0 : 1);
 		mem_free(tokens[i]);
 	}
-	clear(&s);
+	seen_clear(&s);
 }
 
 static void test_places(void **state)
@@ -95,7 +57,7 @@ static void test_places(void **state)
 	char *token = tokens_github('p', 1), *other = tokens_github('p', 2);
 	char *text = mem_printf("# ü\r\nzürich: %s\nb:\n  TOKEN: \"%s\"", token, other);
 
-	scan(&s, NULL, text);
+	seen_scan(&s, NULL, text);
 	assert_int_equal(s.n, 2);
 	assert_int_equal(s.line[0], 2);
 	assert_int_equal(s.column[0], 9);
@@ -107,7 +69,7 @@ static void test_places(void **state)
 	mem_free(text);
 	mem_free(token);
 	mem_free(other);
-	clear(&s);
+	seen_clear(&s);
 }
 
 /* The same digest wherever a token moves, and whatever it is wrapped in. */
@@ -119,9 +81,9 @@ static void test_print_stays(void **state)
 	char *text = mem_printf("\n\n  other: %s\n", wrapped);
 	char first[9];
 
-	scan(&s, "a", token);
+	seen_scan(&s, "a", token);
 	memcpy(first, s.print[0], 9);
-	scan(&s, "b", text);
+	seen_scan(&s, "b", text);
 	assert_int_equal(s.n, 1);
 	assert_string_equal(s.print[0], first);
 	assert_string_equal(s.what[0], "a classic GitHub personal access token, in base64");
@@ -131,7 +93,7 @@ static void test_print_stays(void **state)
 	mem_free(token);
 	mem_free(wrapped);
 	mem_free(text);
-	clear(&s);
+	seen_clear(&s);
 }
 
 /* What could be guessed has a print that does not depend on it. */
@@ -141,16 +103,16 @@ static void test_print_tells_nothing(void **state)
 	struct seen s = { 0 };
 	char first[9];
 
-	scan(&s, ".env", "DB_PASSWORD=sommer2026\n");
+	seen_scan(&s, ".env", "DB_PASSWORD=sommer2026\n");
 	assert_int_equal(s.n, 1);
 	assert_string_equal(s.rule[0], "env-credential");
 	assert_string_equal(s.where[0], "DB_PASSWORD");
 	memcpy(first, s.print[0], 9);
-	scan(&s, ".env", "A=1\nDB_PASSWORD=winter1999x\nDB_PASSWORD=winter1999x\n");
+	seen_scan(&s, ".env", "A=1\nDB_PASSWORD=winter1999x\nDB_PASSWORD=winter1999x\n");
 	assert_int_equal(s.n, 2);
 	assert_string_equal(s.print[0], first);
 	assert_string_not_equal(s.print[1], first);
-	clear(&s);
+	seen_clear(&s);
 }
 
 static void test_allow(void **state)
@@ -181,13 +143,13 @@ static void test_allow(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		char *text = mem_printf("%sa: %s%s\n", cases[i].before, token, cases[i].behind);
 
-		scan(&s, "a.yaml", text);
+		seen_scan(&s, "a.yaml", text);
 		assert_int_equal(s.n, cases[i].found);
 		assert_int_equal(s.allowed, 1 - cases[i].found);
 		mem_free(text);
 	}
 	mem_free(token);
-	clear(&s);
+	seen_clear(&s);
 }
 
 /* A comment behind a finding is that finding's alone. */
@@ -198,14 +160,169 @@ static void test_allow_is_not_inherited(void **state)
 	char *token = tokens_github('p', 1), *other = tokens_github('p', 2);
 	char *text = mem_printf("a: %s # bulla:allow\nb: %s\n", token, other);
 
-	scan(&s, "a.yaml", text);
+	seen_scan(&s, "a.yaml", text);
 	assert_int_equal(s.n, 1);
 	assert_int_equal(s.allowed, 1);
 	assert_int_equal(s.line[0], 2);
 	mem_free(text);
 	mem_free(token);
 	mem_free(other);
-	clear(&s);
+	seen_clear(&s);
+}
+
+/* --- texts of other kinds -----------------------------------------------------------------------
+ */
+
+/* ASCII as UTF-16, either way, with its mark. */
+static void widen(struct buf *out, const char *text, bool big)
+{
+	buf_put(out, big ? "\xfe\xff" : "\xff\xfe", 2);
+	for (; *text != '\0'; text++) {
+		buf_putc(out, big ? 0 : (unsigned char)*text);
+		buf_putc(out, big ? (unsigned char)*text : 0);
+	}
+}
+
+static void test_utf16(void **state)
+{
+	(void)state;
+	struct seen s = { 0 };
+	char *token = tokens_github('p', 1);
+	char *text = mem_printf("a\r\nb: %s\r\n", token);
+
+	for (int big = 0; big < 2; big++) {
+		struct buf wide = BUF_INIT;
+
+		widen(&wide, text, big);
+		buf_putc(&wide, 'x'); /* half a unit */
+		seen_clear(&s);
+		guard_scan("a.ps1", wide.data, wide.len, seen_collect, &s);
+		assert_int_equal(s.n, 1);
+		assert_int_equal(s.line[0], 2);
+		assert_int_equal(s.column[0], 4);
+		buf_clear(&wide);
+	}
+	mem_free(text);
+	mem_free(token);
+	seen_clear(&s);
+}
+
+static void test_binary(void **state)
+{
+	(void)state;
+	struct seen s = { 0 };
+	char *token = tokens_github('p', 1);
+	struct buf text = BUF_INIT;
+
+	for (int i = 0; i < 1000; i++)
+		buf_putc(&text, (unsigned char)tokens_number((uint32_t)i));
+	buf_putc(&text, 0);
+	buf_puts(&text, token);
+	buf_putc(&text, 0);
+	guard_scan("a.bin", text.data, text.len, seen_collect, &s);
+	assert_int_equal(s.n, 1);
+	buf_clear(&text);
+	mem_free(token);
+	seen_clear(&s);
+}
+
+static void test_nothing(void **state)
+{
+	(void)state;
+	static const char *const texts[] = { "",
+					     "\n",
+					     "\xff\xfe",
+					     "\xff",
+					     "\xef\xbb\xbf",
+					     "-",
+					     "-----BEGIN ",
+					     ":",
+					     "=",
+					     "://",
+					     "_",
+					     "gh",
+					     "ghp_",
+					     "\"",
+					     "{",
+					     "[",
+					     "- ",
+					     "kind: Secret\ndata:",
+					     "%",
+					     "\\",
+					     "\\u",
+					     "auths",
+					     "machine" };
+
+	for (size_t i = 0; i < COUNT(texts); i++)
+		seen_expect("a.yaml", texts[i], "");
+	assert_int_equal(guard_scan(NULL, NULL, 0, seen_collect, NULL), 0);
+}
+
+static void count(void *ctx, const struct guard_hit *hit)
+{
+	size_t *n = ctx;
+
+	assert_non_null(hit->rule);
+	++*n;
+}
+
+static void test_limit(void **state)
+{
+	(void)state;
+	struct buf text = BUF_INIT;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < GUARD_HITS_MAX * 3; i++) {
+		char *token = tokens_github('p', i);
+
+		buf_printf(&text, "%s\n", token);
+		mem_free(token);
+	}
+	guard_scan("a", text.data, text.len, count, &n);
+	assert_int_equal(n, GUARD_HITS_MAX);
+	buf_clear(&text);
+}
+
+/* Columns of a line with a finding every 50 bytes: counted once, not once for each. */
+static void test_long_line(void **state)
+{
+	(void)state;
+	struct seen s = { 0 };
+	struct buf text = BUF_INIT;
+
+	for (unsigned i = 0; i < 20; i++) {
+		char *token = tokens_github('p', i);
+
+		buf_printf(&text, "\u00e9 %s ", token);
+		mem_free(token);
+	}
+	guard_scan("a", text.data, text.len, seen_collect, &s);
+	assert_int_equal(s.n, 20);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(s.line[i], 1);
+		assert_int_equal(s.column[i], 3 + i * 43);
+	}
+	buf_clear(&text);
+	seen_clear(&s);
+}
+
+/* --- the table of rules -------------------------------------------------------------------------
+ */
+
+static void test_rules(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < GUARD_RULES; i++) {
+		const struct guard_rule *r = &guard_rules[i];
+
+		assert_non_null(r->name);
+		assert_true(strlen(r->summary) > 0 && strlen(r->advice) > 0);
+		assert_true(strspn(r->name, "abcdefghijklmnopqrstuvwxyz-") == strlen(r->name));
+		assert_ptr_equal(guard_rule_find(r->name, strlen(r->name)), r);
+		assert_null(guard_rule_find(r->name, strlen(r->name) - 1));
+	}
+	assert_null(guard_rule_find("", 0));
 }
 
 int main(void)
@@ -214,6 +331,9 @@ int main(void)
 		cmocka_unit_test(test_github),	    cmocka_unit_test(test_places),
 		cmocka_unit_test(test_print_stays), cmocka_unit_test(test_print_tells_nothing),
 		cmocka_unit_test(test_allow),	    cmocka_unit_test(test_allow_is_not_inherited),
+		cmocka_unit_test(test_utf16),	    cmocka_unit_test(test_binary),
+		cmocka_unit_test(test_nothing),	    cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_long_line),   cmocka_unit_test(test_rules),
 	};
 
 	mem_init();

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names that mean a credential, values that are one, and how the two are written. */
+#include "tests/unit/test.h"
+
+#include "guard/assign.h"
+#include "guard/placeholder.h"
+#include "tests/unit/guard/seen.h"
+
+#define RANDOM "8fK2mQ9xLw4TzR7vBn3C"
+
+static void test_modes(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path;
+		enum assign_mode mode;
+	} cases[] = {
+		{ NULL, ASSIGN_CODE },
+		{ "", ASSIGN_CODE },
+		{ ".env", ASSIGN_ENV },
+		{ "a/b/.env", ASSIGN_ENV },
+		{ ".env.production", ASSIGN_ENV },
+		{ "prod.env", ASSIGN_ENV },
+		{ ".envrc", ASSIGN_ENV },
+		{ ".npmrc", ASSIGN_ENV },
+		{ ".env.example", ASSIGN_CODE },
+		{ "a.env.sample", ASSIGN_CODE },
+		{ "environment.go", ASSIGN_CODE },
+		{ ".env/a.go", ASSIGN_CODE },
+		{ "a.tfvars", ASSIGN_TERRAFORM },
+		{ "a.tfvars.json", ASSIGN_TERRAFORM },
+		{ "x/a.tfstate", ASSIGN_TERRAFORM },
+		{ "a.tfstate.backup", ASSIGN_TERRAFORM },
+		{ "a.tf", ASSIGN_CODE },
+		{ "a.tfvars.example", ASSIGN_CODE },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(assign_mode_of(cases[i].path), cases[i].mode);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	static const char *const yes[] = {
+		"password",
+		"PASSWORD",
+		"DB_PASSWORD",
+		"dbPassword",
+		"db-passwd",
+		"adminPwd",
+		"secret",
+		"client_secret",
+		"clientSecret",
+		"token",
+		"GITHUB_TOKEN",
+		"authToken",
+		"apiKey",
+		"API_KEY",
+		"x-api-key",
+		"accessKey",
+		"privateKey",
+		"SMTP_PASS",
+		"spring.datasource.password",
+		"_authToken",
+		"passphrase",
+		"AccountKey",
+		"credentials",
+	};
+	static const char *const no[] = {
+		"",
+		"user",
+		"passwordFile",
+		"PASSWORD_FILE",
+		"secretName",
+		"tokenTtl",
+		"TOKEN_URL",
+		"tokens",
+		"bypass",
+		"compass",
+		"publicKey",
+		"key",
+		"primary_key",
+		"nextPageToken",
+		"checksum/secret",
+		"csrfToken",
+		"passwordHash",
+		"existingSecret",
+		"imagePullSecret",
+		"keyId",
+		"secret_sha256",
+	};
+
+	for (size_t i = 0; i < COUNT(yes); i++)
+		assert_true(assign_is_credential(yes[i], strlen(yes[i])));
+	for (size_t i = 0; i < COUNT(no); i++)
+		assert_false(assign_is_credential(no[i], strlen(no[i])));
+}
+
+static void test_long_name(void **state)
+{
+	(void)state;
+	char name[400];
+
+	memset(name, 'a', sizeof(name));
+	memcpy(name + sizeof(name) - 8, "password", 8);
+	assert_true(assign_is_credential(name, sizeof(name)));
+	memset(name + sizeof(name) - 8, '_', 8);
+	assert_false(assign_is_credential(name, sizeof(name)));
+}
+
+/* In code only what is random counts, and only as a whole. */
+static void test_code(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *where; /* NULL: none */
+	} cases[] = {
+		{ "password = \"" RANDOM "\"", "password" },
+		{ "password: '" RANDOM "'", "password" },
+		{ "password: " RANDOM "\n", "password" },
+		{ "password: " RANDOM "  # old\r\n", "password" },
+		{ "db.password=" RANDOM "\n", "db.password" },
+		{ "token := \"" RANDOM "\"", "token" },
+		{ "{\"apiKey\":\"" RANDOM "\"}", "apiKey" },
+		{ "{\\\"apiKey\\\":\\\"" RANDOM "\\\"}", "apiKey" },
+		{ "x[\"api_key\"] = \"" RANDOM "\"", "api_key" },
+		{ ":password => \"" RANDOM "\"", "password" },
+		{ "ENV API_TOKEN=" RANDOM "\n", "API_TOKEN" },
+		{ "<password>" RANDOM "</password>", "password" },
+		{ "\"Server=db;Password=" RANDOM ";\"", "Password" },
+		{ "https://acme.io/?api_key=" RANDOM "&x=1", "api_key" },
+		{ "password = " RANDOM ".x()\n", NULL },
+		{ "password = f(" RANDOM ")\n", NULL },
+		{ "password == \"" RANDOM "\"", NULL },
+		{ "password != \"" RANDOM "\"", NULL },
+		{ "password = \"" RANDOM "\n", NULL },
+		{ "password = \"sommer\"", NULL },
+		{ "password = \"sonnenblume42\"", NULL },
+		{ "password = \"passwordResetTokenV2\"", NULL },
+		{ "password = \"123e4567-e89b-12d3-a456-426614174000\"", NULL },
+		{ "password = \"${" RANDOM "}\"", NULL },
+		{ "password = \"xxxxxxxxxxxxxxxxxxxx\"", NULL },
+		{ "password = \"abcdefghij1234567890\"", NULL },
+		{ "password = \"/run/" RANDOM "\"", NULL },
+		{ "password = \"a b " RANDOM "\"", NULL },
+		{ "secret := v1.Secret{\n", NULL },
+		{ "token = resp.NextContinuationToken2\n", NULL },
+		{ "secret: arn:aws:secretsmanager:eu-1:12:secret:prod/" RANDOM "\n", NULL },
+		{ "public_key = \"" RANDOM "\"", NULL },
+		{ "name = \"" RANDOM "\"", NULL },
+		{ "password", NULL },
+		{ "password=", NULL },
+		{ "=" RANDOM, NULL },
+	};
+	struct seen s = { 0 };
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		bool none = cases[i].where == NULL;
+
+		seen_scan(&s, "a.txt", cases[i].text);
+		if (s.n != !none)
+			print_error("%s\n", cases[i].text);
+		assert_int_equal(s.n, !none);
+		if (!none) {
+			assert_string_equal(s.rule[0], "assigned-credential");
+			assert_string_equal(s.where[0], cases[i].where);
+		}
+	}
+	seen_clear(&s);
+}
+
+static void test_env(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *list;
+	} cases[] = {
+		{ "DB_PASSWORD=sommer\n", "env-credential DB_PASSWORD\n" },
+		{ "export DB_PASSWORD='som-mer'\n", "env-credential DB_PASSWORD\n" },
+		{ "TOKEN=8a7b6c\n", "env-credential TOKEN\n" },
+		{ "PIN_SECRET=83749201\n", "env-credential PIN_SECRET\n" },
+		{ "DB_PASSWORD=\nTOKEN=\"\"\n", "" },
+		{ "DB_PASSWORD=changeme\n", "" },
+		{ "DB_PASSWORD=password\n", "" },
+		{ "DB_PASSWORD=my-secret-password\n", "" },
+		{ "DB_PASSWORD=kurz\n", "" },
+		{ "SECRET=db-credentials\n", "" },
+		{ "TOKEN=${OTHER}\nTOKEN=$OTHER\nTOKEN=`cat x`\n", "" },
+		{ "SECRET=/run/secrets/x\nSECRET=./a\nTOKEN=https://acme.io/x\n", "" },
+		{ "TOKEN=12345\n", "" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		seen_expect(".env", cases[i].text, cases[i].list);
+	seen_expect("a.tfvars", "db_password = \"winter-is-coming\"\n",
+		    "terraform-credential db_password\n");
+	seen_expect("a.txt", "db_password = \"winter-is-coming\"\n", "");
+}
+
+/* AWS's secret key is told by its name and length. */
+static void test_aws(void **state)
+{
+	(void)state;
+	char *text = mem_printf("aws_secret_access_key = %s%s\n", RANDOM, "Jd83Hs0pQz5Yt6Wc1Xv2");
+
+	seen_expect("a.txt", text, "aws-key aws_secret_access_key\n");
+	mem_free(text);
+}
+
+static void test_placeholders(void **state)
+{
+	(void)state;
+	static const char *const yes[] = {
+		"",	      " ",	    "null",	"None",
+		"${A}",	      "a${A}b",	    "$A",	"{{ .a }}",
+		"$(a)",	      "<a>",	    "%s",	"%A%",
+		"__A__",      "[a]",	    "changeme", "CHANGE-ME",
+		"your-token", "my_example", "xxx",	"aaaa",
+		"****",	      "abc...",	    "ENC[x]",	"op://a/b",
+		"vault:a#b",  "arn:aws:x",  "var.a",	"REPLACE_ME",
+		"todo",	      "#{a}",	    "a\n...",	"-----BEGIN AGE ENCRYPTED FILE-----\nx",
+		"true",
+	};
+	static const char *const no[] = {
+		"sommer",   "a",     "$2a$10$abc", "Xchangeme2",
+		"9put4",    "truex", "a<b>",	   "winter-is-coming",
+		"p4$$w0rd", "ENCx",  "[a",
+	};
+
+	for (size_t i = 0; i < COUNT(yes); i++)
+		assert_true(placeholder_is(yes[i], strlen(yes[i])));
+	for (size_t i = 0; i < COUNT(no); i++)
+		assert_false(placeholder_is(no[i], strlen(no[i])));
+	assert_true(placeholder_is_word("Password", 8));
+	assert_true(placeholder_is_word("my-secret", 9));
+	assert_false(placeholder_is_word("sommer", 6));
+	assert_false(placeholder_is_word("my-winter9", 10));
+	assert_int_equal(placeholder_variety("abcabc", 6), 3);
+	assert_int_equal(placeholder_variety("", 0), 0);
+	assert_true(placeholder_is_counted("abcdef", 6));
+	assert_true(placeholder_is_counted("987654", 6));
+	assert_true(placeholder_is_counted("aaaaab", 6));
+	assert_false(placeholder_is_counted("a7c2e9", 6));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_modes),	     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_long_name),    cmocka_unit_test(test_code),
+		cmocka_unit_test(test_env),	     cmocka_unit_test(test_aws),
+		cmocka_unit_test(test_placeholders),
+	};
+
+	mem_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
