@@ -72,13 +72,12 @@ static void test_none(void **state)
 		"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
 		"-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n",
 		"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC...\n-----END",
-		"-----BEGIN PRIVATE "
-		"KEY-----\nQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\n"
-		"-----END PRIVATE KEY-----\n",
+		("-----BEGIN PRIVATE KEY-----\n"
+		 "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\n"
+		 "-----END PRIVATE KEY-----\n"),
 		"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END",
 		"strings.Contains(s, \"-----BEGIN RSA PRIVATE KEY-----\")\n",
-		"-----BEGIN ENCRYPTED PRIVATE KEY-----\n${KEY}\n-----END ENCRYPTED PRIVATE "
-		"KEY-----",
+		"-----BEGIN ENCRYPTED PRIVATE KEY-----\n${KEY}\n-----END ENCRYPTED",
 		"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
 	};
 
