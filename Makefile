@@ -201,7 +201,9 @@ install: all ## install below DESTDIR and PREFIX (/usr/local)
 	ln -sf bulla $(DESTDIR)$(PREFIX)/bin/kubectl-bulla
 	install -m 755 -s $(BUILD)/bulla-agent $(DESTDIR)$(PREFIX)/sbin/bulla-agent
 	install -m 644 README.md SECURITY.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/bulla
-	install -m 644 docs/* $(DESTDIR)$(PREFIX)/share/doc/bulla/docs
+	install -m 644 $(wildcard docs/*.*) $(DESTDIR)$(PREFIX)/share/doc/bulla/docs
+	for file in $(wildcard docs/*/*); do \
+		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/bulla/$$file || exit 1; done
 	for page in man/*.[158]; do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \

@@ -13,6 +13,7 @@
 const struct command *const command_table[] = {
 	&cmd_init,	   &cmd_recipients, &cmd_seal,	&cmd_set,    &cmd_unset,
 	&cmd_show,	   &cmd_open,	    &cmd_check, &cmd_status, &cmd_keys,
+	&cmd_hooks,
 	&cmd_rotate,
 	&cmd_reseal,
 	&cmd_import,

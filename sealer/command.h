@@ -58,6 +58,7 @@ extern const struct command cmd_textconv;
 extern const struct command cmd_show;
 extern const struct command cmd_open;
 extern const struct command cmd_check;
+extern const struct command cmd_hooks;
 extern const struct command cmd_reseal;
 extern const struct command cmd_status;
 extern const struct command cmd_rotate;

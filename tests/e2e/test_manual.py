@@ -213,7 +213,7 @@ def test_options_of_bulla_itself(here, pages):
 
 SIMPLE = ["init", "set", "unset", "show", "open", "check", "status", "reseal", "merge-driver", "completion", "help",
           "edit", "rename", "textconv"]
-HEADS = ["recipients", "keys", "import", "export"]
+HEADS = ["recipients", "keys", "import", "export", "hooks"]
 
 
 def test_every_command_is_tried(here):
@@ -629,7 +629,7 @@ def test_everything_is_installed(pages, tmp_path):
               "share/zsh/site-functions/_bulla", "share/fish/vendor_completions.d/bulla.fish"}
     wanted |= {f"share/man/man{name[-1]}/{name}" for name in PAGES}
     wanted |= {f"share/doc/bulla/{name}" for name in ("README.md", "SECURITY.md", "CHANGELOG.md", "LICENSE")}
-    wanted |= {f"share/doc/bulla/docs/{p.name}" for p in (TOP / "docs").iterdir()}
+    wanted |= {f"share/doc/bulla/{p.relative_to(TOP)}" for p in (TOP / "docs").rglob("*") if p.is_file()}
     assert {str(p.relative_to(usr)) for p in usr.rglob("*") if not p.is_dir()} == wanted
     for path in usr.rglob("*"):
         assert path.stat().st_mode & 0o444 == 0o444, path

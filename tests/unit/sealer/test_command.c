@@ -148,7 +148,7 @@ static void test_git(void **state)
 	assert_int_equal(access("run", F_OK), -1);
 	setenv("PATH", ".:", 1);
 	assert_int_equal(git_run(".", version, &err), -1);
-	assert_string_equal(err.text, "there is no git program in PATH");
+	assert_non_null(strstr(err.text, "there is no git program"));
 	assert_int_equal(access("run", F_OK), -1);
 	setenv("PATH", path, 1);
 	mem_free(path);
