@@ -233,6 +233,20 @@ static int agree(struct job *j, struct err *err)
 	return agree_check(&a, err);
 }
 
+/* Said before anything is given to anybody. */
+static void tell_copies(struct job *j)
+{
+	struct kv copies = KV_INIT;
+
+	reseal_run_copies(&j->run, &copies);
+	for (size_t i = 0; i < copies.n; i++)
+		out_warn(
+		    "%s: receives a new recipient, and is a copy of what is at %s: see who put "
+		    "it there",
+		    copies.items[i].name, (const char *)copies.items[i].data);
+	kv_clear(&copies);
+}
+
 /* What was dropped: by files as they are now known, and by the run that was gone on with. */
 static void gather_lost(struct job *j)
 {
@@ -334,6 +348,7 @@ static int do_all(struct job *j, struct err *err)
 	reseal_run_keys(&j->run, &j->keys);
 	if (!json)
 		reseal_report_plan(&j->run, !j->o->dry_run);
+	tell_copies(j);
 	if (sum.work > 0 && agree(j, err) != 0)
 		return -1;
 	if (sum.work > 0 && !j->o->dry_run && work(j, err) != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/reseal_file.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,20 @@ static int plan_part(struct job *j, const struct recipients *rules, size_t i, st
 	return add_recipients(j->out, &plan->to, err);
 }
 
+static void see_part(struct job *j, size_t i)
+{
+	struct reseal_file *f = j->out;
+	const struct document_part *part = &j->d->parts[i];
+	struct reseal_seen *seen;
+
+	f->seen = mem_grow(f->seen, f->n_seen + 1, sizeof(*f->seen));
+	seen = &f->seen[f->n_seen++];
+	crypto_hash_sha256(seen->sum, part->age.data, part->age.len);
+	seen->where =
+	    mem_printf("%s, %s/%s, %s", j->in->shown, j->d->namespace, j->d->name, part->name);
+	seen->added = j->plans[i].added.n > 0;
+}
+
 static int plan_document(struct job *j, struct err *err)
 {
 	struct recipients rules = RECIPIENTS_INIT;
@@ -108,6 +123,8 @@ static int plan_document(struct job *j, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < j->d->n; i++)
 		r = plan_part(j, &rules, i, err);
+	for (size_t i = 0; i < j->d->n && j->in->tools == NULL && j->in->want->add.n > 0; i++)
+		see_part(j, i);
 	recipients_clear(&rules);
 	if (r == 0 && j->row->work > 0 && j->d->n_signatures > 0)
 		r = err_set(err, ERR_CONFLICT,
@@ -324,6 +341,9 @@ void reseal_file_clear(struct reseal_file *f)
 	kv_clear(&f->dropped);
 	kv_clear(&f->added);
 	kv_clear(&f->waiting);
+	for (size_t i = 0; i < f->n_seen; i++)
+		mem_free(f->seen[i].where);
+	mem_free(f->seen);
 	json_decref(f->lost);
 	*f = (struct reseal_file){ 0 };
 }

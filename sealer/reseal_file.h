@@ -37,18 +37,27 @@ struct reseal_row {
 	char *why;
 };
 
+/* A part as it was found, to see whether it is the copy of another. */
+struct reseal_seen {
+	unsigned char sum[32]; /* SHA-256 of its age file */
+	char *where;	       /* "FILE, NAMESPACE/NAME, PART" */
+	bool added;	       /* somebody receives it who could not open it before */
+};
+
 struct reseal_file {
 	char *below; /* path below the top level */
 	struct reseal_row *rows;
 	size_t n;
 	enum err_class class; /* not ERR_NONE: the file as a whole is left as it is */
 	char *why;
-	struct recipients to; /* all whom any part is sealed to */
-	struct kv gone;	      /* key id -> name: of keys that were replaced */
-	struct kv dropped;    /* key id -> name: of keys that were dropped */
-	struct kv added;      /* name -> "" */
-	struct kv waiting;    /* name -> "" */
-	json_t *lost;	      /* what dropped keys could open, reseal_lost_compare's objects */
+	struct recipients to;	  /* all whom any part is sealed to */
+	struct kv gone;		  /* key id -> name: of keys that were replaced */
+	struct kv dropped;	  /* key id -> name: of keys that were dropped */
+	struct kv added;	  /* name -> "" */
+	struct kv waiting;	  /* name -> "" */
+	struct reseal_seen *seen; /* of a plan in which somebody is added, else none */
+	size_t n_seen;
+	json_t *lost; /* what dropped keys could open, as sealer/reseal_lost.h makes it */
 };
 
 /* What is needed to do it, not only to plan it. */

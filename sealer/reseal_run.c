@@ -99,6 +99,18 @@ static bool is_nested(struct reseal_run *r, const char *path)
 	return r->nested != NULL;
 }
 
+static void keep_seen(struct reseal_run *r, struct reseal_file *f)
+{
+	while (r->n_seen + f->n_seen > r->cap_seen) {
+		r->cap_seen = r->cap_seen == 0 ? 64 : r->cap_seen * 2;
+		r->seen = mem_grow(r->seen, r->cap_seen, sizeof(*r->seen));
+	}
+	if (f->n_seen > 0)
+		memcpy(r->seen + r->n_seen, f->seen, f->n_seen * sizeof(*f->seen));
+	r->n_seen += f->n_seen;
+	f->n_seen = 0; /* transferred */
+}
+
 static void keep(struct reseal_run *r, struct reseal_file *f)
 {
 	bool quiet = f->class == ERR_NONE;
@@ -108,6 +120,7 @@ static void keep(struct reseal_run *r, struct reseal_file *f)
 		r->documents += f->rows[i].parts > 0;
 		quiet = quiet && reseal_row_quiet(&f->rows[i]);
 	}
+	keep_seen(r, f);
 	if (quiet) {
 		reseal_file_clear(f);
 		return;
@@ -244,12 +257,42 @@ void reseal_run_clear(struct reseal_run *r)
 {
 	for (size_t i = 0; i < r->n; i++)
 		reseal_file_clear(&r->files[i]);
+	for (size_t i = 0; i < r->n_seen; i++)
+		mem_free(r->seen[i].where);
+	mem_free(r->seen);
 	mem_free(r->files);
 	mem_free(r->nested);
 	mem_free(r->folder);
 	r->files = NULL;
+	r->seen = NULL;
+	r->n_seen = r->cap_seen = 0;
 	r->nested = r->folder = NULL;
 	r->n = r->cap = 0;
+}
+
+/* --- copies ----------------------------------------------------------------------------------- */
+
+static int by_sum(const void *a, const void *b)
+{
+	const struct reseal_seen *x = a, *y = b;
+	int r = memcmp(x->sum, y->sum, sizeof(x->sum));
+
+	return r != 0 ? r : strcmp(x->where, y->where);
+}
+
+void reseal_run_copies(struct reseal_run *r, struct kv *out)
+{
+	if (r->n_seen > 1)
+		qsort(r->seen, r->n_seen, sizeof(*r->seen), by_sum);
+	for (size_t begin = 0, end; begin < r->n_seen; begin = end) {
+		for (end = begin + 1; end < r->n_seen; end++)
+			if (memcmp(r->seen[begin].sum, r->seen[end].sum, 32) != 0)
+				break;
+		for (size_t i = begin; i < end; i++)
+			if (end - begin > 1 && r->seen[i].added)
+				kv_set_str(out, r->seen[i].where,
+					   r->seen[i == begin ? begin + 1 : begin].where);
+	}
 }
 
 /* --- the proof -------------------------------------------------------------------------------- */

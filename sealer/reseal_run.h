@@ -22,8 +22,10 @@ struct reseal_run {
 	/* found */
 	struct reseal_file *files; /* of which something is to be done or told, in their order */
 	size_t n, cap;
-	size_t documents, parts; /* that were looked at */
-	size_t earlier;		 /* files that the run before had done */
+	size_t documents, parts;  /* that were looked at */
+	size_t earlier;		  /* files that the run before had done */
+	struct reseal_seen *seen; /* parts, when somebody is added */
+	size_t n_seen, cap_seen;
 	char *nested; /* the last folder that was looked at, if a repository of its own */
 	char *folder;
 };
@@ -54,6 +56,13 @@ void reseal_run_keys(const struct reseal_run *r, struct kv *out);
  */
 int reseal_run_count(struct reseal_run *r, const char *path, const struct kv *keys,
 		     struct kv *counts, struct err *err);
+
+/*
+ * Those parts that somebody new is to receive and that are the copy of another, byte by byte:
+ * where -> where the other is.  A copy opens like the first, so whoever puts one under a rule of
+ * his own waits for the next --add.
+ */
+void reseal_run_copies(struct reseal_run *r, struct kv *out);
 
 /* A path below the top level as a shell finds it from here; a new string. */
 char *reseal_run_shown(const struct reseal_run *r, const char *below);

@@ -440,6 +440,21 @@ def test_a_document_copied_under_a_rule_of_somebody_elses(repo, rule, add):
         assert copy.read_bytes() != b"" and repo.id("mallory") not in copy.read_text()
 
 
+def test_a_copy_that_waits_for_the_next_add(repo):
+    """--add is for a whole run, so a copy under a rule of the name that is added is told of before."""
+    repo.opaque("eu/a.yaml", {"A": "1", "B": "2"})
+    repo.opaque("eu/b.yaml", {"A": "1"})
+    repo.write("us/a.yaml", (repo.top / "eu/a.yaml").read_bytes())
+    done = repo.reseal("--dry-run", "--add", "us", key=None)
+    for part in "AB":
+        assert (f"warning: us/a.yaml, web/a, {part}: receives a new recipient, and is a copy of what is at eu/a.yaml, web/a, "
+                f"{part}: see who put it there") in done.err
+    assert done.err.count("is a copy") == 2
+    repo.rules([("**", "eu, us")])
+    (repo.top / "us/a.yaml").unlink()
+    assert "is a copy" not in repo.reseal("--add", "us").err
+
+
 def test_lying_facts_and_recipients(repo):
     """What stands outside is held against what is inside before anything is sealed again."""
     path = repo.opaque("apps/a.yaml", {"A": "1"})
