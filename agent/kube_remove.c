@@ -207,8 +207,11 @@ static enum verdict judge_probe(struct kube_remove *m, const struct kube_answer 
 
 	if (a->status == 404 && strcmp(a->name, m->d->s.name) == 0)
 		return VERDICT_DONE;
-	if (kube_test_failed(a))
+	if (kube_test_failed(a)) {
 		m->d->s.target = TARGET_FOREIGN;
+		*why = "the Secret does not bear the document's mark any more";
+		return VERDICT_STOP;
+	}
 	*why = "the Secret cannot be seen";
 	if (a->status != 200 || uid == NULL || version == NULL)
 		return VERDICT_STOP;

@@ -228,6 +228,24 @@ def test_a_secret_that_was_changed_goes_with_its_document(alone):
 
 
 @pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
+def test_a_secret_of_which_nobody_knows_whether_it_was_made_goes_with_its_document(alone):
+    cluster, given = alone.cluster, []
+
+    def chaos(request):
+        if "/secrets" not in request.path or "bulla-canary" in request.path or "watch" in request.query:
+            return None
+        given.append(request.method)
+        return Fault(status=504, reason="Timeout", done=True) if request.method == "POST" else Fault(lose=len(given) < 5)
+    cluster.chaos = chaos
+    with alone.running():
+        cluster.put_document(sealed(alone, "a", 1))
+        wait_for(lambda: cluster.secrets("t-0"), 20, "the write")
+        cluster.delete_document("t-0", "a")
+        wait_for(lambda: not cluster.secrets("t-0"), 40, "the removal", pause=0.1)
+    assert not cluster.witness.wrongs and given[0] == "POST"
+
+
+@pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
 @pytest.mark.parametrize("note", [{"bulla.dev/owner": None}, {"bulla.dev/owner": "t-0/other"}, {"bulla.dev/adopted": "true"}])
 def test_a_secret_that_was_given_to_another_stays(alone, note):
     cluster = alone.cluster
