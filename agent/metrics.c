@@ -180,6 +180,41 @@ void metrics_openings(const struct opener *o, struct buf *out)
 			   opener_openings(o, refusals[i]));
 }
 
+void metrics_keys(const struct opener *o, metrics_listed *listed, const void *store,
+		  struct buf *out)
+{
+	static const char opened[] = "bulla_key_openings_total",
+			  documents[] = "bulla_key_documents";
+	const struct kv *keys = opener_keys(o);
+
+	metrics_head(out, opened, "counter", "Documents opened, by the key that opened them.");
+	for (size_t i = 0; i < keys->n; i++)
+		buf_printf(out, "%s{key_id=\"%s\"} %zu\n", opened, keys->items[i].name,
+			   opener_opened_with(o, keys->items[i].name));
+	if (listed == NULL)
+		return;
+	metrics_head(out, documents, "gauge", "Documents that list a key that is held.");
+	for (size_t i = 0; i < keys->n; i++)
+		buf_printf(out, "%s{key_id=\"%s\"} %zu\n", documents, keys->items[i].name,
+			   listed(store, keys->items[i].name));
+}
+
+static size_t list_key(const void *store, const char *key_id)
+{
+	const struct store_dir *st = store;
+	struct table_node **nodes = table_nodes(&st->entries.table);
+	size_t n = 0;
+
+	for (size_t i = 0; i < st->entries.table.n; i++) {
+		const struct entry *x = (const struct entry *)nodes[i];
+
+		n += x->doc != NULL && x->doc->set != NULL &&
+		     strstr(x->doc->set->recipients, key_id) != NULL;
+	}
+	mem_free(nodes);
+	return n;
+}
+
 static void put_documents(const struct metrics *m, struct buf *out)
 {
 	size_t i;
@@ -234,6 +269,7 @@ void metrics_format(const struct metrics *m, struct buf *out)
 	metrics_process(m->statm, m->started, out);
 	put_documents(m, out);
 	metrics_openings(m->opener, out);
+	metrics_keys(m->opener, list_key, m->store, out);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		metrics_head(out, rows[i].name, rows[i].type, rows[i].help);
 		buf_printf(out, "%s %.15g\n", rows[i].name, rows[i].value(m));

@@ -26,6 +26,13 @@ void metrics_clear(struct metrics *m);
 void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
 void metrics_process(int statm, int64_t started, struct buf *out);
 void metrics_openings(const struct opener *o, struct buf *out);
+/*
+ * Of each key held, by key id: openings, and documents that list it (until there is none, the key
+ * is needed).  listed: how many of the store's list a key.
+ */
+typedef size_t metrics_listed(const void *store, const char *key_id);
+void metrics_keys(const struct opener *o, metrics_listed *listed, const void *store,
+		  struct buf *out);
 /* Append the page. */
 void metrics_format(const struct metrics *m, struct buf *out);
 

@@ -2,9 +2,12 @@
 #include "agent/metrics_kube.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "agent/kube_fanout.h"
+#include "agent/kube_state.h"
 #include "agent/metrics.h"
+#include "base/mem.h"
 #include "kube/session.h"
 
 static void put(struct buf *out, const char *name, const char *type, const char *help, double value)
@@ -22,6 +25,22 @@ static void put_opener(const struct metrics_kube *m, struct buf *out)
 	put(out, "bulla_opener_restarts_total", "counter", "Openers started beyond the first.",
 	    (double)opener_restarts(m->opener));
 	metrics_openings(m->opener, out);
+}
+
+static size_t list_key(const void *store, const char *key_id)
+{
+	const struct store_kube *st = store;
+	struct table_node **nodes = table_nodes(&st->docs.table);
+	size_t n = 0;
+
+	for (size_t i = 0; i < st->docs.table.n; i++) {
+		const struct kube_doc *d = (const struct kube_doc *)nodes[i];
+
+		n += d->s.documents > 0 && d->recipients != NULL &&
+		     strstr(d->recipients, key_id) != NULL;
+	}
+	mem_free(nodes);
+	return n;
 }
 
 /* Under controller-runtime's names too, which dashboards of the ecosystem know. */
@@ -92,6 +111,8 @@ void metrics_kube_format(const struct metrics_kube *m, struct buf *out)
 {
 	metrics_process(m->statm, m->started, out);
 	put_opener(m, out);
+	/* a standby knows of no documents */
+	metrics_keys(m->opener, m->store != NULL ? list_key : NULL, m->store, out);
 	if (m->store != NULL)
 		put_store(m->store, out);
 	put_requests(m->client, out);

@@ -53,6 +53,7 @@ struct opener {
 	size_t bad;
 	bool changed;		      /* keys, since the last opener_poll */
 	size_t openings[ERR_CLASSES]; /* by how they ended */
+	struct kv opened_with;	      /* key id -> a size_t, documents */
 	struct buf io;
 	struct quarantine quarantine;
 };
@@ -394,12 +395,27 @@ out:
 	return r;
 }
 
+static void count_keys(struct opener *o, const struct kv *ids)
+{
+	for (size_t i = 0; i < ids->n; i++) {
+		size_t n = opener_opened_with(o, ids->items[i].name) + 1;
+
+		kv_set(&o->opened_with, ids->items[i].name, &n, sizeof(n));
+	}
+}
+
 int opener_open(struct opener *o, const struct document *d, struct kind_secret *out,
 		struct kv *key_ids, struct notes *notes, struct err *err)
 {
-	int r = open_with(o, d, out, key_ids, notes, err);
+	struct kv ids = KV_INIT;
+	int r = open_with(o, d, out, &ids, notes, err);
 
 	o->openings[r == 0 ? ERR_NONE : err->class]++;
+	if (r == 0)
+		count_keys(o, &ids);
+	if (r == 0 && key_ids != NULL)
+		kv_copy(key_ids, &ids);
+	kv_clear(&ids);
 	return r;
 }
 
@@ -535,6 +551,16 @@ size_t opener_restarts(const struct opener *o)
 	return o->adopted > 1 ? o->adopted - 1 : 0;
 }
 
+size_t opener_opened_with(const struct opener *o, const char *key_id)
+{
+	const struct kv_item *item = kv_get(&o->opened_with, key_id);
+	size_t n = 0;
+
+	if (item != NULL)
+		memcpy(&n, item->data, sizeof(n));
+	return n;
+}
+
 size_t opener_openings(const struct opener *o, enum err_class result)
 {
 	return o->openings[result];
@@ -560,6 +586,7 @@ void opener_stop(struct opener *o)
 	if (o->poke >= 0)
 		close(o->poke);
 	kv_clear(&o->keys);
+	kv_clear(&o->opened_with);
 	kv_clear(&o->recipients);
 	buf_clear(&o->io);
 	quarantine_clear(&o->quarantine);

@@ -87,7 +87,9 @@ size_t opener_bad_keys(const struct opener *o); /* unusable files in the directo
 size_t opener_restarts(const struct opener *o); /* openers started beyond the first */
 /* Calls of opener_open so far that ended so; ERR_NONE: opened. */
 size_t opener_openings(const struct opener *o, enum err_class result);
-pid_t opener_pid(const struct opener *o);	/* of the current opener; 0 when none */
+/* Documents opened so far of which this key opened a part. */
+size_t opener_opened_with(const struct opener *o, const char *key_id);
+pid_t opener_pid(const struct opener *o); /* of the current opener; 0 when none */
 
 void opener_stop(struct opener *o); /* ends supervisor and opener, waits for both */
 

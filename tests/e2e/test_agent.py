@@ -845,6 +845,8 @@ def test_http(bed):
         assert m["bulla_ready"] == 1 and m["bulla_sealing_keys"] == 1
         # the one for somebody else was not shown to the opener
         assert {k: v for k, v in m.items() if k.startswith("bulla_openings_total") and v} == {'bulla_openings_total{result="opened"}': 1}
+        # the one key, and the one document that needs it
+        assert [v for k, v in m.items() if k.startswith("bulla_key_")] == [1, 1]
         assert m["bulla_secrets_written_total"] == 1
         assert 1e6 < m["process_resident_memory_bytes"] < 1e9
         assert m["process_cpu_seconds_total"] > 0

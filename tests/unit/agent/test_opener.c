@@ -151,6 +151,8 @@ static void test_opens(void **state)
 	assert_int_equal(ids.n, 1);
 	assert_string_equal(ids.items[0].name, age_identity_id(key));
 	assert_int_equal(opener_openings(opener, ERR_NONE), 1);
+	assert_int_equal(opener_opened_with(opener, age_identity_id(key)), 1);
+	assert_int_equal(opener_opened_with(opener, "4c1d9a0e5b7f22338d01c6b2a4e7f905"), 0);
 	assert_int_equal(opener_restarts(opener), 0);
 
 	line = audit_line(0);

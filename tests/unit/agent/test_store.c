@@ -66,6 +66,11 @@ size_t opener_openings(const struct opener *o, enum err_class result)
 	return result == ERR_NONE ? o->opened : 0;
 }
 
+size_t opener_opened_with(const struct opener *o, const char *key_id)
+{
+	return kv_has(&o->ids, key_id) ? o->opened : 0;
+}
+
 static void opener_learn(struct opener *o)
 {
 	size_t i;
@@ -750,6 +755,7 @@ static void test_metrics(void **state)
 	struct bed *b = *state;
 	struct buf page = BUF_INIT;
 	struct metrics m;
+	char *key;
 
 	put(b, "one", "1");
 	put_text(b, "bad", "kind: SealedCredential\n: [");
@@ -761,6 +767,13 @@ static void test_metrics(void **state)
 	assert_non_null(strstr(buf_str(&page), "\nbulla_openings_total{result=\"opened\"} 1\n"));
 	assert_non_null(strstr(buf_str(&page), "\nbulla_ready 1\n"));
 	assert_non_null(strstr(buf_str(&page), "# TYPE bulla_sealing_keys gauge\n"));
+	key = mem_printf("\nbulla_key_documents{key_id=\"%s\"} 1\n", b->opener.ids.items[0].name);
+	assert_non_null(strstr(buf_str(&page), key));
+	mem_free(key);
+	key = mem_printf("\nbulla_key_openings_total{key_id=\"%s\"} 1\n",
+			 b->opener.ids.items[0].name);
+	assert_non_null(strstr(buf_str(&page), key));
+	mem_free(key);
 	assert_null(strstr(buf_str(&page), "foobar"));
 	metrics_clear(&m);
 	buf_clear(&page);
