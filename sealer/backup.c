@@ -26,6 +26,29 @@ int backup_seal(const struct kv *files, const struct age_recipient *recovery, st
 	return r;
 }
 
+/* The one key of a file, or "": it holds another number of them. */
+static void key_of(const struct kv_item *file, char id[static AGE_KEY_ID_TEXT])
+{
+	struct keyring kr = KEYRING_INIT;
+
+	id[0] = '\0';
+	if (keyring_add_bytes(&kr, file->name, file->data, file->len, NULL, NULL, NULL) == 0 &&
+	    kr.n == 1)
+		strcpy(id, age_identity_id(kr.ids[0]));
+	keyring_clear(&kr);
+}
+
+bool backup_same_key(const struct kv_item *a, const struct kv_item *b)
+{
+	char x[AGE_KEY_ID_TEXT], y[AGE_KEY_ID_TEXT];
+
+	if (a->len == b->len && memcmp(a->data, b->data, a->len) == 0)
+		return true;
+	key_of(a, x);
+	key_of(b, y);
+	return x[0] != '\0' && strcmp(x, y) == 0;
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 /* One entry of the Secret: a key file with a name that is nothing but a file's. */

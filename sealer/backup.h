@@ -30,6 +30,9 @@ struct err;
 int backup_seal(const struct kv *files, const struct age_recipient *recovery, struct buf *out,
 		struct err *err);
 
+/* Two key files with the same bytes, or with the same one key (comments do not count). */
+bool backup_same_key(const struct kv_item *a, const struct kv_item *b);
+
 struct backup {
 	struct kv files;     /* key file name -> text */
 	struct keyring keys; /* the same, parsed: one key a file, in their order */

@@ -36,6 +36,15 @@ static int read_data(const json_t *secret, struct kv *out, struct err *err)
 	return 0;
 }
 
+/* Is its key there, under another name perhaps? */
+static bool has_key(const struct kv *there, const struct kv_item *file)
+{
+	for (size_t i = 0; i < there->n; i++)
+		if (backup_same_key(&there->items[i], file))
+			return true;
+	return false;
+}
+
 /* May files be added to what is there? */
 static int check_there(const json_t *secret, const struct kv *there, const struct kv *files,
 		       struct err *err)
@@ -51,8 +60,7 @@ static int check_there(const json_t *secret, const struct kv *there, const struc
 	for (size_t i = 0; i < files->n; i++) {
 		const struct kv_item *had = kv_get(there, files->items[i].name);
 
-		if (had != NULL && (had->len != files->items[i].len ||
-				    memcmp(had->data, files->items[i].data, had->len) != 0))
+		if (had != NULL && !backup_same_key(had, &files->items[i]))
 			return err_set(err, ERR_CONFLICT, "%s: another file of that name is there",
 				       had->name);
 	}
@@ -120,7 +128,9 @@ static int merge(struct cluster *c, const struct buf *path, const json_t *secret
 	out->created = secret == NULL;
 	out->there = all.n;
 	for (size_t i = 0; i < files->n; i++)
-		kv_set(&all, files->items[i].name, files->items[i].data, files->items[i].len);
+		if (!has_key(&all, &files->items[i]))
+			kv_set(&all, files->items[i].name, files->items[i].data,
+			       files->items[i].len);
 	out->added = all.n - out->there;
 	r = 0;
 	if (out->added > 0)

@@ -162,6 +162,7 @@ static int install_one(const struct kv_item *item, const char *dir, struct err *
 	char *path = mem_printf("%s/%s", dir, item->name);
 	struct file_write w = { .path = path, .mode = 0600, .exclusive = true };
 	struct buf had = BUF_INIT;
+	struct kv_item there;
 	struct stat st;
 	int r;
 
@@ -169,7 +170,8 @@ static int install_one(const struct kv_item *item, const char *dir, struct err *
 		r = file_write(&w, item->data, item->len, err);
 	} else {
 		r = file_read(path, KEYRING_FILE_MAX, FILE_NOFOLLOW, &had, NULL, err);
-		if (r == 0 && (had.len != item->len || memcmp(had.data, item->data, had.len) != 0))
+		there = (struct kv_item){ item->name, had.data, had.len };
+		if (r == 0 && !backup_same_key(&there, item))
 			r = err_set(err, ERR_CONFLICT, "%s: another file of that name is there",
 				    path);
 	}

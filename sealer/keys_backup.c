@@ -203,7 +203,8 @@ static char *file_name(const struct job *j, size_t key, bool current)
 
 	if (slash != NULL)
 		name = slash + 1;
-	if (is_standard(name, age_identity_id(id)))
+	/* a cluster's own names are in the order that its agent takes them in */
+	if (j->of_cluster || is_standard(name, age_identity_id(id)))
 		return mem_str(name);
 	return keyring_file_name(id, current ? clock_now() : 0);
 }
