@@ -509,9 +509,8 @@ int edit_rename(struct edit_file *f, size_t i, const struct document *renamed, s
 		parts[k] = &renamed->parts[k];
 	buf_put(&text, f->text.data, f->text.len);
 	if (check_free(f, i, renamed, err) == 0 && document_check(renamed, err) == 0 &&
-	    edit_load(f->name, &text, &work, err) == 0 && work.index != NULL &&
-	    set_names(&work, i, renamed, err) == 0 &&
-	    edit_put_parts(&work, i, parts, renamed->n, err) == 0) {
+	    edit_load(f->name, &text, &work, err) == 0 && set_names(&work, i, renamed, err) == 0 &&
+	    work.index != NULL && edit_put_parts(&work, i, parts, renamed->n, err) == 0) {
 		edit_clear(f);
 		*f = work;
 		work = (struct edit_file)EDIT_FILE_INIT;

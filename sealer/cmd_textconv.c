@@ -53,7 +53,7 @@ static int run(const struct invocation *in, struct err *err)
 
 const struct command cmd_textconv = {
 	.name = "textconv",
-	.summary = "show a file as 'git diff' is to show it",
+	.summary = "show a file as git diff is to show it",
 	.arguments = "FILE|-",
 	.about = "Git runs this as 'init' has set it up (*.yaml diff=bulla in .gitattributes). "
 		 "Of each age file only its length and SHA-256 are shown; nothing is decrypted. "

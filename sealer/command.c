@@ -20,6 +20,7 @@ const struct command *const command_table[] = {
 	&cmd_export,
 	&cmd_edit,
 	&cmd_rename,
+	&cmd_diff,
 	&cmd_textconv,
 	&cmd_merge_driver, &cmd_completion, &cmd_help,	NULL,
 };

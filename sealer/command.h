@@ -53,6 +53,7 @@ extern const struct command cmd_seal;
 extern const struct command cmd_set;
 extern const struct command cmd_unset;
 extern const struct command cmd_edit;
+extern const struct command cmd_diff;
 extern const struct command cmd_rename;
 extern const struct command cmd_textconv;
 extern const struct command cmd_show;

@@ -212,7 +212,7 @@ def test_options_of_bulla_itself(here, pages):
 
 
 SIMPLE = ["init", "set", "unset", "show", "open", "check", "status", "reseal", "merge-driver", "completion", "help",
-          "edit", "rename", "textconv"]
+          "edit", "rename", "diff", "textconv"]
 HEADS = ["recipients", "keys", "import", "export", "hooks"]
 
 
