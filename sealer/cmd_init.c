@@ -13,6 +13,7 @@
 #include "sealer/keygen.h"
 #include "sealer/recovery.h"
 #include "sealer/repo.h"
+#include "sealer/report.h"
 #include "sealer/rules.h"
 #include "sealer/target.h"
 
@@ -22,6 +23,7 @@
 struct init_options {
 	struct option_list recipients;
 	const char *recovery;
+	const char *output;
 };
 
 static const struct option_spec specs[] = {
@@ -31,6 +33,8 @@ static const struct option_spec specs[] = {
 	{ 0, "recovery", "FILE|age1...",
 	  "the recovery key, or where a new one is written (default ~/.config/bulla/recovery.age)",
 	  offsetof(struct init_options, recovery), 0 },
+	{ 'o', "output", "table|json", "how to print the recipients",
+	  offsetof(struct init_options, output), 0 },
 	{ 0 },
 };
 
@@ -240,29 +244,64 @@ static int write_all(const struct plan *p, struct err *err)
 	return r;
 }
 
-static void print_plan(const struct plan *p)
+/* Where the private half of a recipient's key was put, or NULL: it is somebody's own. */
+static const char *private_half(const struct plan *p, const struct recipient *r)
+{
+	const char *given = kv_get_str(&p->names, r->name);
+
+	if (given == NULL)
+		return p->recovery.path;
+	return given[0] == '\0' ? REPO_KEYS : NULL;
+}
+
+static void print_table(const struct plan *p)
 {
 	struct out_table *t = out_table_new(3);
 	char key[AGE_RECIPIENT_TEXT];
 
 	for (size_t i = 0; i < p->recipients.n; i++) {
 		const struct recipient *r = &p->recipients.items[i];
-		const char *given = kv_get_str(&p->names, r->name);
+		const char *where = private_half(p, r);
+		bool backup = where != NULL && kv_has(&p->names, r->name);
 
 		age_recipient_format(&r->key, key);
 		out_table_cell(t, r->name);
 		out_table_cell(t, key);
-		if (given == NULL)
-			out_table_cell(t, p->recovery.path != NULL ? p->recovery.path : "");
-		else if (given[0] == '\0')
-			out_table_cell(t, "new key, backup in " REPO_KEYS);
-		else
-			out_table_cell(t, "");
+		out_table_cell(t, backup	  ? "new key, backup in " REPO_KEYS
+				  : where != NULL ? where
+						  : "");
 	}
 	out_table_print(t, stdout);
 	out_table_free(t);
+}
+
+static int print_json(const struct plan *p, struct err *err)
+{
+	json_t *list = json_array();
+	char key[AGE_RECIPIENT_TEXT];
+
+	for (size_t i = 0; i < p->recipients.n; i++) {
+		const struct recipient *r = &p->recipients.items[i];
+
+		age_recipient_format(&r->key, key);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?}", "name", r->name,
+						      "keyId", r->id, "recipient", key,
+						      "privateKeyIn", private_half(p, r)));
+	}
+	return report_json(json_pack("{s:o}", "recipients", list), err);
+}
+
+static int print_plan(const struct plan *p, const char *output, struct err *err)
+{
+	if (output != NULL && strcmp(output, "json") == 0) {
+		if (print_json(p, err) != 0)
+			return -1;
+	} else {
+		print_table(p);
+	}
 	out_note("commit %s and %s; 'bulla keys install NAME' gives a cluster its key", REPO_DIR,
 		 ATTRIBUTES);
+	return 0;
 }
 
 /* --- the command ------------------------------------------------------------------------------ */
@@ -289,8 +328,7 @@ static int run_in(struct plan *p, const struct init_options *o, struct err *err)
 	}
 	if (decide(p, o, err) != 0 || write_all(p, err) != 0)
 		return -1;
-	print_plan(p);
-	return 0;
+	return print_plan(p, o->output, err);
 }
 
 static int run(const struct invocation *in, struct err *err)

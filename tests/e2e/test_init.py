@@ -404,3 +404,14 @@ def test_install_without_what_it_needs(repo):
     repo.bulla("keys", "install", "eu-west9", "-i", other, status=NOKEY)
     repo.bulla("keys", "install", "../x", "-i", repo.recovery, status=RECIPIENT)
     repo.bulla("keys", "list", status=NOKEY)
+
+
+def test_for_programs(tmp_path):
+    repo = Checkout(tmp_path)
+    own = repo.tool("age-keygen", "-o", str(tmp_path / "own")) or repo.tool("age-keygen", "-y", str(tmp_path / "own")).strip()
+    done = repo.bulla("init", "-r", "eu-west9", "-r", f"laptop={own}", "--recovery", tmp_path / "new.age", "-o", "json")
+    found = {r["name"]: r for r in json.loads(done.out)["recipients"]}
+    config = yaml.safe_load((repo.top / ".bulla/config").read_text())
+    assert {n: r["recipient"] for n, r in found.items()} == {**config["recipients"], "recovery": config["recovery"]}
+    assert {n: r["privateKeyIn"] for n, r in found.items()} == {"eu-west9": ".bulla/keys", "laptop": None, "recovery": str(tmp_path / "new.age")}
+    assert all(re.fullmatch("[0-9a-f]{32}", r["keyId"]) for r in found.values())
