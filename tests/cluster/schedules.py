@@ -457,7 +457,7 @@ class Batch:
 
     def restore(self):
         self.excuse_all()
-        self.cluster.restore(2)
+        self.cluster.restore(6)  # as any would, longer than an agent waits between two tries: it sees that the server is away
 
     def crd_again(self):
         """And most of what was there, as Flux would."""
@@ -569,5 +569,6 @@ class Batch:
             schedule = self.by_namespace[namespace]
             lines += [f"BULLA_SEED={schedule.seed} BULLA_SCHEDULES=1: {text}", schedule.text()]
         lines += [f"of the batch: {rule}" for rule in self.rules] + [f"of the batch: {at:.2f} {what}" for at, what in self.happened]
-        lines += [line for line in self.agent.output().splitlines() if '"msg":"opening"' not in line][-20:]
+        said = [line for line in self.agent.output().splitlines() if '"msg":"opening"' not in line]
+        lines += [line for line in said if any(f'"{namespace}"' in line for namespace in list(told)[:3])][-40:] + said[-20:]
         raise AssertionError("\n".join(lines))
