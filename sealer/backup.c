@@ -34,7 +34,7 @@ static void key_of(const struct kv_item *file, char id[static AGE_KEY_ID_TEXT])
 	id[0] = '\0';
 	if (keyring_add_bytes(&kr, file->name, file->data, file->len, NULL, NULL, NULL) == 0 &&
 	    kr.n == 1)
-		strcpy(id, age_identity_id(kr.ids[0]));
+		memcpy(id, age_identity_id(kr.ids[0]), AGE_KEY_ID_TEXT);
 	keyring_clear(&kr);
 }
 

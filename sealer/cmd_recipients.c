@@ -175,22 +175,26 @@ static int confirm(const struct invocation *in, const struct cluster *c, const s
 	return r;
 }
 
-static int choose(const struct published *p, bool there, const char *namespace,
-		  const struct recipient **out, struct err *err)
+/* The key to seal to, or NULL and err. */
+static const struct recipient *choose(const struct published *p, const char *namespace,
+				      struct err *err)
 {
-	if (!there || p->keys.n == 0)
-		return err_set(err, ERR_RECIPIENT,
-			       "its agent publishes no keys in ConfigMap %s/" PUBLISHED_NAME
-			       ": it has none yet ('bulla keys install'), or is in another "
-			       "namespace (-N)",
-			       namespace);
-	*out = p->active != NULL ? p->active : p->keys.n == 1 ? &p->keys.items[0] : NULL;
-	if (*out == NULL)
-		return err_set(err, ERR_RECIPIENT,
-			       "ConfigMap %s/" PUBLISHED_NAME " has %zu keys and does not say "
-			       "which is the active one",
-			       namespace, p->keys.n);
-	return 0;
+	if (p->active != NULL)
+		return p->active;
+	if (p->keys.n == 1)
+		return &p->keys.items[0];
+	if (p->keys.n == 0)
+		err_set(err, ERR_RECIPIENT,
+			"its agent publishes no keys in ConfigMap %s/" PUBLISHED_NAME
+			": it has none yet ('bulla keys install'), or is in another "
+			"namespace (-N)",
+			namespace);
+	else
+		err_set(err, ERR_RECIPIENT,
+			"ConfigMap %s/" PUBLISHED_NAME " has %zu keys and does not say "
+			"which is the active one",
+			namespace, p->keys.n);
+	return NULL;
 }
 
 static int ask_cluster(const struct invocation *in, struct age_recipient *key, struct err *err)
@@ -201,15 +205,14 @@ static int ask_cluster(const struct invocation *in, struct age_recipient *key, s
 	const struct recipient *found = NULL;
 	struct cluster c;
 	bool there;
-	int r = cluster_open(o->kubeconfig, o->from_context, &c, err);
+	int r = -1;
 
-	if (r == 0)
-		r = published_read(&c, namespace, &p, &there, err);
-	if (r == 0)
-		r = choose(&p, there, namespace, &found, err);
-	if (r != 0)
+	if (cluster_open(o->kubeconfig, o->from_context, &c, err) == 0 &&
+	    published_read(&c, namespace, &p, &there, err) == 0)
+		found = choose(&p, namespace, err);
+	if (found == NULL)
 		err_wrap(err, "%s", o->from_context);
-	if (r == 0)
+	else
 		r = confirm(in, &c, &p, found, err);
 	if (r == 0)
 		*key = found->key;

@@ -2,6 +2,7 @@
 #include "sealer/exposure_scan.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,7 +160,7 @@ static void take_part(struct scan *s, const struct git_blob *b, const struct doc
 			kv_set(&one->keys, keys.items[i].name, keys.items[i].data,
 			       keys.items[i].len);
 		s->blobs = room(s->blobs, s->n_blobs, &s->cap_blobs, sizeof(*s->blobs));
-		strcpy(s->blobs[s->n_blobs].id, b->id);
+		snprintf(s->blobs[s->n_blobs].id, GIT_ID_TEXT, "%s", b->id);
 		s->blobs[s->n_blobs++].item = (size_t)(one - s->items);
 		mem_free(key);
 	}

@@ -218,7 +218,7 @@ static int add_item(struct job *j, const char *name, size_t key, bool current, s
 	char *file = file_name(j, key, current);
 	int r = repo_read(j->top, item.path, REPO_KEY_MAX, &had, &item.st, &item.exists, err);
 
-	strcpy(item.id, age_identity_id(id));
+	memcpy(item.id, age_identity_id(id), AGE_KEY_ID_TEXT);
 	if (r == 0 && item.exists && !j->o->replace) {
 		out_note("%s is there and stays; --replace makes it anew", item.path);
 		j->there++;

@@ -70,7 +70,7 @@ static int find_earlier(struct job *j, const struct kv *files, const char *name,
 
 		if (repo_key_parse(files->items[i].name, &whose, id) && id[0] != '\0' &&
 		    strcmp(whose, name) == 0 && n++ == 0)
-			strcpy(j->id, id);
+			memcpy(j->id, id, AGE_KEY_ID_TEXT);
 		mem_free(whose);
 	}
 	if (n == 1)
@@ -90,7 +90,7 @@ static int find_id(struct job *j, const struct kv *files, const char *given, str
 		return 0;
 	}
 	if (name_is_key_id(given)) {
-		strcpy(j->id, given);
+		memcpy(j->id, given, AGE_KEY_ID_TEXT);
 		return 0;
 	}
 	if (!name_is_label(given))

@@ -6,17 +6,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
-#include "base/walk.h"
-#include "document/edit.h"
-#include "document/seal.h"
 #include "sealer/backup.h"
-#include "sealer/home.h"
+#include "sealer/prove.h"
 #include "sealer/recovery.h"
 #include "sealer/repo.h"
 #include "sealer/report.h"
@@ -63,27 +59,13 @@ struct row {
 	bool good;
 };
 
-/* A text that need not be UTF-8: a path, or an error that has one. */
-static json_t *json_text(const char *s)
-{
-	json_t *v = json_string(s);
-	char *escaped;
-
-	if (v != NULL)
-		return v;
-	escaped = out_escaped(s);
-	v = json_string(escaped);
-	mem_free(escaped);
-	return v;
-}
-
 /* result is freed. */
 static void add_row(struct job *j, const struct row *r, char *result)
 {
 	json_array_append_new(j->keys,
-			      json_pack("{s:o, s:s, s:s, s:b, s:o}", "file", json_text(r->file),
+			      json_pack("{s:o, s:s, s:s, s:b, s:o}", "file", prove_text(r->file),
 					"keyId", r->id, "name", r->name, "good", r->good, "result",
-					json_text(result)));
+					prove_text(result)));
 	j->bad = j->bad || !r->good;
 	mem_free(result);
 }
@@ -435,76 +417,14 @@ static int check_what(struct job *j, const char *what, struct err *err)
 	return err_sys(err, "%s: cannot open", what);
 }
 
-/* --- documents -------------------------------------------------------------------------------- */
-
-/* result is freed. */
-static void put_document(struct job *j, const char *path, const struct document *d, size_t opened,
-			 char *result)
-{
-	char *name = d != NULL ? mem_printf("%s/%s", d->namespace, d->name) : mem_str("");
-	bool good = d != NULL && opened == d->n;
-
-	json_array_append_new(
-	    j->documents, json_pack("{s:o, s:s, s:i, s:i, s:b, s:o}", "file", json_text(path),
-				    "document", name, "parts", d != NULL ? (int)d->n : 0, "opened",
-				    (int)opened, "good", good, "result", json_text(result)));
-	j->bad = j->bad || !good;
-	mem_free(name);
-	mem_free(result);
-}
-
-/* Nothing of what is opened is kept, shown, or told apart but by whether it opened. */
-static void check_document(struct job *j, const char *path, const struct document *d)
-{
-	struct err first = ERR_INIT;
-	size_t opened = 0;
-
-	for (size_t i = 0; i < d->n; i++) {
-		struct kind_secret s = KIND_SECRET_INIT;
-		struct notes notes = NOTES_INIT;
-		struct err why = ERR_INIT;
-
-		if (open_part(d, &d->parts[i], &j->proven, clock_now(), &s, NULL, &notes, &why) ==
-		    0)
-			opened++;
-		else if (first.class == ERR_NONE)
-			first = why;
-		kind_secret_clear(&s);
-		notes_clear(&notes);
-	}
-	put_document(j, path, d, opened,
-		     opened == d->n
-			 ? mem_printf("%zu part%s opened", opened, opened == 1 ? "" : "s")
-			 : mem_printf("%zu of %zu parts opened; %s", opened, d->n, first.text));
-}
-
-static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
-{
-	struct job *j = ctx;
-	struct edit_file f = EDIT_FILE_INIT;
-	struct err why = ERR_INIT;
-
-	if (error != NULL)
-		put_document(j, path, NULL, 0, mem_str(error->text));
-	else if (edit_load(path, text, &f, &why) != 0)
-		put_document(j, path, NULL, 0, mem_str(why.text));
-	for (size_t i = 0; i < f.n; i++)
-		check_document(j, path, &f.documents[i]);
-	edit_clear(&f);
-	return 0;
-}
-
 static int check_documents(struct job *j, const struct invocation *in, struct err *err)
 {
-	for (size_t i = 1; i < in->n; i++) {
-		size_t had = json_array_size(j->documents);
+	struct prove p = { .keys = &j->proven, .rows = j->documents };
 
-		if (walk_yaml(in->args[i], DOCUMENT_FILE_MAX, visit, j, err) != 0)
+	for (size_t i = 1; i < in->n; i++)
+		if (prove_path(&p, in->args[i], err) != 0)
 			return -1;
-		if (json_array_size(j->documents) == had)
-			return err_set(err, ERR_INVALID, "%s: there is no sealed document",
-				       in->args[i]);
-	}
+	j->bad = j->bad || p.bad;
 	return 0;
 }
 

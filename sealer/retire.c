@@ -34,7 +34,7 @@ static int sort_keys(struct retire *r, const struct kv *files, const char *id,
 				kv_set_str(&r->files, file->name, "");
 			else
 				kv_set_str(&r->others, is, "");
-			strcpy(active, is);
+			memcpy(active, is, AGE_KEY_ID_TEXT);
 		}
 		keyring_clear(&kr);
 	}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/prove.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/out.h"
+#include "base/walk.h"
+#include "document/edit.h"
+#include "document/seal.h"
+
+json_t *prove_text(const char *s)
+{
+	json_t *v = json_string(s);
+	char *escaped;
+
+	if (v != NULL)
+		return v;
+	escaped = out_escaped(s);
+	v = json_string(escaped);
+	mem_free(escaped);
+	return v;
+}
+
+/* d NULL: a file that cannot be read.  result is freed. */
+static void put(struct prove *p, const char *path, const struct document *d, size_t opened,
+		char *result)
+{
+	char *name = d != NULL ? mem_printf("%s/%s", d->namespace, d->name) : mem_str("");
+	bool good = d != NULL && opened == d->n;
+
+	json_array_append_new(p->rows, json_pack("{s:o, s:s, s:i, s:i, s:b, s:o}", "file",
+						 prove_text(path), "document", name, "parts",
+						 d != NULL ? (int)d->n : 0, "opened", (int)opened,
+						 "good", good, "result", prove_text(result)));
+	p->bad = p->bad || !good;
+	mem_free(name);
+	mem_free(result);
+}
+
+static void open_parts(struct prove *p, const char *path, const struct document *d)
+{
+	struct err first = ERR_INIT;
+	size_t opened = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		struct kind_secret s = KIND_SECRET_INIT;
+		struct notes notes = NOTES_INIT;
+		struct err why = ERR_INIT;
+
+		if (open_part(d, &d->parts[i], p->keys, clock_now(), &s, NULL, &notes, &why) == 0)
+			opened++;
+		else if (first.class == ERR_NONE)
+			first = why;
+		kind_secret_clear(&s);
+		notes_clear(&notes);
+	}
+	put(p, path, d, opened,
+	    opened == d->n ? mem_printf("%zu part%s opened", opened, opened == 1 ? "" : "s")
+			   : mem_printf("%zu of %zu parts opened; %s", opened, d->n, first.text));
+}
+
+static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
+{
+	struct edit_file f = EDIT_FILE_INIT;
+	struct err why = ERR_INIT;
+
+	if (error != NULL)
+		put(ctx, path, NULL, 0, mem_str(error->text));
+	else if (edit_load(path, text, &f, &why) != 0)
+		put(ctx, path, NULL, 0, mem_str(why.text));
+	for (size_t i = 0; i < f.n; i++)
+		open_parts(ctx, path, &f.documents[i]);
+	edit_clear(&f);
+	return 0;
+}
+
+int prove_path(struct prove *p, const char *path, struct err *err)
+{
+	size_t had = json_array_size(p->rows);
+
+	if (walk_yaml(path, DOCUMENT_FILE_MAX, visit, p, err) != 0)
+		return -1;
+	if (json_array_size(p->rows) == had)
+		return err_set(err, ERR_INVALID, "%s: there is no sealed document", path);
+	return 0;
+}
