@@ -85,10 +85,11 @@ static int read_head(struct git_blobs *b, struct err *err)
 	}
 }
 
-static int parse_head(const struct git_blobs *b, struct git_blob *blob, struct err *err)
+static int parse_head(const struct git_blobs *b, const char *type, struct git_blob *blob,
+		      struct err *err)
 {
 	const char *s = buf_str(&b->head);
-	size_t n = strlen(blob->id);
+	size_t n = strlen(blob->id), m = strlen(type);
 	char *end = NULL;
 
 	if (strncmp(s, blob->id, n) != 0 || s[n] != ' ')
@@ -98,7 +99,7 @@ static int parse_head(const struct git_blobs *b, struct git_blob *blob, struct e
 		blob->state = GIT_BLOB_MISSING;
 		return 0;
 	}
-	blob->state = strncmp(s, "blob ", 5) == 0 ? GIT_BLOB_OK : GIT_BLOB_OTHER;
+	blob->state = strncmp(s, type, m) == 0 && s[m] == ' ' ? GIT_BLOB_OK : GIT_BLOB_OTHER;
 	s = strchr(s, ' ');
 	errno = 0;
 	if (s != NULL && s[1] >= '0' && s[1] <= '9')
@@ -136,9 +137,13 @@ static int read_bytes(struct git_blobs *b, unsigned long long size, struct buf *
 	return 0;
 }
 
-static int read_answer(struct git_blobs *b, size_t max, struct git_blob *blob, struct err *err)
+static int read_answer(struct git_blobs *b, const struct git_blobs_ask *ask, struct git_blob *blob,
+		       struct err *err)
 {
-	if (read_head(b, err) != 0 || parse_head(b, blob, err) != 0)
+	size_t max = ask->max < BUF_MAX ? ask->max : BUF_MAX;
+
+	if (read_head(b, err) != 0 ||
+	    parse_head(b, ask->type != NULL ? ask->type : "blob", blob, err) != 0)
 		return -1;
 	if (blob->state == GIT_BLOB_MISSING)
 		return 0;
@@ -159,7 +164,6 @@ static void ask_ahead(struct git_blobs *b, const struct git_blobs_ask *ask, size
 
 int git_blobs_each(struct git_blobs *b, const struct git_blobs_ask *ask, struct err *err)
 {
-	size_t max = ask->max < BUF_MAX ? ask->max : BUF_MAX;
 	struct buf text = BUF_INIT;
 	int r = 0;
 
@@ -170,7 +174,7 @@ int git_blobs_each(struct git_blobs *b, const struct git_blobs_ask *ask, struct 
 		struct git_blob blob = { .i = i, .id = ask->ids[i], .text = &text };
 
 		buf_truncate(&text, 0);
-		r = read_answer(b, max, &blob, err);
+		r = read_answer(b, ask, &blob, err);
 		if (r != 0)
 			break;
 		ask_ahead(b, ask, i + AHEAD, i + AHEAD + 1);

@@ -14,7 +14,7 @@ enum git_blob_state {
 	GIT_BLOB_OK,
 	GIT_BLOB_LARGE,	  /* larger than max; its bytes are not given */
 	GIT_BLOB_MISSING, /* not in this repository: damaged, or a partial clone */
-	GIT_BLOB_OTHER,	  /* the id is that of a commit, tree or tag */
+	GIT_BLOB_OTHER,	  /* of another type than asked for */
 };
 
 /* NULL and ERR_IO when git cannot be run.  g must outlive it. */
@@ -46,6 +46,7 @@ typedef int git_blob_visit(void *ctx, const struct git_blob *blob, struct err *e
 struct git_blobs_ask {
 	const char *const *ids;
 	size_t n, max;
+	const char *type; /* what the objects must be; NULL: "blob" */
 	git_blob_visit *visit;
 	void *ctx;
 };

@@ -111,6 +111,38 @@ static void what_is_missing_or_no_blob_is_told(void **state)
 	git_close(g);
 }
 
+static int keep_text(void *ctx, const struct git_blob *blob, struct err *err)
+{
+	(void)err;
+	assert_int_equal(blob->state, GIT_BLOB_OK);
+	buf_put(ctx, blob->text->data, blob->text->len);
+	return 0;
+}
+
+static void objects_of_another_type(void **state)
+{
+	char id[GIT_ID_TEXT];
+	const char *ids = id;
+	struct buf out = BUF_INIT;
+	struct git_blobs_ask ask = {
+		.ids = &ids, .n = 1, .max = 1000, .type = "commit", .visit = keep_text, .ctx = &out
+	};
+	struct err err = ERR_INIT;
+	struct git *g;
+	struct git_blobs *b;
+
+	(void)state;
+	repo_commit("what was done");
+	g = repo_open();
+	b = open_blobs(g);
+	assert_int_equal(git_resolve(g, "HEAD", "commit", id, NULL, &err), 0);
+	assert_int_equal(git_blobs_each(b, &ask, &err), 0);
+	assert_non_null(strstr(buf_str(&out), "\n\nwhat was done\n"));
+	buf_clear(&out);
+	git_blobs_close(b);
+	git_close(g);
+}
+
 /* --- many ------------------------------------------------------------------------------------- */
 
 struct many {
@@ -210,6 +242,7 @@ int main(void)
 		BOTH(reads_one_after_the_other),
 		BOTH(the_limit_is_exact_and_what_follows_is_read),
 		EACH(what_is_missing_or_no_blob_is_told),
+		BOTH(objects_of_another_type),
 		BOTH(many_come_in_order_and_can_be_broken_off),
 		cmocka_unit_test(an_id_is_in_a_set_once),
 	};

@@ -284,6 +284,41 @@ static void a_push_of_something_new_is_without_what_refs_have(void **state)
 	git_close(g);
 }
 
+static void two_trees_are_compared_and_their_base_is_found(void **state)
+{
+	struct buf list = BUF_INIT;
+	struct err err = ERR_INIT;
+	char ids[3][GIT_ID_TEXT], base[GIT_ID_TEXT];
+	static const char *const revs[] = { "HEAD", "side", "start" };
+	struct git *g;
+
+	(void)state;
+	repo_write("base", "0\n");
+	repo_commit("zero");
+	repo_git("tag", "start");
+	make_merge();
+	g = repo_open();
+	for (size_t i = 0; i < COUNT(revs); i++)
+		assert_int_equal(git_resolve(g, revs[i], "commit", ids[i], NULL, &err), 0);
+	assert_int_equal(git_range_diff(g, ids[2], ids[0], repo_list, &list, &err), 0);
+	expect(&list, "A 100644 both\nA 100644 main\nA 100644 side\n");
+	assert_int_equal(git_range_diff(g, git_empty(g), ids[2], repo_list, &list, &err), 0);
+	expect(&list, "A 100644 base\n");
+	assert_int_equal(git_range_diff(g, ids[1], ids[1], repo_list, &list, &err), 0);
+	expect(&list, "");
+	assert_int_equal(git_range_merge_base(g, ids[0], ids[1], base, &err), 0);
+	assert_string_equal(base, ids[1]);
+	repo_git("checkout", "-q", "--orphan", "apart");
+	repo_commit("apart");
+	assert_int_equal(git_resolve(g, "HEAD", "commit", ids[1], NULL, &err), 0);
+	assert_int_equal(git_range_merge_base(g, ids[0], ids[1], base, &err), 0);
+	assert_string_equal(base, "");
+	ids[1][0] = ids[1][0] == '0' ? '1' : '0';
+	assert_int_equal(git_range_merge_base(g, ids[0], ids[1], base, &err), -1);
+	assert_int_equal(err.class, ERR_IO);
+	git_close(g);
+}
+
 /* --- history ---------------------------------------------------------------------------------- */
 
 static void history_has_each_blob_once(void **state)
@@ -366,6 +401,7 @@ int main(void)
 		BOTH(a_path_that_is_not_merged_is_told),
 		BOTH(a_range_has_what_its_commits_bring),
 		BOTH(a_push_of_something_new_is_without_what_refs_have),
+		BOTH(two_trees_are_compared_and_their_base_is_found),
 		BOTH(history_has_each_blob_once),
 		BOTH(refs_are_followed_to_their_end),
 	};
