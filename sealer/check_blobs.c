@@ -2,6 +2,7 @@
 #include "sealer/check_blobs.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -100,8 +101,8 @@ int check_blobs_add(void *ctx, const struct git_entry *e, struct err *err)
 	if ((e->mode & GIT_MODE_TYPE) != GIT_MODE_FILE)
 		return 0;
 	g->path = mem_str(e->path);
-	strcpy(g->id, e->id);
-	strcpy(g->commit, e->commit != NULL ? e->commit : "");
+	snprintf(g->id, sizeof(g->id), "%s", e->id);
+	snprintf(g->commit, sizeof(g->commit), "%s", e->commit != NULL ? e->commit : "");
 	g->e = (struct git_entry){ .path = g->path,
 				   .mode = e->mode,
 				   .id = g->id,

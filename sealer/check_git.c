@@ -8,8 +8,10 @@
 #include "base/mem.h"
 #include "git/history.h"
 #include "git/index.h"
+#include "git/range.h"
 #include "guard/baseline.h"
 #include "sealer/check_blobs.h"
+#include "sealer/check_messages.h"
 #include "sealer/check_state.h"
 #include "sealer/repo.h"
 
@@ -99,6 +101,20 @@ static int search_history(struct check_git *x, struct err *err)
 	return check_blobs_end(blobs, r, err);
 }
 
+static int search_messages(struct check_git *x, const char *head, struct err *err)
+{
+	struct git_range range = { .from = &head, .n_from = head != NULL, .all = true };
+	struct buf commits = BUF_INIT;
+	int r;
+
+	commits.max = CHECK_COMMITS_MAX;
+	r = git_range_commits(x->g, &range, &commits, err);
+	if (r == 0)
+		r = check_messages(x->g, &commits, x->plain, err);
+	buf_clear(&commits);
+	return r;
+}
+
 static int tell_shallow(const struct check_git *x, struct err *err)
 {
 	struct finding at = { .rule = RULE_READ, .warning = true };
@@ -130,6 +146,8 @@ int check_git_history(struct check_git *x, struct err *err)
 		r = tell_shallow(x, err);
 	if (r == 0)
 		r = search_history(x, err);
+	if (r == 0)
+		r = search_messages(x, born ? id : NULL, err);
 	x->plain->baseline = NULL;
 	check_state_clear(&head);
 	baseline_clear(&baseline);

@@ -13,10 +13,10 @@
 #include "sealer/check_blobs.h"
 #include "sealer/check_git.h"
 #include "sealer/check_growth.h"
+#include "sealer/check_messages.h"
 #include "sealer/check_state.h"
 
-#define COMMITS_MAX ((size_t)1 << 30) /* bytes of their ids */
-#define PUSH_MAX ((size_t)16 << 20)   /* bytes of the lines that a hook gets */
+#define PUSH_MAX ((size_t)16 << 20) /* bytes of the lines that a hook gets */
 
 /* One change of what a ref leads to, or of what people call A..B. */
 struct update {
@@ -80,13 +80,15 @@ static int search_commits(struct run *x, const struct update *u, struct err *err
 	struct check_blobs *blobs;
 	int r;
 
-	commits.max = COMMITS_MAX;
+	commits.max = CHECK_COMMITS_MAX;
 	r = git_range_commits(x->x->g, &u->range, &commits, err);
 	if (r == 0) {
 		blobs = check_blobs_new(x->x->g, x->x->findings, each_text, x, err);
 		if (blobs != NULL)
 			r = git_range_each(x->x->g, &commits, check_blobs_add, blobs, err);
 		r = check_blobs_end(blobs, r, err);
+		if (r == 0)
+			r = check_messages(x->x->g, &commits, x->x->plain, err);
 		/* they were counted among the files as they are in the end */
 		x->x->findings->links = links;
 		x->x->findings->modules = modules;
@@ -220,7 +222,7 @@ static int find_start(const struct push *p, const char *old, struct update *u, s
 	if (!git_is_zero(old) && git_resolve(p->x->g, old, "commit", u->rules, &found, err) != 0)
 		return -1;
 	if (found) {
-		strcpy(u->old, u->rules);
+		memcpy(u->old, u->rules, sizeof(u->old));
 		return 0;
 	}
 	if (git_resolve(p->x->g, "HEAD", "commit", u->rules, &found, err) != 0)

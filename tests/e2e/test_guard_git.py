@@ -587,6 +587,25 @@ def test_the_whole_history(plain):
     assert report(plain, "--history", status=OK)["known"] == 2
 
 
+def test_messages_of_commits(plain):
+    def commit_with(text):
+        plain.git("commit", "-q", "--allow-empty", "-m", text)
+
+    commit_with("start")
+    secret = token()
+    commit_with(f"subject\n\nused {secret} for it\n")
+    leak = plain.git("rev-parse", "HEAD").strip()
+    for args in (["--range", "main~1..main"], ["--history"]):
+        got = report(plain, *args)
+        assert [(f["rule"], f["file"], f["line"], f["commit"]) for f in got["findings"]] == [
+            ("github-token", "commit message", 3, leak)]
+        assert got["files"] == 0
+    plain.bulla("check", "--history", "--update-baseline")
+    assert report(plain, "--history", status=OK)["known"] == 1
+    commit_with("-----BEGIN PGP SIGNATURE-----\n\nfine")
+    assert found(plain, "--range", "main~1..main", status=OK) == []
+
+
 def test_a_shallow_clone_says_that_it_is_one(plain):
     for i in range(3):
         plain.write("a", str(i))

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Credentials in the messages of commits, which are published with what they describe. */
+#ifndef BULLA_SEALER_CHECK_MESSAGES_H
+#define BULLA_SEALER_CHECK_MESSAGES_H
+
+#include "git/run.h"
+#include "sealer/check_plaintext.h"
+
+/* What a message is called in findings and in the baseline. */
+#define CHECK_MESSAGE "commit message"
+#define CHECK_COMMITS_MAX ((size_t)1 << 30) /* bytes of a list of commits */
+
+/* Search the messages of commits, the lines of git_range_commits.  -1: git failed. */
+int check_messages(const struct git *g, const struct buf *commits, struct plaintext *plain,
+		   struct err *err);
+
+#endif
