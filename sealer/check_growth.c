@@ -198,3 +198,88 @@ int check_growth(const struct check_git *x, struct check_state *old, struct chec
 	kv_clear(&g.gained);
 	return r;
 }
+
+/* --- documents without rules ------------------------------------------------------------------ */
+
+/* Everybody who can open something of the document of that name, by key id. */
+static void openers_of(const struct buf *text, const struct document *like, struct kv *ids)
+{
+	struct yaml_stream yaml = YAML_STREAM_INIT;
+
+	if (yaml_parse("before", text->data, text->len, &yaml, NULL) != 0)
+		return;
+	for (size_t i = 0; i < yaml.n; i++) {
+		struct document d = DOCUMENT_INIT;
+
+		if (document_claims(&yaml.docs[i]) &&
+		    document_parse("before", &yaml.docs[i], &d, NULL) == 0 &&
+		    strcmp(d.name, like->name) == 0 && strcmp(d.namespace, like->namespace) == 0)
+			for (size_t p = 0; p < d.n; p++)
+				for (size_t k = 0; k < d.parts[p].recipients.n; k++)
+					kv_set(ids,
+					       (const char *)d.parts[p].recipients.items[k].data,
+					       "", 0);
+		document_clear(&d);
+	}
+	yaml_clear(&yaml);
+}
+
+static bool is_accepted_id(const struct check_git *x, const char *id)
+{
+	bool accepted = false;
+
+	for (size_t i = 0; !accepted && x->accept != NULL && i < x->accept->n; i++) {
+		struct recipients r = RECIPIENTS_INIT;
+		struct age_recipient key;
+
+		accepted = age_recipient_parse(x->accept->items[i], &key, NULL) == 0 &&
+			   recipients_add(&r, NULL, &key, NULL) == 0 &&
+			   strcmp(r.items[0].id, id) == 0;
+		recipients_clear(&r);
+	}
+	return accepted;
+}
+
+static void compare_part(const struct check_git *x, const struct check_text *t,
+			 const struct document_part *part, const struct kv *before)
+{
+	struct finding at = { .file = (char *)(uintptr_t)t->name,
+			      .below = (char *)(uintptr_t)t->below,
+			      .line = part->line,
+			      .rule = RULE_GROWTH };
+
+	for (size_t i = 0; i < part->recipients.n; i++) {
+		const char *id = (const char *)part->recipients.items[i].data;
+
+		if (kv_has(before, id))
+			continue;
+		at.warning = x->accept_changes || is_accepted_id(x, id);
+		findings_add(x->findings, &at,
+			     "spec.parts.%s.recipients: %s (%s) can open it and could not before; "
+			     "no rules say whether he should",
+			     part->name, part->recipients.items[i].name, id);
+	}
+}
+
+void check_growth_parts(const struct check_git *x, const struct buf *before,
+			const struct check_text *now)
+{
+	struct yaml_stream yaml = YAML_STREAM_INIT;
+
+	if (!edit_mentions(now->text, now->len) || now->len > DOCUMENT_FILE_MAX ||
+	    yaml_parse(now->name, now->text, now->len, &yaml, NULL) != 0)
+		return;
+	for (size_t i = 0; i < yaml.n; i++) {
+		struct document d = DOCUMENT_INIT;
+		struct kv ids = KV_INIT;
+
+		if (document_claims(&yaml.docs[i]) &&
+		    document_parse(now->name, &yaml.docs[i], &d, NULL) == 0)
+			openers_of(before, &d, &ids);
+		for (size_t p = 0; ids.n > 0 && p < d.n; p++)
+			compare_part(x, now, &d.parts[p], &ids);
+		kv_clear(&ids);
+		document_clear(&d);
+	}
+	yaml_clear(&yaml);
+}

@@ -16,4 +16,11 @@
 int check_growth(const struct check_git *x, struct check_state *old, struct check_state *new,
 		 struct err *err);
 
+/*
+ * Where no rules say who may open a document: those of whom each part in now (a file's new text)
+ * that the same document in before could not be opened by.
+ */
+void check_growth_parts(const struct check_git *x, const struct buf *before,
+			const struct check_text *now);
+
 #endif

@@ -36,17 +36,45 @@ struct run {
 /* --- the documents, as they are in the end ------------------------------------------------------
  */
 
+/* A check_before: the file as the commit has it whose rules hold. */
+static int read_before(void *ctx, const char *below, struct buf *out, struct err *err)
+{
+	const struct run *r = ctx;
+	struct git_tree_file f = { r->before.commit, below, CHECK_FILE_MAX };
+	struct err why = ERR_INIT;
+	bool exists;
+
+	if (git_tree_read(r->x->g, &f, out, &exists, &why) == 0 || why.class == ERR_INVALID)
+		return 0; /* a link or a folder was there: no comment of it can have held */
+	return err_set(err, why.class, "%s", why.text);
+}
+
+/* Without rules, what could be opened before is all that there is to go by. */
+static int compare_before(struct run *r, const struct check_text *t, struct err *err)
+{
+	struct buf before = BUF_INIT;
+	int result = 0;
+
+	if (r->before.g == NULL || r->before.configured || r->after.configured)
+		return 0;
+	result = read_before(r, t->below, &before, err);
+	if (result == 0 && before.len > 0)
+		check_growth_parts(r->x, &before, t);
+	buf_clear(&before);
+	return result;
+}
+
 static int last_text(void *ctx, const struct git_entry *e, const struct check_text *t,
 		     struct err *err)
 {
-	const struct run *r = ctx;
+	struct run *r = ctx;
 
-	(void)err;
 	check_misplaced(r->x->c, e->path);
 	idset_add(r->last, e->id);
-	if (check_is_manifest(e->path))
-		check_documents(r->x->c, t);
-	return 0;
+	if (!check_is_manifest(e->path))
+		return 0;
+	check_documents(r->x->c, t);
+	return compare_before(r, t, err);
 }
 
 static int check_last(struct run *x, const struct update *u, struct err *err)
@@ -95,19 +123,6 @@ static int search_commits(struct run *x, const struct update *u, struct err *err
 	}
 	buf_clear(&commits);
 	return r;
-}
-
-/* A check_before: the file as the commit has it whose rules hold. */
-static int read_before(void *ctx, const char *below, struct buf *out, struct err *err)
-{
-	const struct run *r = ctx;
-	struct git_tree_file f = { r->before.commit, below, CHECK_FILE_MAX };
-	struct err why = ERR_INIT;
-	bool exists;
-
-	if (git_tree_read(r->x->g, &f, out, &exists, &why) == 0 || why.class == ERR_INVALID)
-		return 0; /* a link or a folder was there: no comment of it can have held */
-	return err_set(err, why.class, "%s", why.text);
 }
 
 /* --- one update ------------------------------------------------------------------------------- */

@@ -382,6 +382,28 @@ def test_a_copied_document_under_another_rule(repo):
     assert set(rules) == {("recipients", "clusters/us/app.yaml")}
 
 
+def test_without_rules_who_could_open_it_before_is_what_counts(tmp_path):
+    repo = Checkout(tmp_path)
+    keys = [new_key(repo, name) for name in ("one", "two", "three")]
+
+    def seal(*recipients):
+        (repo.top / "app.yaml").unlink(missing_ok=True)
+        repo.bulla("seal", "opaque", "app", "-n", "web", "--from-env-file", "-", "-w", "app.yaml",
+                   *[x for r in recipients for x in ("-r", r)], input="A=1\nB=2\n")
+        repo.commit()
+
+    seal(keys[0], keys[1])
+    repo.git("tag", "start")
+    seal(keys[1], keys[0])
+    assert found(repo, "--range", "start..main", status=OK) == []
+    seal(keys[0], keys[2])
+    got = report(repo, "--range", "start..main")["findings"]
+    assert [(f["rule"], f["file"]) for f in got] == [("growth", "app.yaml")] * 2
+    assert "could not before" in got[0]["message"]
+    assert found(repo, "--range", "start..main", "--accept", keys[2], status=OK) == []
+    assert len(warned(repo, "--range", "start..main", "--accept-changes")) == 2
+
+
 def test_lying_facts_are_found_where_a_key_is(repo):
     repo.git("checkout", "-q", "-b", "pr")
     repo.file.write_text(re.sub(r'sealed-at: "20', 'sealed-at: "19', repo.file.read_text()))
