@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "guard/assign.h"
+#include "guard/judge.h"
 #include "guard/outline.h"
 #include "guard/placeholder.h"
 #include "guard/sweep.h"
@@ -127,8 +128,8 @@ static void end_configmap(struct objects *o, const struct waiting *w)
 		return;
 	if (w->pair.style == OUTLINE_BLOCK)
 		sweep_block(o, w);
-	else if (assign_is_credential(key.text, key.len) &&
-		 assign_is_value(key.text, key.len, value.text, value.len))
+	else if (judge_name(key.text, key.len) &&
+		 judge_value(key.text, key.len, value.text, value.len))
 		add(o, GUARD_CONFIGMAP, &w->pair, NULL, name_pair(w->under, key));
 }
 
@@ -141,15 +142,33 @@ static void end_kubeconfig(struct objects *o, const struct waiting *w)
 		add(o, GUARD_KUBECONFIG, &w->pair, NULL, name_pair(w->under, w->pair.key));
 }
 
-/* name: DB_PASSWORD, value: ... as in a container's env and in charts' parameters. */
+/* {"op": "add", "path": "/stringData/KEY", "value": ...}; true when it is one. */
+static bool end_patch(struct objects *o, const struct map *m)
+{
+	static const char under[] = "/stringData/";
+	const size_t n = sizeof(under) - 1;
+	struct outline_text value = value_of(o, &m->value);
+
+	if (m->name.text == NULL || m->name.len <= n || memcmp(m->name.text, under, n) != 0)
+		return false;
+	if (!placeholder_is(value.text, value.len))
+		add(o, GUARD_SECRET, &m->value, NULL,
+		    mem_printf("stringData.%.*s",
+			       (int)(m->name.len - n < 200 ? m->name.len - n : 200),
+			       m->name.text + n));
+	return true;
+}
+
+/* name: DB_PASSWORD, value: ... as in a container's env, a chart's parameters, a JSON patch. */
 static void end_variable(struct objects *o, const struct map *m)
 {
 	struct outline_text value = value_of(o, &m->value);
 
-	if (m->name.text != NULL && m->value.key.text != NULL &&
-	    assign_is_credential(m->name.text, m->name.len) &&
-	    assign_is_value(m->name.text, m->name.len, value.text, value.len))
-		add(o, GUARD_ENV, &m->value, "a credential in a container's environment",
+	if (m->value.key.text == NULL || end_patch(o, m))
+		return;
+	if (m->name.text != NULL && judge_name(m->name.text, m->name.len) &&
+	    judge_value(m->name.text, m->name.len, value.text, value.len))
+		add(o, GUARD_ENV, &m->value, "a credential beside its name",
 		    mem_strn(m->name.text, m->name.len));
 }
 
@@ -239,6 +258,11 @@ static void on_block(struct objects *o, const struct outline_pair *pair)
 		find_in(o->hits, &inner, o->nested + 1);
 }
 
+static bool is_other_name(struct outline_text key)
+{
+	return is(key, "key") || is(key, "path");
+}
+
 static void on_pair(void *ctx, size_t depth, const struct outline_pair *pair)
 {
 	struct objects *o = ctx;
@@ -248,7 +272,7 @@ static void on_pair(void *ctx, size_t depth, const struct outline_pair *pair)
 		m->kind = value_of(o, pair);
 	else if (is(pair->key, "apiVersion"))
 		m->version = value_of(o, pair);
-	else if (is(pair->key, "name"))
+	else if (is(pair->key, "name") || (is_other_name(pair->key) && m->name.text == NULL))
 		m->name = value_of(o, pair);
 	else if (is(pair->key, "value"))
 		m->value = *pair;

@@ -15,7 +15,7 @@
 
 enum class {
 	WORD = 1,   /* letters, digits, "_" */
-	SIGN = 2,   /* looked at: ":", "=", "-", ">" */
+	SIGN = 2,   /* looked at: ":", "=", "-", ">", "," */
 	DIGIT64 = 4 /* of base64 */
 };
 
@@ -57,9 +57,11 @@ static void make_tables(void)
 		bool word = c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
 			    (c >= 'a' && c <= 'z');
 
-		classes[c] = (uint8_t)((word ? WORD : 0) |
-				       (c == ':' || c == '=' || c == '-' || c == '>' ? SIGN : 0) |
-				       (wrapped_is_digit((unsigned char)c) ? DIGIT64 : 0));
+		classes[c] =
+		    (uint8_t)((word ? WORD : 0) |
+			      (c == ':' || c == '=' || c == '-' || c == '>' || c == ',' ? SIGN
+											: 0) |
+			      (wrapped_is_digit((unsigned char)c) ? DIGIT64 : 0));
 	}
 }
 
@@ -214,12 +216,19 @@ static size_t at_word(struct sweep *s, size_t at, size_t end)
 	return end;
 }
 
+static bool is_quote(char c)
+{
+	return c == '"' || c == '\'';
+}
+
 static size_t at_sign(struct sweep *s, size_t at)
 {
 	const struct view *v = s->v;
 	struct hit_new hit;
 	bool found;
 
+	if (v->text[at] == ',' && (at == 0 || !is_quote(v->text[at - 1])))
+		return at + 1;
 	if (v->text[at] == '-') {
 		found = stands(v, at, PEMKEY_BEGIN) && pemkey_at(v, at, &hit);
 		if (!found)

@@ -370,6 +370,21 @@ def config_leaks(m):
             ("dockerfile", "Dockerfile", "FROM x\nENV API_TOKEN={}\n"), ("xml", "settings.xml", "<server><id>x</id><password>{}</password></server>\n"),
             ("toml", "config.toml", 'secret_key = "{}"\n')]:
         yield group, name, path, text.format(m.password(24))
+    group = "tools' own files"
+    for name, path, text in [
+            ("php-define", "wp-config.php", "<?php\ndefine( 'DB_PASSWORD', '{}' );\n"), ("pgpass", ".pgpass", "db.acme.io:5432:app:app:{}\n"), ("my-cnf", ".my.cnf", "[client]\nuser = app\npassword = {}\n"),
+            ("terraform-default", "variables.tf", 'variable "db_password" {{\n  type    = string\n  default = "{}"\n}}\n'), ("postman", "api.postman_environment.json", '{{"values": [{{"key": "api_token", "value": "{}", "enabled": true}}]}}\n'),
+            ("helm-set", "deploy.sh", "helm upgrade app ./chart --set db.password={} --wait\n"), ("docker-login", "ci.sh", "docker login -u robot -p {} registry.acme.io\n"), ("sshpass", "ci.sh", "sshpass -p '{}' ssh root@host\n"),
+            ("vault-put", "seed.sh", "vault kv put secret/app db_password={}\n"), ("ansible", "group_vars/all.yml", "ansible_user: root\nansible_password: {}\n"), ("jdbc", "application.yml", "url: jdbc:postgresql://db/app?user=app&password={}\n"),
+            ("maven", "settings.xml", "<settings><servers><server><username>ci</username><password>{}</password></server></servers></settings>\n"), ("django", "settings.py", "SECRET_KEY = 'django-insecure-{}'\n"),
+            ("actions", ".github/workflows/ci.yml", "env:\n  REGISTRY_PASSWORD: {}\n"), ("powershell", "a.ps1", '$p = ConvertTo-SecureString "{}" -AsPlainText -Force\n'), ("gradle", "gradle.properties", "signing.password={}\n"),
+            ("nuget", "NuGet.Config", '<add key="ClearTextPassword" value="{}" />\n'), ("systemd", "app.service", "[Service]\nEnvironment=API_TOKEN={}\n"), ("systemd-quoted", "app.service", '[Service]\nEnvironment="API_TOKEN={}"\n'),
+            ("secret-patch", "patch.json", '[{{"op": "add", "path": "/stringData/password", "value": "{}"}}]\n'), ("kubectl-create", "seed.sh", "kubectl create secret generic db --from-literal=password={}\n"),
+            ("dotnet", "appsettings.json", '{{"Smtp": {{"User": "a", "Password": "{}"}}}}\n'), ("rust", "main.rs", 'let api_key: &str = "{}";\n'), ("typescript", "a.ts", 'const password: string = "{}";\n'), ("kotlin", "A.kt", 'val token = "{}"\n'),
+            ("csharp", "A.cs", 'var secret = @"{}";\n'), ("yaml-list", "a.yaml", "args:\n  - --password={}\n"), ("makefile", "Makefile", "TOKEN := {}\n"), ("fish", "config.fish", "set -x API_TOKEN {}\n")]:
+        yield group, name, path, text.format(m.password(24))
+    yield group, "rails-master-key", "config/master.key", m.hex(32)
+    yield group, "grafana-values", "values.yaml", "grafana:\n  adminPassword: sonnenblume42\n"
     group = "hidden"
     token = m.github()
     yield group, "split", "a.py", f'token = "{token[:20]}" + "{token[20:]}"\n'
@@ -486,6 +501,26 @@ def text_alikes(m):
     yield group, "binary", "app.bin", m.bytes(50000)
     yield group, "source-map", "app.js.map", json.dumps({"version": 3, "mappings": m.chars(4000, ALNUM + "+/,;")})
     yield group, "notebook", "a.ipynb", json.dumps({"cells": [{"outputs": [{"data": {"image/png": b64(m.bytes(4000))}}]}]})
+    yield group, "ansible-vault", "vault.yml", "db_password: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n" + wrap(m.hex(400), 80, "  ") + "\n"
+    yield group, "git-crypt", "secret.env", b"\0GITCRYPT\0" + m.bytes(500)
+    yield group, "htpasswd", ".htpasswd", f"kim:$apr1${m.chars(8)}${m.chars(22)}\n"
+    yield group, "jwk-public", "jwks.json", json.dumps({"keys": [{"kty": "RSA", "kid": m.hex(40), "use": "sig", "n": m.chars(342, ALNUM + "-_"), "e": "AQAB"}]})
+    yield group, "pgp-public", "key.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n" + wrap(b64(m.bytes(600)), 64) + "\n-----END PGP PUBLIC KEY BLOCK-----\n"
+    yield group, "html-integrity", "a.html", f'<script src="a.js" integrity="sha384-{b64(m.bytes(48))}" crossorigin="anonymous"></script>\n'
+    yield group, "webpack", "manifest.json", json.dumps({f"{m.hex(20)}.js": f"static/{m.hex(20)}.js" for _ in range(20)})
+    yield group, "svg", "a.svg", "<svg><path d=\"" + " ".join(f"M{m.random.random():.6f},{m.random.random():.6f}" for _ in range(200)) + '"/></svg>\n'
+    yield group, "csv", "a.csv", "id,token_count,name\n" + "".join(f"{m.hex(24)},{m.random.randrange(9999)},{m.chars(8)}\n" for _ in range(50))
+    yield group, "pem-words", "a.go", 'const header = "-----BEGIN " + "PRIVATE KEY-----"\nblock.Type == "RSA PRIVATE KEY"\n'
+    yield group, "translations", "de.yaml", "password: Passwort\nnew_password: Neues Passwort2\nsecret: Geheimnis\ntoken_expired: Das Token2 ist abgelaufen\n"
+    yield group, "release-notes", "NEWS.md", "password: the field is now hidden. token: renamed to `accessTokenV2`. secret = see docs\n"
+    yield group, "metrics", "rules.yaml", "expr: sum(rate(token_requests_total{job=\"app-2\"}[5m])) by (secret)\nsecret_total: sum_by_token_5m_p99\n"
+    yield group, "go-fields", "a.go", 'type T struct {\n\tPassword string `json:"password" yaml:"password,omitempty2"`\n\tToken *Token2 `json:"token"`\n}\n'
+    yield group, "protobuf", "a.proto", "message Login {\n  string password = 2;\n  string token = 14;\n  bytes secret_v2 = 15;\n}\n"
+    yield group, "mock", "a.py", 'mock_password = "test-password-1"\nfake_token = "fake-token-for-tests-0001"\n'
+    yield group, "snapshot", "a.snap", f'exports[`renders 1`] = `<div class="css-{m.chars(6)} token-{m.hex(8)}" id=":r1:"/>`;\n'
+    yield group, "bech32", "a.yaml", "recipients:\n" + "".join(f"  - {bech32('age', m.bytes(32))}\n" for _ in range(5))
+    yield group, "ssh-config", "config", "Host *\n  IdentityFile ~/.ssh/id_ed25519\n  PasswordAuthentication no\n"
+    yield group, "dockerfile", "Dockerfile", "ARG TOKEN\nRUN --mount=type=secret,id=npm_token,target=/root/.npmrc npm ci\nENV PASSWORD_FILE=/run/secrets/pw\n"
     for name, path, text in [
             ("variable", "a.py", "password = get_password()\nsecret = settings.SECRET_KEY\n"), ("argument", "a.go", "func login(token string, password string) error {\n\tclient.Token = token\n"),
             ("environment", "a.py", 'token = os.environ["GITHUB_TOKEN"]\napi_key = os.getenv("API_KEY", "")\n'), ("shell", "a.sh", 'PASSWORD="$(cat /run/secrets/pw)"\nTOKEN=${GITHUB_TOKEN:?}\n'),

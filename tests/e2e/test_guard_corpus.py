@@ -7,6 +7,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -142,6 +143,13 @@ def test_gitleaks_beside(corpus, found):
     their_recall, their_precision = totals(cases, theirs)
     print("\n".join(table(cases, {"bulla": found, "gitleaks 8.30.1": theirs})))
     assert recall >= their_recall and precision >= their_precision
+
+
+def test_rules_are_in_the_manual():
+    table = re.findall(r'\[GUARD_[A-Z_]+\] = \{ "([a-z-]+)"', (TOP / "guard/rules.c").read_text())
+    page = (TOP / "man/bulla-guard.5").read_text()
+    section = page[page.index(".Sh RULES"):page.index(".Ss What is none")]
+    assert re.findall(r"^\.It Cm ([a-z-]+)$", section, re.M) == table and len(table) > 10
 
 
 def main():

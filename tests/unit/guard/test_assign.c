@@ -3,6 +3,7 @@
 #include "tests/unit/test.h"
 
 #include "guard/assign.h"
+#include "guard/judge.h"
 #include "guard/placeholder.h"
 #include "tests/unit/guard/seen.h"
 
@@ -92,9 +93,9 @@ static void test_names(void **state)
 	};
 
 	for (size_t i = 0; i < COUNT(yes); i++)
-		assert_true(assign_is_credential(yes[i], strlen(yes[i])));
+		assert_true(judge_name(yes[i], strlen(yes[i])));
 	for (size_t i = 0; i < COUNT(no); i++)
-		assert_false(assign_is_credential(no[i], strlen(no[i])));
+		assert_false(judge_name(no[i], strlen(no[i])));
 }
 
 static void test_long_name(void **state)
@@ -102,8 +103,8 @@ static void test_long_name(void **state)
 	(void)state;
 	char *yes = mem_printf("%0400d_password", 0), *no = mem_printf("password%0400d", 0);
 
-	assert_true(assign_is_credential(yes, strlen(yes)));
-	assert_false(assign_is_credential(no, strlen(no)));
+	assert_true(judge_name(yes, strlen(yes)));
+	assert_false(judge_name(no, strlen(no)));
 	mem_free(yes);
 	mem_free(no);
 }
@@ -130,6 +131,17 @@ static void test_code(void **state)
 		{ "<password>" RANDOM "</password>", "password" },
 		{ "\"Server=db;Password=" RANDOM ";\"", "Password" },
 		{ "https://acme.io/?api_key=" RANDOM "&x=1", "api_key" },
+		{ "define('DB_PASSWORD', '" RANDOM "');", "DB_PASSWORD" },
+		{ "let api_key: &str = \"" RANDOM "\";", "api_key" },
+		{ "const password: string = '" RANDOM "';", "password" },
+		{ "variable \"db_password\" {\n  default = \"" RANDOM "\"\n}", "db_password" },
+		{ "variable \"size\" {\n  default = \"" RANDOM "\"\n}", NULL },
+		{ "helm --set db.password=" RANDOM " --wait", "db.password" },
+		{ "?user=a&password=" RANDOM "\n", "password" },
+		{ "[\"my-secret\", \"--from=" RANDOM "\"]", NULL },
+		{ "f(password, '" RANDOM "')", NULL },
+		{ "f('password', " RANDOM ")", NULL },
+		{ "x: string = \"" RANDOM "\"", NULL },
 		{ "password = " RANDOM ".x()\n", NULL },
 		{ "password = f(" RANDOM ")\n", NULL },
 		{ "password == \"" RANDOM "\"", NULL },
@@ -195,6 +207,10 @@ static void test_env(void **state)
 		seen_expect(".env", cases[i].text, cases[i].list);
 	seen_expect("a.tfvars", "db_password = \"winter-is-coming\"\n",
 		    "terraform-credential db_password\n");
+	seen_expect("a.yaml", "db:\n  password: sommer2026\n  token: sommer2026\n",
+		    "assigned-credential password\n");
+	seen_expect("a.yaml", "password: Neues Passwort2\npassword: resp.Password2\n", "");
+	seen_expect("a.cs", "var secret = @\"" RANDOM "\";", "assigned-credential secret\n");
 	seen_expect("a.txt", "db_password = \"winter-is-coming\"\n", "");
 }
 

@@ -120,7 +120,9 @@ static void test_configmaps(void **state)
 		  "env-credential db.password\n" },
 		{ MAP "  PASSWORD_FILE: /run/x\n  SECRET: db-credentials\n  TOKEN: ${T}\n", "" },
 		{ MAP "  password: changeme\n  token: \"\"\n  pass: secret\n", "" },
-		{ "kind: Pod\ndata:\n  DB_PASSWORD: sommer26\n", "" },
+		{ "kind: Pod\ndata:\n  DB_PASSWORD: sommer26\n",
+		  "assigned-credential DB_PASSWORD\n" },
+		{ "kind: Pod\ndata:\n  DB_TOKEN: sommer26\n", "" },
 	};
 
 	expect_all("a.yaml", cases, COUNT(cases));
@@ -138,6 +140,11 @@ static void test_environments(void **state)
 		{ "kind: Pod\nenv:\n- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef:\n"
 		  "      name: a\n      key: password\n",
 		  "" },
+		{ "kind: A\nvalues:\n- key: api_token\n  value: sommer26\n- path: x\n  value: y\n",
+		  "env-credential api_token\n" },
+		{ "[{\"op\":\"add\",\"path\":\"/stringData/a\",\"value\":\"x1\"},\n{\"path\":"
+		  "\"/stringData/b\",\"value\":\"${B}\", \"kind\":1}]",
+		  "kubernetes-secret stringData.a\n" },
 		{ "kind: Pod\nenv:\n- name: SECRET_NAME\n  value: db-2\n", "" },
 	};
 
