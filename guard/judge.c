@@ -49,8 +49,8 @@ static const struct word credential_words[] = {
 	W("authkey"),	 W("encryptionkey"), W("signingkey"), W("masterkey"),
 	W("sharedkey"),	 W("pwd"),	     W("apisecret"),  W("connectionstring"),
 	W("accountkey"), W("storagekey"),    W("licensekey"), W("serviceaccountkey"),
-	W("sshkey"),	 W("pgpass"),	     W("dbpass"),     W("userpass"),
-	W("smtppass"),	 W("mailpass"),
+	W("sshkey"),	 W("dbpass"),	     W("userpass"),   W("smtppass"),
+	W("mailpass"),
 };
 
 /* Digests, and what only counts or names tokens and secrets. */

@@ -96,18 +96,22 @@ bool login_url_at(const struct view *v, size_t at, struct hit_new *hit)
 
 /* --- docker configs --------------------------------------------------------------------------- */
 
-/* The string value behind a key at text[at], with quotes that may be escaped. */
+/* The quoted value behind a key that ends at text[at]; quotes may be escaped. */
 static bool string_after(const char *text, size_t len, size_t at, size_t *from, size_t *to)
 {
 	size_t i = at;
+	bool sign = false;
 
-	while (i < len && is_one_of(text[i], "\\\"' \t\r\n:="))
+	while (i < len && is_one_of(text[i], "\\\"' \t\r\n:=")) {
+		sign = sign || text[i] == ':' || text[i] == '=';
 		i++;
+	}
 	*from = i;
 	while (i < len && !is_one_of(text[i], "\\\"'") && text[i] > ' ')
 		i++;
 	*to = i;
-	return i < len && i > *from && *from > at + 1;
+	return sign && i < len && i > *from && is_one_of(text[*from - 1], "\"'") &&
+	       is_one_of(text[i], "\\\"'");
 }
 
 static bool is_auth(const char *value, size_t len)
@@ -208,6 +212,9 @@ bool login_netrc_at(const struct view *v, size_t at, struct hit_new *hit)
 			*hit = (struct hit_new){ .rule = GUARD_NETRC,
 						 .from = at + i - n,
 						 .to = at + i };
+			/* in a sentence the last word has its comma */
+			if (n > 0 && is_one_of(text[i - 1], ",;.)"))
+				return is_password("", 0, text + i - n, n - 1);
 			return is_password("", 0, text + i - n, n);
 		}
 		if ((n != 5 || memcmp(text + i - n, "login", 5) != 0) &&

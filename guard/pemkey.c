@@ -206,9 +206,14 @@ bool pemkey_putty_at(const struct view *v, size_t at, struct hit_new *hit)
 
 	if (found == NULL)
 		return false;
-	from = end = (size_t)(found - text) + sizeof(lines) - 1;
-	while (end < left && text[end] != '-')
-		end++;
+	from = (size_t)(found - text) + sizeof(lines) - 1;
+	while (from < left && text[from] == ' ')
+		from++;
+	/* their number */
+	if (from == left || text[from] < '1' || text[from] > '9')
+		return false;
+	for (end = from; end < left && text[end] != '-'; end++)
+		;
 	if (end - from < DER_MIN)
 		return false;
 	*hit = (struct hit_new){

@@ -404,7 +404,7 @@ def token_alikes(m):
     for name in ("yaml", "quoted", "env", "json", "prose", "base64"):
         path, text = WRAPPINGS[name]
         for kind in "pou":
-            yield group, f"wrong-checksum-{kind}-{name}", path, text(m.github(kind, wrong=True))
+            yield "tokens with a wrong checksum", f"{kind}-{name}", path, text(m.github(kind, wrong=True))
     for name in ("yaml", "env", "prose"):
         path, text = WRAPPINGS[name]
         yield group, "x-" + name, path, text("ghp_" + "x" * 36)

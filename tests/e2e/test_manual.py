@@ -191,7 +191,7 @@ def test_references(pages, name):
 
 def test_every_command_has_a_page_and_every_page_a_command(here, pages):
     names = {path[0] for path in commands(here)}
-    assert {f"bulla-{n}.1" for n in names} | {"bulla.1", "bulla-agent.8", "bulla-format.5"} == set(PAGES)
+    assert {f"bulla-{n}.1" for n in names} | {"bulla.1", "bulla-agent.8", "bulla-format.5", "bulla-guard.5"} == set(PAGES)
     block = here.bulla("help").out.split("\nCommands:\n")[1].split("\n\n")[0]
     summaries = dict(re.findall(r"^  ([a-z-]+) +(.*)$", re.sub(r"\n {10,}", " ", block), re.M))
     assert set(summaries) == names
@@ -397,7 +397,7 @@ def test_exit_statuses(pages, tables):
     assert rows == tables["statuses"]
 
 
-@pytest.mark.parametrize("name", [n for n in PAGES if n not in ("bulla.1", "bulla-format.5")])
+@pytest.mark.parametrize("name", [n for n in PAGES if n not in ("bulla.1", "bulla-format.5", "bulla-guard.5")])
 def test_statuses_that_pages_mention_exist(pages, tables, name):
     known = {s["status"] for s in tables["statuses"]}
     text = prose(pages[name].sections["EXIT STATUS"])

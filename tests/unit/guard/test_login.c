@@ -75,6 +75,8 @@ static void test_docker(void **state)
 		{ mem_str("{\"auths\":{\"a\":{\"auth\":\"\"}}}"), "" },
 		{ mem_str("{\"auths\":{\"a\":{\"auth\":\"<auth>\"}}}"), "" },
 		{ mem_str("{\"auths\":{\"a\":{}},\"credsStore\":\"x\"}"), "" },
+		{ mem_str("{\"auths\": {\"a\": {\"password\": password2, \"auth\": x}}}"), "" },
+		{ mem_str("\"auths\", \"password\", \"sommer26\""), "" },
 		{ mem_str("auths"), "" },
 		{ mem_str("{\"auths\":{\"a\":{\"auth\":\""), "" },
 	};
@@ -105,6 +107,7 @@ static void test_netrc(void **state)
 		{ "machine acme.io login ci password password\n", "" },
 		{ "machine acme.io login ci\nmachine b\n", "" },
 		{ "the machine then has a password of its own", "" },
+		{ "machine NAME login NAME password PASSWORD, and", "" },
 		{ "machine", "" },
 		{ "machine acme.io login ci password", "" },
 	};
