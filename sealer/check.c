@@ -92,11 +92,11 @@ static void check_part_recipients(struct check *c, struct finding at,
 		const char *before, *after;
 	} found[] = {
 		{ difference(wanted, &part->recipients, false), "the rules also name ",
-		  "; seal it again (bulla set)" },
+		  "; seal to it with bulla reseal --add" },
 		{ difference(wanted, &part->recipients, true), "sealed to another key of ",
-		  " than the rules have now; seal it again (bulla set)" },
+		  " than the rules have now; seal it again (bulla reseal)" },
 		{ difference(&part->recipients, wanted, false), "",
-		  " may open it, but the rules do not say so; seal it again (bulla set) and "
+		  " may open it, but the rules do not say so; seal it again (bulla reseal) and "
 		  "change the credential" },
 	};
 

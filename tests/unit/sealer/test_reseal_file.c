@@ -259,7 +259,7 @@ static void test_damaged(void **state)
 	put_document(f, "one", &r.text);
 	put_document(f, "two", &r.text);
 	at = strstr((char *)r.text.data, "namespace: web");
-	memcpy(at, "namespace: wob", strlen("namespace: wob"));
+	at[strlen("namespace: w")] = 'o';
 	buf_put(&before, r.text.data,
 		(size_t)(strstr((char *)r.text.data, "---\n") - (char *)r.text.data));
 	run_file(&r, false);
