@@ -206,6 +206,21 @@ static void tell_row(struct waiting *s, const json_t *row)
 	mem_free(key);
 }
 
+static bool is_stalled(const json_t *row)
+{
+	return json_object_get(row, "stalled") != NULL &&
+	       strcmp(cell(row, "state"), "failing") == 0;
+}
+
+static bool is_settled(const struct waiting *s, const json_t *row)
+{
+	char *key = key_of(row);
+	bool old = is_stalled(row) && json_object_get(s->before, key) != NULL;
+
+	mem_free(key);
+	return !old && !standing_may_change(row);
+}
+
 static void tell(struct waiting *s)
 {
 	size_t i, settled = 0;
@@ -213,7 +228,7 @@ static void tell(struct waiting *s)
 
 	json_array_foreach(s->rows, i, row)
 	{
-		settled += standing_may_change(row) ? 0 : 1;
+		settled += is_settled(s, row);
 		if (s->w->one)
 			tell_row(s, row);
 	}
@@ -221,12 +236,6 @@ static void tell(struct waiting *s)
 		return;
 	progress_total(&s->progress, json_array_size(s->rows));
 	progress_step(&s->progress, settled > s->progress.done ? settled - s->progress.done : 0);
-}
-
-static bool is_stalled(const json_t *row)
-{
-	return json_object_get(row, "stalled") != NULL &&
-	       strcmp(cell(row, "state"), "failing") == 0;
 }
 
 /* Stalled, and since the wait began; what was seen otherwise meanwhile is news. */
