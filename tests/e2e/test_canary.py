@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -216,6 +217,48 @@ def test_all_other_commands(place):
         done = place.run(*args, input=MARK)
         assert done.returncode == status, (args, done.stderr)
         place.assert_clean(done, allow_stdout=shown)
+
+
+def edit_with(place, code):
+    """An editor that changes text by this code."""
+    program = place.inputs / "editor"
+    program.write_text(f"#!{sys.executable}\nimport sys\ntext = open(sys.argv[-1]).read()\n{code}\nopen(sys.argv[-1], 'w').write(text)\n")
+    program.chmod(0o755)
+    place.env["BULLA_EDITOR"] = str(program)
+
+
+def test_everyday_commands(place):
+    """What opens, changes and seals again in one process: none of it is left in memory, files or messages."""
+    place.run("seal", "opaque", "x", "-n", "web", "--from-env-file", "-", "-r", place.me, "-w", "x.yaml", input=f"A='{MARK}\n{MARK}'\nB={MARK}b\n")
+    place.plain("git", "add", "x.yaml")
+    place.plain("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x")
+    key = ["-i", place.key]
+    one, two = place.input("one", MARK + "1"), place.input("two", MARK + "2")
+    place.assert_clean(place.run("set", "x.yaml", f"A={one}", f"C={two}", "D=-", "-r", place.me, input=MARK + "3"))
+    place.assert_clean(place.run("set", "x.yaml", f"A={one}", f"../C={two}", "-r", place.me))
+    place.assert_clean(place.run("set", "x.yaml", "--from-env-file", "-", "--pick", "E=A", "-r", place.me, input=f"A={MARK}\nB={MARK}4\n"))
+    place.assert_clean(place.run("set", "x.yaml", "--from-env-file", "-", "--pick", "E=C", "-r", place.me, input=f"A={MARK}\n"))
+    cases = [("", 0), (f"text = text.replace('{MARK}b', '{MARK}c') + '  NEW: {MARK}5\\n'", 0), (f"text += '  BAD: [{MARK}]\\n'", 3),
+             (f"text = '{MARK}: ['", 3), (f"text = 'data: {{A: {MARK}!}}'", 3), ("sys.exit(1)", 7), (f"text = '#{MARK}' + 'x' * (5 << 20)", 3)]
+    for code, status in cases:
+        edit_with(place, code)
+        done = place.run("edit", "x.yaml", *key, "-r", place.me)
+        assert done.returncode == status, (code, done.stderr)
+        place.assert_clean(done)
+    edit_with(place, f"text = text.replace('{MARK}1', '{MARK}6')")
+    done = place.run("edit", "x.yaml", *key, "-r", place.me, "-o", "dotenv")
+    assert done.returncode == 0, done.stderr
+    place.assert_clean(done)
+    done = place.run("diff", "x.yaml", *key)
+    assert done.returncode == 1 and b"another value" in done.stdout
+    place.assert_clean(done)
+    done = place.run("diff", "x.yaml", *key, "--values")
+    assert done.returncode == 1 and (MARK + "6").encode() in done.stdout
+    place.assert_clean(done, allow_stdout=True)
+    done = place.run("rename", "x.yaml", "api/y", *key, "-r", place.me)
+    assert done.returncode == 0, done.stderr
+    place.assert_clean(done)
+    place.assert_clean(place.run("textconv", "y.yaml"))
 
 
 def test_a_damaged_document_says_nothing_of_its_inside(place):
