@@ -282,11 +282,15 @@ static const struct {
  * The file has no name but that of an open descriptor.  It is given as the editor's own: ours are
  * nobody's to look at, and a program that the editor starts may have been left without.
  */
-static void become(char **words, char *path, int fd, pid_t parent)
+static void become(const struct edit_editor *e, char **words, char *path, int fd, pid_t parent)
 {
 	snprintf(path, PATH_SIZE, "/proc/%ld/fd/%d", (long)getpid(), fd);
 #ifdef __linux__
-	prctl(PR_SET_PDEATHSIG, SIGHUP);
+	/* SIGHUP lets one set the terminal right; others write their text somewhere when it comes
+	 */
+	prctl(PR_SET_PDEATHSIG, e->quiet ? SIGHUP : SIGKILL);
+#else
+	(void)e;
 #endif
 	if (getppid() != parent)
 		_exit(NOT_RUN);
@@ -331,7 +335,7 @@ static int run(const struct edit_editor *e, char **words, char *path, int fd, st
 	pid = fork();
 	if (pid == 0) {
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		become(words, path, fd, parent);
+		become(e, words, path, fd, parent);
 	}
 	for (size_t i = 0; i < HELD; i++) {
 		sa.sa_handler = held[i].handler;

@@ -641,6 +641,22 @@ def test_real_editor_is_left_alone_and_killed(repo, name):
     assert_clean(repo)
 
 
+def test_editor_that_saves_itself_is_not_given_the_time(repo):
+    """ed writes ed.hup when it is hung up, as POSIX has it; so it is ended otherwise when bulla dies."""
+    if shutil.which("ed") is None:
+        pytest.skip("ed is not installed")
+    repo.env["BULLA_EDITOR"] = "ed"
+    at = Terminal(repo, "edit", FILE, "-i", repo.recovery)
+    at.read_until("ed may keep copies")
+    at.type("a\nx\n.\n")
+    settle(at)
+    at.signal(signal.SIGKILL)
+    at.end(status=-signal.SIGKILL)
+    time.sleep(0.5)
+    assert not list(repo.path.rglob("ed.hup"))
+    assert_clean(repo)
+
+
 def test_hostile_modeline_is_not_obeyed(repo):
     """Anyone can seal anything to us, also what an editor would take for a command."""
     if shutil.which("vim") is None:
