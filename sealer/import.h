@@ -65,6 +65,7 @@ struct import_file {
 	char *real;	 /* absolute */
 	struct buf had;	 /* what from held */
 	struct buf text; /* what to will hold */
+	bool same_place; /* from is what is at real */
 	size_t first, n; /* its rows */
 };
 

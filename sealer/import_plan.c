@@ -19,6 +19,7 @@ struct plan {
 	struct edit_file there; /* what the target has already, with -w */
 	struct buf out;		/* what the target will hold */
 	size_t at;		/* in place: how much of text is in out already */
+	bool same_place;	/* the target is the file itself */
 	size_t first_row;
 	size_t converted, refused;
 };
@@ -66,9 +67,18 @@ static int open_target(struct plan *p, const char *name, struct err *err)
 			 : yaml_name(p->path, name);
 	int r = target_open(path, NULL, &p->target, err);
 
+	/* as it was typed: the target's own path is tidied */
+	p->same_place = dir == NULL && strcmp(path, p->path) == 0;
 	mem_free(below);
 	mem_free(path);
 	return r;
+}
+
+static bool is_itself(const char *path, const struct stat *st)
+{
+	struct stat own;
+
+	return stat(path, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino;
 }
 
 /* With -w: what is there already stays. */
@@ -78,13 +88,13 @@ static int load_there(struct plan *p, struct err *err)
 	struct stat st;
 	int r = 0;
 
-	if (lstat(p->target.real, &st) != 0)
+	if (p->same_place || lstat(p->target.real, &st) != 0)
 		return 0;
-	if (p->im->o->write == NULL) {
-		if (strcmp(p->target.path, p->path) != 0 && !S_ISLNK(st.st_mode))
-			r = err_set(err, ERR_CONFLICT, "%s is there already", p->target.path);
-		return r;
-	}
+	if (p->im->o->write == NULL)
+		return err_set(err, ERR_CONFLICT, "%s is there already", p->target.path);
+	if (is_itself(p->path, &st))
+		return err_set(err, ERR_CONFLICT,
+			       "-w leads to the file itself; without it, it is converted in place");
 	if (file_read(p->target.real, DOCUMENT_FILE_MAX, FILE_NOFOLLOW, &text, NULL, err) != 0 ||
 	    edit_load(p->target.path, &text, &p->there, err) != 0)
 		r = -1;
@@ -300,6 +310,7 @@ static void keep_file(struct plan *p, struct buf *text)
 {
 	struct import_file *f = import_file(p->im, &p->target);
 
+	f->same_place = p->same_place;
 	f->first = p->first_row;
 	f->n = p->im->n_rows - p->first_row;
 	if (p->im->o->write == NULL) {

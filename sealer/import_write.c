@@ -63,9 +63,7 @@ static int move(const struct import_file *f, struct err *err)
 
 static int write_one(const struct import_file *f, struct err *err)
 {
-	bool same_place = f->from != NULL && strcmp(f->from, f->to) == 0;
-
-	if (same_place || (f->from == NULL && f->had.len > 0))
+	if (f->same_place || (f->from == NULL && f->had.len > 0))
 		return replace(f, err);
 	return move(f, err);
 }

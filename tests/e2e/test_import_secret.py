@@ -107,6 +107,25 @@ def test_what_looks_like_a_kind_and_is_none(repo, tmp_path):
     assert (tmp_path / "id").read_text().splitlines()[1] not in done.out + done.err
 
 
+@pytest.mark.parametrize("path", ["./apps", "apps/", "apps//", "./apps/db.yaml", "apps/./db.yaml", "{top}/apps", "apps/../apps"])
+def test_however_the_path_is_typed(repo, path):
+    file = repo.write("apps/db.yaml", dump(secret()))
+    convert(repo, path.format(top=repo.top))
+    assert opened(repo, file)["data"] == DATA and [p.name for p in file.parent.iterdir()] == ["db.yaml"]
+    file.write_text(dump(secret()))
+    convert(repo, path.format(top=repo.top), "-w", "out")
+    assert opened(repo, "out/db.yaml")["data"] == DATA
+
+
+@pytest.mark.parametrize("folder", ["apps", "apps/", "apps/../apps"])
+def test_not_behind_what_is_plain(repo, folder):
+    """-w to where the files are would leave the Secret beside its document."""
+    file = repo.write("apps/db.yaml", dump(secret()))
+    before = file.read_bytes()
+    assert "-w leads to the file itself" in convert(repo, "apps", "-w", folder, status=FINDINGS).out
+    assert file.read_bytes() == before
+
+
 def test_namespace_given(repo):
     object = secret()
     del object["metadata"]["namespace"]

@@ -129,6 +129,21 @@ static void test_order(void **state)
 	assert_string_equal(s.text, "some/a.yml=a some/b.yaml=b some/g.yaml=! some/in/c.yaml=c ");
 }
 
+/* Only endings that are asked for, of names that have something before them. */
+static void test_endings(void **state)
+{
+	static const char *const suffixes[] = { ".txt", "c.yaml", "b.yaml", NULL };
+	char *path = mem_printf("%s/some", top);
+	const struct walk_from from = { .root = path, .max = 4, .suffixes = suffixes };
+	struct seen s = { .stop_at = 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(walk_files(&from, visit, &s, &err), 0);
+	assert_string_equal(s.text, "some/f.txt=f ");
+	mem_free(path);
+}
+
 static void test_ends_early(void **state)
 {
 	struct seen s = { .stop_at = 2 };
@@ -177,9 +192,8 @@ static void test_every_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_ends_early),
+		cmocka_unit_test(test_empty),	   cmocka_unit_test(test_order),
+		cmocka_unit_test(test_endings),	   cmocka_unit_test(test_ends_early),
 		cmocka_unit_test(test_every_file),
 	};
 
