@@ -102,10 +102,11 @@ static int refuse_git(const char *dir, struct err *err)
 	int r = real != NULL ? 0 : -1;
 
 	if (top != NULL)
-		r = err_set(err, ERR_INVALID,
-			    "-w: %s is inside the Git work tree %s; what is in plain text does not go "
-			    "there",
-			    dir, top);
+		r = err_set(
+		    err, ERR_INVALID,
+		    "-w: %s is inside the Git work tree %s; what is in plain text does not go "
+		    "there",
+		    dir, top);
 	mem_free(real);
 	mem_free(top);
 	return r;
