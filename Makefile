@@ -51,7 +51,7 @@ $(BUILD)/flags.mk: scripts/cc-flags
 	@scripts/cc-flags '$(CC)' >$@
 
 CFLAGS ?=
-ALL_CFLAGS := -std=c11 $(OPT) $(WARN) $(WERROR) $(SANITIZE) $(if $(SANITIZE),,$(FORTIFY)) $(HARDEN) \
+ALL_CFLAGS := -std=c11 $(OPT) $(WARN) $(WERROR) $(SANITIZE) $(if $(SANITIZE),,$(FORTIFY) $(SMALL)) $(HARDEN) \
 	-fPIE -D_GNU_SOURCE -DBULLA_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
 
