@@ -11,30 +11,6 @@
 #define WHAT "watch SealedCredentials"
 #define SLICE_MS 40 /* between two looks at a cluster, when several are watched */
 
-static void copy(json_t *to, const json_t *from, const char *name)
-{
-	json_t *v = json_object_get(from, name);
-
-	if (v != NULL)
-		json_object_set(to, name, v);
-}
-
-/* What standing.h reads; the sealed parts of a few thousand documents would fill the memory. */
-static json_t *trim(const json_t *o)
-{
-	const json_t *meta = json_object_get(o, "metadata");
-	json_t *small = json_object(), *head = json_object(), *spec = json_object();
-
-	copy(head, meta, "namespace");
-	copy(head, meta, "name");
-	copy(head, meta, "generation");
-	copy(spec, json_object_get(o, "spec"), "kind");
-	json_object_set_new(small, "metadata", head);
-	json_object_set_new(small, "spec", spec);
-	copy(small, o, "status");
-	return small;
-}
-
 static void on_begin(void *ctx)
 {
 	struct place *p = ctx;
@@ -53,7 +29,7 @@ static void is_well(struct place *p)
 static void on_object(void *ctx, const json_t *o)
 {
 	struct place *p = ctx;
-	json_t *small = trim(o);
+	json_t *small = standing_trimmed(o);
 
 	standing_add_object(p->objects, small);
 	if (p->seen != NULL)

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "base/yaml.h"
 #include "sealer/check.h"
 
 #define DAY 86400
@@ -122,12 +124,84 @@ static enum standing expiry(const char *not_after, const struct standing_cluster
 	return t - c->now < soon ? STANDING_EXPIRING : fine;
 }
 
+/*
+ * The digest of the document that the cluster has.  The agent's status keeps that of the version it
+ * applied last, so a failure alone does not say of which one it is.  "" when it cannot be read.
+ */
+static void live_digest(const json_t *object, char hex[static DOCUMENT_DIGEST_TEXT])
+{
+	const json_t *meta = json_object_get(object, "metadata");
+	json_t *head =
+	    json_pack("{s:s, s:s, s:{s:s, s:s}, s:O?}", "apiVersion", DOCUMENT_API_VERSION, "kind",
+		      DOCUMENT_KIND, "metadata", "name", text(meta, "name"), "namespace",
+		      text(meta, "namespace"), "spec", json_object_get(object, "spec"));
+	struct document d = DOCUMENT_INIT;
+	struct yaml_stream yaml = YAML_STREAM_INIT;
+	struct buf json = BUF_INIT;
+
+	hex[0] = '\0';
+	if (head != NULL && json_format(&json, head) == 0 &&
+	    yaml_parse("", json.data, json.len, &yaml, NULL) == 0 && yaml.n == 1 &&
+	    document_parse("", &yaml.docs[0], &d, NULL) == 0)
+		document_digest(&d, hex);
+	document_clear(&d);
+	yaml_clear(&yaml);
+	buf_clear(&json);
+	json_decref(head);
+}
+
+static bool is_good(const json_t *status)
+{
+	return strcmp(text(condition_of(status, "Ready"), "status"), "True") == 0;
+}
+
+static void copy(json_t *to, const json_t *from, const char *name)
+{
+	json_t *v = json_object_get(from, name);
+
+	if (v != NULL)
+		json_object_set(to, name, v);
+}
+
+json_t *standing_trimmed(const json_t *object)
+{
+	const json_t *meta = json_object_get(object, "metadata");
+	json_t *small = json_object(), *head = json_object(), *spec = json_object();
+	char hex[DOCUMENT_DIGEST_TEXT];
+
+	copy(head, meta, "namespace");
+	copy(head, meta, "name");
+	copy(head, meta, "generation");
+	copy(spec, json_object_get(object, "spec"), "kind");
+	json_object_set_new(small, "metadata", head);
+	json_object_set_new(small, "spec", spec);
+	copy(small, object, "status");
+	if (!is_good(json_object_get(object, "status"))) {
+		live_digest(object, hex);
+		json_object_set_new(small, "digest", json_string(hex));
+	}
+	return small;
+}
+
+/* Did the agent fail at the very version that Git has? */
+static bool is_this(const json_t *document, const json_t *object)
+{
+	const char *known = json_string_value(json_object_get(object, "digest"));
+	char hex[DOCUMENT_DIGEST_TEXT];
+
+	if (known == NULL) {
+		live_digest(object, hex);
+		known = hex;
+	}
+	return strcmp(known, text(document, "digest")) == 0;
+}
+
 static enum standing judge(const json_t *document, const json_t *object,
 			   const struct standing_cluster *c)
 {
 	const json_t *status = json_object_get(object, "status");
 	const char *digest = text(status, "digest");
-	bool good = strcmp(text(condition_of(status, "Ready"), "status"), "True") == 0;
+	bool good = is_good(status);
 
 	if (object == NULL)
 		return STANDING_MISSING;
@@ -136,7 +210,8 @@ static enum standing judge(const json_t *document, const json_t *object,
 	if (!is_observed(object))
 		return STANDING_WAITING;
 	/* a document that cannot be read has no digest */
-	if (strcmp(digest, text(document, "digest")) != 0 && (good || *digest != '\0'))
+	if (strcmp(digest, text(document, "digest")) != 0 && (good || *digest != '\0') &&
+	    (good || !is_this(document, object)))
 		return STANDING_STALE;
 	return good ? expiry(text(status, "notAfter"), c, STANDING_APPLIED) : STANDING_FAILING;
 }

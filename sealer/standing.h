@@ -37,6 +37,12 @@ void standing_add_document(json_t *git, const char *path, const struct document 
 /* Objects of a cluster: {"NAMESPACE/NAME": item}.  false when an item has no name. */
 bool standing_add_object(json_t *objects, json_t *item);
 
+/*
+ * An object without what is sealed, for who keeps many: its digest stands in the parts' place where
+ * an agent failed, for judging whose version that was.  A new reference.
+ */
+json_t *standing_trimmed(const json_t *object);
+
 struct standing_cluster {
 	const char *label;     /* what the rows call it */
 	const char *recipient; /* whose documents are expected there; NULL: all */

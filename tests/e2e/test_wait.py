@@ -9,7 +9,7 @@ import yaml
 
 from checkout import BULLA, FINDINGS, INVALID, OK, RECIPIENT, REFUSED, USAGE, Terminal
 from fakeapi import Fault
-from twoclusters import clusters, put, repo, seal, tls  # noqa: F401
+from twoclusters import clusters, put, repo, seal, shown, tls  # noqa: F401
 
 BOTH = ("--context", "eu=c-eu", "--context", "us=c-us")
 
@@ -135,6 +135,20 @@ def test_a_cluster_that_cannot_apply_it_ends_the_wait(applied, clusters, waiting
     put(clusters["eu"], applied, "a.yaml", status="False", reason="NoKey", message="sealed to others\x1b[2J", stalled=True)
     w.end(FINDINGS)
     assert "eu: web/a is failing: NoKey: sealed to others\\x1b[2J" in w.err.splitlines()[-1]
+
+
+def test_an_agent_that_fails_keeps_the_digest_of_what_it_applied(applied, clusters, waiting):
+    """What failed is told by the document that the cluster has: the status has the digest of the one before."""
+    old = yaml.safe_load((applied.top / "a.yaml").read_text())
+    digest = shown(applied)["web", "a", "a.yaml"]["digest"]
+    w = rotate(waiting, *BOTH, "--timeout", "5m")
+    w.until("us: web/a is stale")
+    put(clusters["eu"], applied, "a.yaml", status="False", reason="NoKey", message="m", stalled=True, digest=digest)
+    w.end(FINDINGS)
+    assert "eu: web/a is failing: NoKey: m" in w.err.splitlines()[-1]
+    clusters["us"].store.put("sealedcredentials", "web", "a", spec=old["spec"])
+    rows = json.loads(applied.bulla("status", "-o", "json", *BOTH, status=FINDINGS).out)["documents"]
+    assert {r["cluster"]: r["state"] for r in rows} == {"eu": "failing", "us": "stale"}
 
 
 def test_what_fails_for_now_is_waited_for(applied, clusters, waiting):
