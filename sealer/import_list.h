@@ -11,10 +11,11 @@ struct err;
 
 /*
  * All of a namespace, or of the cluster for NULL: a new array of objects with apiVersion and kind,
- * by namespace and name.  -1 as cluster_ask.
+ * by namespace and name.  They hold secrets; jansson's allocator wipes them with the last
+ * reference.  NULL and err as paging_read.
  */
 json_t *import_list(struct cluster *c, const char *namespace, struct err *err);
-/* One of them; *out NULL when there is none of that name. */
+/* One of them, a new reference; *out NULL when there is none of that name. */
 int import_list_one(struct cluster *c, const char *namespace, const char *name, json_t **out,
 		    struct err *err);
 
