@@ -33,6 +33,7 @@ bool hits_add(struct hits *h, const struct view *v, const struct hit_new *new)
 	struct hit_found *f;
 
 	if (h->n == KEPT_MAX) {
+		h->incomplete = true;
 		mem_free(new->where);
 		return false;
 	}
@@ -119,6 +120,7 @@ void hits_settle(struct hits *h)
 
 void hits_cut(struct hits *h, size_t n)
 {
+	h->incomplete = h->incomplete || h->n > n;
 	while (h->n > n)
 		mem_free(h->items[--h->n].where);
 }

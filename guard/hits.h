@@ -31,11 +31,12 @@ struct hit_found {
 struct hits {
 	struct hit_found *items;
 	size_t n, cap;
+	bool incomplete; /* something was not looked at because there was too much of it */
 };
 
 #define HITS_INIT                                                                                  \
 	{                                                                                          \
-		NULL, 0, 0                                                                         \
+		NULL, 0, 0, false                                                                  \
 	}
 
 /* What to add: bytes [from, to) of a view, the credential itself. */
@@ -51,7 +52,7 @@ struct hit_new {
 /* guard_hit.print of a random value. */
 void hits_print(enum guard_rule_id rule, const void *value, size_t len, char print[static 9]);
 
-/* False, and nothing added, when there are too many (a few times GUARD_HITS_MAX). */
+/* False, nothing added, and incomplete, when there are too many (a few times GUARD_HITS_MAX). */
 bool hits_add(struct hits *h, const struct view *v, const struct hit_new *new);
 
 /*
@@ -60,7 +61,7 @@ bool hits_add(struct hits *h, const struct view *v, const struct hit_new *new);
  */
 void hits_settle(struct hits *h);
 
-void hits_cut(struct hits *h, size_t n); /* keep the first n */
+void hits_cut(struct hits *h, size_t n); /* keep the first n; incomplete when there were more */
 void hits_clear(struct hits *h);
 
 #endif

@@ -12,11 +12,9 @@
 #include "guard/sweep.h"
 #include "guard/wrapped.h"
 
-#define WAITING_MAX                                                                                \
-	((size_t)GUARD_HITS_MAX) /* values of one object that are kept until its end               \
-				  */
-#define NAME_LEN_MAX 253	 /* of a key of a Secret */
-#define NESTED_MAX 2		 /* manifests inside block scalars inside manifests */
+#define WAITING_MAX 100000 /* values of objects that are kept until their end */
+#define NAME_LEN_MAX 253   /* of a key of a Secret */
+#define NESTED_MAX 2	   /* manifests inside block scalars inside manifests */
 
 /* What a value would be, by where it stands, if the object around it is of that kind. */
 enum place {
@@ -46,6 +44,7 @@ struct objects {
 	struct map maps[OUTLINE_DEPTH];
 	struct waiting *waiting;
 	size_t n, cap;
+	bool lost; /* one was not kept */
 	struct buf plain;
 };
 
@@ -200,15 +199,20 @@ static void on_leave(void *ctx, size_t depth)
 	for (size_t i = first; end != NULL && i < o->n; i++)
 		if (o->waiting[i].depth == depth)
 			end(o, &o->waiting[i]);
+	if (end != NULL && o->lost)
+		o->hits->incomplete = true;
 	o->n = first;
+	o->lost = o->lost && first > 0;
 	end_variable(o, m);
 }
 
 static void defer(struct objects *o, enum place place, size_t depth, struct outline_text under,
 		  const struct outline_pair *pair)
 {
-	if (o->n == WAITING_MAX)
+	if (o->n == WAITING_MAX) {
+		o->lost = true;
 		return;
+	}
 	if (o->n == o->cap) {
 		o->cap = o->cap == 0 ? 16 : o->cap * 2;
 		o->waiting = mem_grow(o->waiting, o->cap, sizeof(*o->waiting));

@@ -149,13 +149,31 @@ static void give(struct scan *s, const struct cursor *c, const struct hit_found 
 	s->visit(s->ctx, &hit);
 }
 
+/* There is more than could be looked at. */
+static void give_more(struct scan *s, const struct cursor *c, const struct hits *h)
+{
+	enum guard_rule_id rule = h->n > 0 ? h->items[h->n - 1].rule : GUARD_ASSIGNMENT;
+	struct guard_hit hit = {
+		.rule = guard_rules[rule].name,
+		.line = c->line,
+		.column = c->column,
+		.what = "too many findings, allowed ones too, to look at all of it; what is behind "
+			"this place was not searched",
+		.certain = true,
+		.more = true,
+	};
+
+	hits_print(rule, hit.what, strlen(hit.what), hit.print);
+	s->visit(s->ctx, &hit);
+}
+
 static void give_all(struct scan *s, struct hits *h, const struct view *v, bool utf8)
 {
 	struct cursor c = { .text = v->text, .len = v->len, .utf8 = utf8, .line = 1, .column = 1 };
 	struct line_seen seen = { 0 };
 
-	if (h->n > GUARD_HITS_MAX)
-		hits_cut(h, GUARD_HITS_MAX);
+	if (h->n > GUARD_HITS_MAX || (h->incomplete && h->n == GUARD_HITS_MAX))
+		hits_cut(h, GUARD_HITS_MAX - 1);
 	for (size_t i = 0; i < h->n; i++) {
 		struct hit_found *f = &h->items[i];
 
@@ -169,6 +187,8 @@ static void give_all(struct scan *s, struct hits *h, const struct view *v, bool 
 		else
 			give(s, &c, f);
 	}
+	if (h->incomplete)
+		give_more(s, &c, h);
 }
 
 size_t guard_scan(const char *path, const void *text, size_t len, guard_visit *visit, void *ctx)

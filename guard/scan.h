@@ -41,6 +41,12 @@ struct guard_hit {
 	char print[9];
 	/* False for what needs a person's eye, a private key under a passphrase: a warning. */
 	bool certain;
+	/*
+	 * The last one, which no comment silences: there is too much to look at all of it, so that
+	 * somebody could have hidden a credential behind what does no harm.  It has the rule and
+	 * the place of the one before it, and a print of its own.
+	 */
+	bool more;
 };
 
 /* Everything in hit lives until the visitor returns. */

@@ -119,7 +119,8 @@ static void open_run(struct sweep *s, size_t begin, size_t end)
 	inner.text = (const char *)s->decoded.data;
 	inner.len = s->decoded.len;
 	sweep(s->hits, &inner, ASSIGN_CODE);
-	s->full = s->full || s->hits->n >= before + GUARD_HITS_MAX;
+	if (s->hits->n >= before + GUARD_HITS_MAX)
+		s->full = s->hits->incomplete = true;
 }
 
 /* A run with "-" or "_" is one of the other alphabet, or several of the common one. */

@@ -16,7 +16,7 @@
 struct scan {
 	struct plaintext *p;
 	const struct check_text *t;
-	const struct kv *only; /* give only these ("RULE PRINT"); NULL: all */
+	const struct kv *only; /* give only these ("RULE PRINT CERTAIN"); NULL: all */
 };
 
 static bool is_known(struct plaintext *p, const struct check_text *t, const struct guard_hit *hit)
@@ -29,7 +29,10 @@ static bool is_known(struct plaintext *p, const struct check_text *t, const stru
 	       (p->baseline != NULL && baseline_has(p->baseline, t->below, hit));
 }
 
-/* In a range each commit that touches the file has it again. */
+/*
+ * In a range each commit that touches the file has it again.  A warning and an error may well be of
+ * one place: a password for this machine that becomes one for another.
+ */
 static bool was_seen(struct plaintext *p, const struct check_text *t, const struct guard_hit *hit)
 {
 	char *key;
@@ -37,7 +40,7 @@ static bool was_seen(struct plaintext *p, const struct check_text *t, const stru
 
 	if (!p->once || p->seen.n >= FINDINGS_MAX)
 		return false;
-	key = mem_printf("%s %s %s", hit->rule, hit->print, t->name);
+	key = mem_printf("%s %s %d %s", hit->rule, hit->print, hit->certain, t->name);
 	seen = kv_has(&p->seen, key);
 	if (!seen)
 		kv_set(&p->seen, key, "", 0);
@@ -70,7 +73,7 @@ static void take_hit(void *ctx, const struct guard_hit *hit)
 	struct scan *s = ctx;
 	char key[64];
 
-	snprintf(key, sizeof(key), "%s %s", hit->rule, hit->print);
+	snprintf(key, sizeof(key), "%s %s %d", hit->rule, hit->print, hit->certain);
 	if (s->only != NULL && !kv_has(s->only, key))
 		return;
 	if (is_known(s->p, s->t, hit))
@@ -85,7 +88,7 @@ static void keep_key(void *ctx, const struct guard_hit *hit)
 {
 	char key[64];
 
-	snprintf(key, sizeof(key), "%s %s", hit->rule, hit->print);
+	snprintf(key, sizeof(key), "%s %s %d", hit->rule, hit->print, hit->certain);
 	kv_set(ctx, key, "", 0);
 }
 

@@ -454,6 +454,52 @@ def test_comments_that_a_range_brings_itself(repo):
     assert found(repo, "--range", "trusted..pr", "--accept-changes", status=OK) == []
 
 
+def test_a_token_behind_a_thousand_warnings(plain):
+    """Only so many findings of a file are given; harmless ones must not use them up."""
+    plain.write("a.txt", "fine\n")
+    plain.commit("start")
+    plain.write("a.txt", "http://admin:hunter2pw@localhost/\n" * 1001 + token() + "\n")
+    plain.commit("hidden")
+    plain.git("tag", "hidden")
+    for args in (["--range", "main~1..main"], ["--history"], ["a.txt"]):
+        errors = [f for f in report(plain, *args)["findings"] if f["severity"] == "error"]
+        assert len(errors) == 1 and "too many findings" in errors[0]["message"], args
+
+
+def test_a_token_behind_a_thousand_allowed_ones(plain):
+    """A file of test data that A allows is no place where B can hide something."""
+    plain.write("a.txt", f"{token()} # bulla:allow\n" * 1001)
+    plain.commit("start")
+    with open(plain.top / "a.txt", "a") as f:
+        f.write(token() + "\n")
+    plain.commit("hidden")
+    for args in (["--range", "main~1..main"], ["a.txt"]):
+        assert found(plain, *args) == [("github-token", "a.txt")], args
+    # somebody can say that this is how it is; no comment can
+    plain.bulla("check", "--update-baseline")
+    assert found(plain, "a.txt", status=OK) == []
+
+
+def test_a_warning_does_not_stand_for_an_error(plain):
+    """Passwords are told apart by their place: one for this machine, and later one for another."""
+    plain.write("a.yaml", "x: 1\n")
+    plain.commit("start")
+    plain.write("a.yaml", "db_url: http://admin:hunter2pw@localhost/\n")
+    plain.commit("a warning")
+    plain.write("a.yaml", "db_url: http://admin:hunter2pw@db.barolab.io/\n")
+    plain.commit("an error of the same place")
+    got = [(f["rule"], f["severity"]) for f in report(plain, "--range", "main~2..main")["findings"]]
+    assert sorted(got) == [("url-password", "error"), ("url-password", "warning")]
+
+
+def test_a_comment_that_allowed_a_warning_allows_no_error(plain):
+    plain.write("a.yaml", "db_url: http://admin:hunter2pw@localhost/ # bulla:allow\n")
+    plain.commit("start")
+    plain.write("a.yaml", "db_url: http://admin:hunter2pw@db.barolab.io/ # bulla:allow\n")
+    plain.commit("another host")
+    assert found(plain, "--range", "main~1..main") == [("url-password", "a.yaml")]
+
+
 def test_what_main_has_got_since_is_not_the_branchs(repo):
     repo.git("checkout", "-q", "-b", "pr")
     repo.write("x", "x\n")

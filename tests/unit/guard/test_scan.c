@@ -2,6 +2,7 @@
 /* Tokens and keys, where they stand, and what silences them. */
 #include "tests/unit/test.h"
 
+#include "base/b64.h"
 #include "guard/scan.h"
 #include "tests/unit/guard/seen.h"
 #include "tests/unit/guard/tokens.h"
@@ -258,28 +259,114 @@ static void test_nothing(void **state)
 	assert_int_equal(guard_scan(NULL, NULL, 0, seen_collect, NULL), 0);
 }
 
+struct counted {
+	size_t n, errors, more;
+};
+
 static void count(void *ctx, const struct guard_hit *hit)
 {
-	size_t *n = ctx;
+	struct counted *c = ctx;
 
 	assert_non_null(hit->rule);
-	++*n;
+	assert_int_equal(c->more, 0); /* it is the last */
+	assert_true(hit->certain || !hit->more);
+	c->n++;
+	c->errors += hit->certain;
+	c->more += hit->more;
+}
+
+static void put_tokens(struct buf *out, unsigned n, const char *end)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char *token = tokens_github('p', i);
+
+		buf_printf(out, "%s%s\n", token, end);
+		mem_free(token);
+	}
 }
 
 static void test_limit(void **state)
 {
 	(void)state;
-	struct buf text = BUF_INIT;
-	size_t n = 0;
+	static const unsigned sizes[] = { GUARD_HITS_MAX, GUARD_HITS_MAX + 1, GUARD_HITS_MAX * 5 };
 
-	for (unsigned i = 0; i < GUARD_HITS_MAX * 3; i++) {
-		char *token = tokens_github('p', i);
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct buf text = BUF_INIT;
+		struct counted c = { 0 };
 
-		buf_printf(&text, "%s\n", token);
-		mem_free(token);
+		put_tokens(&text, sizes[i], "");
+		guard_scan("a", text.data, text.len, count, &c);
+		assert_int_equal(c.n, GUARD_HITS_MAX);
+		assert_int_equal(c.more, sizes[i] > GUARD_HITS_MAX);
+		buf_clear(&text);
 	}
-	guard_scan("a", text.data, text.len, count, &n);
-	assert_int_equal(n, GUARD_HITS_MAX);
+}
+
+#define HARMLESS "http://admin:hunter2pw@localhost/\n"
+
+static void harmless(struct buf *out)
+{
+	for (unsigned i = 0; i <= GUARD_HITS_MAX; i++)
+		buf_puts(out, HARMLESS);
+}
+
+static void harmless_in_base64(struct buf *out)
+{
+	struct buf text = BUF_INIT;
+
+	harmless(&text);
+	b64_encode(out, text.data, text.len);
+	buf_puts(out, "\n");
+	buf_clear(&text);
+}
+
+static void allowed(struct buf *out)
+{
+	put_tokens(out, GUARD_HITS_MAX + 1, " # bulla:allow");
+}
+
+static void values(struct buf *out)
+{
+	buf_puts(out, "apiVersion: v1\nkind: Secret\nstringData:\n");
+	for (unsigned i = 0; i < 150000; i++)
+		buf_printf(out, "  k%u: \"\"\n", i);
+	buf_puts(out, "  password: correct horse battery\n");
+}
+
+/* What does no harm must not keep what is behind it from being found. */
+static void test_hidden_behind_many(void **state)
+{
+	(void)state;
+	static void (*const before[])(struct buf *) = { harmless, harmless_in_base64, allowed,
+							values };
+
+	for (size_t i = 0; i < COUNT(before); i++) {
+		struct buf text = BUF_INIT;
+		struct counted c = { 0 };
+
+		before[i](&text);
+		put_tokens(&text, 1, "");
+		guard_scan("a.yaml", text.data, text.len, count, &c);
+		assert_true(c.errors > 0);
+		assert_true(c.n <= GUARD_HITS_MAX);
+		assert_int_equal(c.more, 1);
+		buf_clear(&text);
+	}
+}
+
+/* Many keys of what is no Secret are no reason to say that. */
+static void test_many_values_of_others(void **state)
+{
+	(void)state;
+	struct buf text = BUF_INIT;
+	struct counted c = { 0 };
+
+	buf_puts(&text, "kind: Words\ndata:\n");
+	for (unsigned i = 0; i < 150000; i++)
+		buf_printf(&text, "  k%u: word\n", i);
+	buf_puts(&text, "---\nkind: ConfigMap\ndata:\n  a: b\n");
+	guard_scan("a.yaml", text.data, text.len, count, &c);
+	assert_int_equal(c.n, 0);
 	buf_clear(&text);
 }
 
@@ -328,12 +415,20 @@ static void test_rules(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_github),	    cmocka_unit_test(test_places),
-		cmocka_unit_test(test_print_stays), cmocka_unit_test(test_print_tells_nothing),
-		cmocka_unit_test(test_allow),	    cmocka_unit_test(test_allow_is_not_inherited),
-		cmocka_unit_test(test_utf16),	    cmocka_unit_test(test_binary),
-		cmocka_unit_test(test_nothing),	    cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_long_line),   cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_github),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_print_stays),
+		cmocka_unit_test(test_print_tells_nothing),
+		cmocka_unit_test(test_allow),
+		cmocka_unit_test(test_allow_is_not_inherited),
+		cmocka_unit_test(test_utf16),
+		cmocka_unit_test(test_binary),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_hidden_behind_many),
+		cmocka_unit_test(test_many_values_of_others),
+		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_rules),
 	};
 
 	mem_init();
