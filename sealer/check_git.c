@@ -148,6 +148,8 @@ int check_git_history(struct check_git *x, struct err *err)
 		r = search_history(x, err);
 	if (r == 0)
 		r = search_messages(x, born ? id : NULL, err);
+	if (r == 0)
+		r = check_tags(x->g, x->plain, err);
 	x->plain->baseline = NULL;
 	check_state_clear(&head);
 	baseline_clear(&baseline);

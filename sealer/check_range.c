@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "git/idset.h"
 #include "git/range.h"
+#include "git/refs.h"
 #include "git/tree.h"
 #include "sealer/check_blobs.h"
 #include "sealer/check_git.h"
@@ -24,6 +25,7 @@ struct update {
 				  */
 	char old[GIT_ID_TEXT];	 /* the documents that differ from this one's are checked */
 	char new[GIT_ID_TEXT];
+	const char *pushed;	/* what a ref is to be, maybe a tag; or NULL */
 	struct git_range range; /* of the commits that are searched */
 };
 
@@ -140,9 +142,9 @@ static int check_loaded(struct run *x, const struct update *u, struct err *err)
 	plain->before = own ? NULL : read_before;
 	plain->ctx = x;
 	plain->once = true;
-	if (check_last(x, u, err) != 0)
+	if (check_last(x, u, err) != 0 || search_commits(x, u, err) != 0)
 		return -1;
-	return search_commits(x, u, err);
+	return u->pushed != NULL ? check_tag(x->x->g, u->pushed, plain, err) : 0;
 }
 
 static int check_update(struct check_git *x, const struct update *u, struct err *err)
@@ -168,9 +170,45 @@ static int check_update(struct check_git *x, const struct update *u, struct err 
 
 /* --- A..B ------------------------------------------------------------------------------------- */
 
+/*
+ * A name that several refs have.  git takes a tag for it, and whoever may push tags could have made
+ * that: "origin/main" would be what he says it is.
+ */
+static int check_one_ref(const struct check_git *x, const char *rev, struct err *err)
+{
+	static const char *const folders[] = { "refs/tags/", "refs/heads/", "refs/remotes/",
+					       "refs/" };
+	size_t n = strcspn(rev, "^~:");
+	const char *at = strstr(rev, "@{");
+	const char *seen = NULL;
+	int r = 0;
+
+	if (at != NULL && (size_t)(at - rev) < n)
+		n = (size_t)(at - rev);
+	for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(*folders); i++) {
+		char *ref = mem_printf("%s%.*s", folders[i], (int)n, rev);
+		char id[GIT_ID_TEXT];
+		bool found;
+
+		r = git_resolve(x->g, ref, "commit", id, &found, err);
+		mem_free(ref);
+		if (r != 0 || !found)
+			continue;
+		if (seen != NULL)
+			r = err_set(err, ERR_INVALID,
+				    "--range: %.*s is the name of %s%.*s and of %s%.*s; write the "
+				    "one that is meant",
+				    (int)n, rev, seen, (int)n, rev, folders[i], (int)n, rev);
+		seen = folders[i];
+	}
+	return r;
+}
+
 static int resolve_end(const struct check_git *x, const char *rev, char id[static GIT_ID_TEXT],
 		       struct err *err)
 {
+	if (check_one_ref(x, rev, err) != 0)
+		return -1;
 	if (git_resolve(x->g, rev, "commit", id, NULL, err) == 0)
 		return 0;
 	return err_set(
@@ -229,6 +267,33 @@ static int check_object(struct push *p, const char *ref, const char *id, struct 
 	return 0;
 }
 
+static int any_ref(void *ctx, const struct git_ref *ref, struct err *err)
+{
+	bool *any = ctx;
+
+	(void)ref;
+	(void)err;
+	*any = true;
+	return 0;
+}
+
+/*
+ * Nobody's rules hold for the very first push alone.  A HEAD that leads to a branch which nobody
+ * ever pushed must not be an open door beside all the others.
+ */
+static int check_first(const struct push *p, struct err *err)
+{
+	struct finding at = { .rule = RULE_CONFIG, .file = (char *)(uintptr_t) "HEAD" };
+	bool any = false;
+	int r = git_refs_each(p->x->g, any_ref, &any, err);
+
+	if (any)
+		findings_add(p->x->findings, &at,
+			     "leads to no commit here, so there are no rules to hold a new ref "
+			     "against; on the server: git symbolic-ref HEAD refs/heads/BRANCH");
+	return r;
+}
+
 /* Where a ref starts from: what it was, or for a new one what HEAD is. */
 static int find_start(const struct push *p, const char *old, struct update *u, struct err *err)
 {
@@ -242,6 +307,8 @@ static int find_start(const struct push *p, const char *old, struct update *u, s
 	}
 	if (git_resolve(p->x->g, "HEAD", "commit", u->rules, &found, err) != 0)
 		return -1;
+	if (!found && !p->sending && check_first(p, err) != 0)
+		return -1;
 	if (!found || (p->sending && strcmp(u->rules, u->new) == 0)) {
 		u->rules[0] = '\0';
 		return 0;
@@ -252,7 +319,7 @@ static int find_start(const struct push *p, const char *old, struct update *u, s
 static int check_ref(struct push *p, const char *old, const char *new, const char *ref,
 		     struct err *err)
 {
-	struct update u = { .range = { .n_from = 1 } };
+	struct update u = { .pushed = new, .range = { .n_from = 1 } };
 	const char *from = u.new;
 	bool found;
 	int r;

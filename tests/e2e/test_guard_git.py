@@ -500,6 +500,21 @@ def test_a_comment_that_allowed_a_warning_allows_no_error(plain):
     assert found(plain, "--range", "main~1..main") == [("url-password", "a.yaml")]
 
 
+@pytest.mark.parametrize("base", ["main", "origin/main", "main~0", "main@{0}", "main^{commit}"])
+def test_a_tag_that_is_called_as_the_branch(plain, base):
+    """git takes the tag: whoever may push one could say what he is held against."""
+    plain.git("commit", "-q", "--allow-empty", "-m", "start")
+    plain.git("update-ref", "refs/remotes/origin/main", "main")
+    plain.git("checkout", "-q", "-b", "pr")
+    plain.write("a.txt", token())
+    plain.commit("leak")
+    plain.git("tag", base.split("@")[0].split("~")[0].split("^")[0], "pr")
+    done = plain.bulla("check", "--range", f"{base}..pr", status=INVALID)
+    assert "refs/tags/" in done.err and "write the one that is meant" in done.err
+    full = "refs/remotes/origin/main" if "/" in base else "refs/heads/main"
+    assert found(plain, "--range", f"{full}..pr") == [("github-token", "a.txt")]
+
+
 def test_what_main_has_got_since_is_not_the_branchs(repo):
     repo.git("checkout", "-q", "-b", "pr")
     repo.write("x", "x\n")
@@ -602,6 +617,36 @@ def test_a_new_branch_a_forced_one_and_a_tag(server):
     blob = server.git("rev-parse", "HEAD:b.txt").strip()
     status, said = push(server, "origin", f"{blob}:refs/tags/blob")
     assert status != 0 and "is no commit" in said
+
+
+def test_a_token_in_the_message_of_a_tag(server):
+    secret = token()
+    for text in (f"v1\n\nmade with {secret}\n", f"v1\n\nmade with {secret} # bulla:allow\n"):
+        server.git("tag", "-f", "-a", "-m", text, "v1")
+        server.git("tag", "-f", "-a", "-m", "a tag of a tag", "v2", "v1")
+        for tag in ("v1", "v2"):
+            status, said = push(server, "origin", tag)
+            assert status != 0 and "tag message:3" in said and secret not in said, (text, tag)
+    server.git("tag", "-f", "-a", "-m", f"v1\n\nmade with {secret}\n", "v1")
+    server.git("tag", "-d", "v2")
+    assert found(server, "--history") == [("github-token", "tag message")]
+    server.git("tag", "-d", "v1")
+    assert found(server, "--history", status=OK) == []
+
+
+def test_a_head_that_leads_nowhere_is_no_open_door(server):
+    """Most servers' HEAD is "master", whatever branch is pushed."""
+    server.tool("git", "symbolic-ref", "HEAD", "refs/heads/master", cwd=server.path / "server.git")
+    server.git("checkout", "-q", "-b", "topic", "start")
+    server.write("b.txt", token() + " # bulla:allow\n")
+    server.commit()
+    status, said = push(server, "origin", "topic")
+    assert status != 0 and "symbolic-ref" in said
+    status, said = push(server, "origin", "topic:main")
+    assert status != 0 and "b.txt:1" in said and "is new itself" in said
+    server.tool("git", "symbolic-ref", "HEAD", "refs/heads/main", cwd=server.path / "server.git")
+    status, said = push(server, "origin", "topic")
+    assert status != 0 and "b.txt:1" in said and "symbolic-ref" not in said
 
 
 def test_a_push_is_held_against_the_rules_that_are_there(server):
