@@ -281,19 +281,26 @@ static void stop(struct kube_remove *m, const struct kube_answer *a, const char 
 	end(m);
 }
 
+static void count_removal(struct store_kube *st, const struct kube_doc *d)
+{
+	st->done = mem_grow(st->done, st->n_done + 1, sizeof(*st->done));
+	st->done[st->n_done++] = (struct guard_done){ mem_str(d->s.namespace), clock_now() };
+	st->counts.removed++;
+	kube_inventory_removed(st, d);
+	log_line(LOG_INFO, "Secret removed", "namespace", d->s.namespace, "name", d->s.name,
+		 (char *)NULL);
+}
+
 static void removed(struct kube_remove *m)
 {
 	struct store_kube *st = m->st;
 	struct kube_doc *d = m->d;
 
-	st->done = mem_grow(st->done, st->n_done + 1, sizeof(*st->done));
-	st->done[st->n_done++] = (struct guard_done){ mem_str(d->s.namespace), clock_now() };
-	st->counts.removed++;
-	kube_inventory_removed(st, d);
+	/* without a uid there never was one: the write of which nothing was known was not done */
+	if (d->applied_uid != NULL)
+		count_removal(st, d);
 	kube_doc_unapplied(d);
 	kube_doc_say(d, NULL);
-	log_line(LOG_INFO, "Secret removed", "namespace", d->s.namespace, "name", d->s.name,
-		 (char *)NULL);
 	end(m);
 }
 

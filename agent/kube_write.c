@@ -157,7 +157,7 @@ static void fail_otherwise(struct kube_write *w, const struct kube_answer *a)
 			: mem_printf("the API server refused the Secret with status %ld%s%s",
 				     a->status, a->reason[0] == '\0' ? "" : ", ", a->reason);
 
-	if (w->steps.step == SECRET_CREATE && (a->status == 0 || a->status >= 500))
+	if (a->status == 0 || a->status == 409 || a->status >= 500)
 		remember_unsure(w->d);
 	fail(w, REASON_WRITE_FAILED, why);
 	mem_free(why);
