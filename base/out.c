@@ -145,6 +145,7 @@ diagnostic(const char *prefix, const char *fmt, va_list ap)
 {
 	char *text = mem_vprintf(fmt, ap);
 
+	fflush(stdout); /* who sees both reads them in the order they were said */
 	fprintf(stderr, "%s: %s", program, prefix);
 	print_escaped(stderr, text);
 	fputc('\n', stderr);

@@ -326,8 +326,8 @@ static int close_up(const struct job *j, struct err *err)
 			 j->run.parts, j->run.parts == 1 ? "" : "s", j->run.documents,
 			 j->run.documents == 1 ? "" : "s");
 	else if (j->o->dry_run)
-		out_note("%zu of %zu parts would be sealed again, in %zu documents", sum.work,
-			 j->run.parts, sum.documents);
+		out_note("%zu of %zu parts would be sealed again, in %zu document%s", sum.work,
+			 j->run.parts, sum.documents, sum.documents == 1 ? "" : "s");
 	else
 		out_note("%zu of %zu parts sealed again", sum.done, j->run.parts);
 	if (sum.worst != ERR_NONE)
