@@ -166,6 +166,9 @@ static void test_roster(void **state)
 	struct err err = ERR_INIT;
 	char *top = target_top(NULL);
 	struct roster_add add = { .name = "b", .key = &key };
+	const char *recovery = KEY_C;
+	const struct option_list accept = { .items = &recovery, .n = 1 };
+	char program[] = "bulla", *line[] = { program, NULL };
 
 	(void)state;
 	out_quiet = true;
@@ -174,8 +177,10 @@ static void test_roster(void **state)
 	assert_int_equal(err.class, ERR_INVALID); /* no config */
 	scratch_write(".bulla/config", CONFIG);
 	assert_int_equal(roster_add(top, &add, NULL), 0);
+	assert_int_equal(roster_add(top, &add, NULL), 0); /* again, after it was cut off */
+	assert_int_equal(age_recipient_parse(KEY_A, &key, NULL), 0);
 	assert_int_equal(roster_add(top, &add, &err), -1);
-	assert_int_equal(err.class, ERR_CONFLICT);
+	assert_int_equal(err.class, ERR_CONFLICT); /* another key under the name */
 	assert_int_equal(roster_load(top, &c, NULL), 0);
 	assert_int_equal(c.recipients.n, 3);
 	assert_string_equal(recipients_find(&c.recipients, "b")->id,
@@ -188,6 +193,9 @@ static void test_roster(void **state)
 	assert_int_equal(err.class, ERR_RECIPIENT);
 	/* a key made here has a backup, and none without recovery */
 	add.key = NULL;
+	assert_int_equal(roster_add(top, &add, &err), -1);
+	assert_int_equal(err.class, ERR_RECIPIENT); /* nobody has agreed to that recovery key */
+	add.user = (struct roster_user){ .accept = &accept, .line = line, .line_n = 1 };
 	assert_int_equal(roster_add(top, &add, NULL), 0);
 	assert_int_equal(access(".bulla/keys/b.age", F_OK), 0);
 	add.replace = true;
