@@ -13,6 +13,7 @@
 #include "base/out.h"
 #include "document/seal.h"
 #include "sealer/fields.h"
+#include "sealer/fresh.h"
 #include "sealer/input.h"
 #include "sealer/manifest.h"
 #include "sealer/seal_options.h"
@@ -124,29 +125,6 @@ static int prepare(struct job *j, struct err *err)
 
 /* --- sealing ---------------------------------------------------------------------------------- */
 
-static int seal_one_part(struct job *j, struct err *err)
-{
-	return seal_part(&j->document, KIND_PART, &j->secret, &j->to, j->input.now, err);
-}
-
-/* Each value a part of its own, so that one can be replaced without the others being touched. */
-static int seal_each(struct job *j, struct err *err)
-{
-	for (size_t i = 0; i < j->secret.data.n; i++) {
-		const struct kv_item *item = &j->secret.data.items[i];
-		struct kind_secret one = { .type = j->secret.type };
-		int r;
-
-		kv_set(&one.data, item->name, item->data, item->len);
-		kv_copy(&one.facts, &j->secret.facts);
-		r = seal_part(&j->document, item->name, &one, &j->to, j->input.now, err);
-		kind_secret_clear(&one);
-		if (r != 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* The half of a new key pair that has to be registered elsewhere. */
 static int print_public(const struct job *j, struct err *err)
 {
@@ -203,7 +181,8 @@ static int finish(struct job *j, struct err *err)
 	d->namespace = mem_str(j->namespace);
 	d->kind = j->kind;
 	d->type = j->secret.type;
-	r = j->kind->keys == NULL && !j->o->together ? seal_each(j, err) : seal_one_part(j, err);
+	r = j->o->together ? seal_part(d, KIND_PART, &j->secret, &j->to, j->input.now, err)
+			   : fresh_seal(d, &j->secret, &j->to, j->input.now, err);
 	if (r == 0 && j->in->verbose)
 		tell_why(j);
 	note = make_note(j);

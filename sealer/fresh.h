@@ -15,8 +15,9 @@ struct err;
 void fresh_begin(const struct document *d, struct document *out);
 
 /*
- * Seal s into fresh: each of its values a part of its own where the kind has free keys, else the
- * one part.  Every part gets the facts of s.  Errors as seal_part.
+ * Seal s into fresh: each of its values a part of its own where the kind has free keys, so that one
+ * can be replaced without the others being touched, else the one part.  Every part gets the facts
+ * of s.  Errors as seal_part.
  */
 int fresh_seal(struct document *fresh, const struct kind_secret *s, const struct recipients *to,
 	       int64_t now, struct err *err);

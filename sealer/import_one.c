@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "document/seal.h"
+#include "sealer/fresh.h"
 #include "sealer/import.h"
 #include "sealer/who.h"
 #include "sealer/write.h"
@@ -110,24 +110,6 @@ static int build(struct import *im, struct one *o, struct err *err)
 	return err_set(err, why.class, "%s", why.text);
 }
 
-/* Each value a part of its own, as 'bulla seal opaque' makes them. */
-static int seal_each(struct one *o, int64_t now, struct err *err)
-{
-	for (size_t i = 0; i < o->secret.data.n; i++) {
-		const struct kv_item *item = &o->secret.data.items[i];
-		struct kind_secret part = { .type = o->secret.type };
-		int r;
-
-		kv_set(&part.data, item->name, item->data, item->len);
-		kv_copy(&part.facts, &o->secret.facts);
-		r = seal_part(&o->d, item->name, &part, &o->to, now, err);
-		kind_secret_clear(&part);
-		if (r != 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int seal(struct import *im, struct one *o, struct buf *out, struct err *err)
 {
 	size_t before = out->len;
@@ -139,8 +121,7 @@ static int seal(struct import *im, struct one *o, struct buf *out, struct err *e
 	o->d.type = o->secret.type;
 	kv_copy(&o->d.labels, &o->m->labels);
 	kv_copy(&o->d.annotations, &o->m->annotations);
-	r = o->kind->keys == NULL ? seal_each(o, im->now, err)
-				  : seal_part(&o->d, KIND_PART, &o->secret, &o->to, im->now, err);
+	r = fresh_seal(&o->d, &o->secret, &o->to, im->now, err);
 	if (r == 0)
 		r = document_format(&o->d, out, err);
 	if (r == 0 && out->len - before > WRITE_APPLY_MAX)

@@ -179,6 +179,7 @@ static int put_secret(struct plan *p, const struct yaml_doc *doc, struct manifes
 {
 	struct buf document = BUF_INIT;
 	struct err why = ERR_INIT;
+	int r = 0;
 
 	row->document = mem_printf("%s/%s", m->namespace, m->name);
 	if (is_there(p, m)) {
@@ -186,7 +187,7 @@ static int put_secret(struct plan *p, const struct yaml_doc *doc, struct manifes
 		mem_replace(&row->to, p->target.path);
 	} else if (import_one(p->im, &p->target, m, row, &document, &why) != 0) {
 		if (why.class == ERR_RECIPIENT)
-			return err_set(err, why.class, "%s: %s", p->path, why.text);
+			r = err_set(err, why.class, "%s: %s", p->path, why.text);
 		import_row_text(row, IMPORT_REFUSED, "%s", why.text);
 		p->refused++;
 	} else if (p->im->o->write == NULL && doc != NULL) {
@@ -197,7 +198,7 @@ static int put_secret(struct plan *p, const struct yaml_doc *doc, struct manifes
 		p->converted++;
 	}
 	buf_clear(&document);
-	return 0;
+	return r;
 }
 
 /* Errors of this file begin with its name, and often a line, which the row has a place for. */
