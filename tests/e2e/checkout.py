@@ -102,7 +102,7 @@ class Terminal:
         reader, writer = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            for number in (signal.SIGINT, signal.SIGQUIT):  # ignored where the tests run in the background
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):  # ignored where the tests run in the background
                 signal.signal(number, signal.SIG_DFL)
             os.chdir(checkout.top)
             os.close(writer)
