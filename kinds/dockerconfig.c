@@ -136,7 +136,7 @@ static int read_auths(const char *what, const json_t *auths, struct dockerconfig
 		char where[WHAT_MAX];
 		int r;
 
-		snprintf(where, sizeof(where), "%s: auths: %.200s", what, key);
+		snprintf(where, sizeof(where), "%s: auths: %.200s", what, dockerconfig_shown(key));
 		r = read_entry(where, entry, &user, &password, err);
 		if (r == 0 && json_object_get(entry, "email") != NULL)
 			note_add(notes, "%s: email is left out; nothing reads it", where);
@@ -267,6 +267,11 @@ void dockerconfig_clear(struct dockerconfig *c)
 const char *dockerconfig_name(const char *key)
 {
 	return strcmp(key, DOCKERCONFIG_HUB) == 0 ? DOCKERCONFIG_HUB_NAME : key;
+}
+
+const char *dockerconfig_shown(const char *key)
+{
+	return strpbrk(key, "@?#") == NULL ? key : "(a key with \"@\", \"?\" or \"#\")";
 }
 
 static const char *const hub_names[] = {

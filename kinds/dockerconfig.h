@@ -56,6 +56,10 @@ int dockerconfig_key(const char *what, const char *server, struct buf *key, stru
 /* What to call a key to people: itself, or docker.io. */
 const char *dockerconfig_name(const char *key);
 
+/* A key as it came, for errors: itself, unless a login may stand in it
+ * ("https://USER:PASSWORD@..."). */
+const char *dockerconfig_shown(const char *key);
+
 void dockerconfig_clear(struct dockerconfig *c);
 
 #endif

@@ -87,7 +87,8 @@ static int respell(const struct dockerconfig *in, struct dockerconfig *out, stru
 		char what[WHAT_MAX];
 		int r;
 
-		snprintf(what, sizeof(what), "docker-config: auths: %.200s", key);
+		snprintf(what, sizeof(what), "docker-config: auths: %.200s",
+			 dockerconfig_shown(key));
 		r = dockerconfig_key(what, key, &spelled, notes, err);
 		if (r == 0 && kv_has(&out->users, buf_str(&spelled)))
 			r = err_set(err, ERR_INVALID,
@@ -191,7 +192,8 @@ static int check_keys(const struct dockerconfig *c, struct err *err)
 		char what[WHAT_MAX];
 		int r;
 
-		snprintf(what, sizeof(what), "data key " KEY ": auths: %.200s", key);
+		snprintf(what, sizeof(what), "data key " KEY ": auths: %.200s",
+			 dockerconfig_shown(key));
 		r = dockerconfig_key(what, key, &spelled, NULL, err);
 		if (r == 0 && strcmp(buf_str(&spelled), key) != 0)
 			r = err_set(err, ERR_INVALID, "%s: the key of Docker Hub is %s", what,

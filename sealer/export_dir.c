@@ -19,6 +19,22 @@ static char *folder_of(const char *dir, const struct document *d)
 	return mem_printf("%s/%s/%s", dir, d->namespace, d->name);
 }
 
+static int refuse_git(const char *dir, struct err *err)
+{
+	char *real = file_absolute(dir, err), *top = real != NULL ? file_git_top(real) : NULL;
+	int r = real != NULL ? 0 : -1;
+
+	if (top != NULL)
+		r = err_set(
+		    err, ERR_INVALID,
+		    "-w: %s is inside the Git work tree %s; what is in plain text does not go "
+		    "there",
+		    dir, top);
+	mem_free(real);
+	mem_free(top);
+	return r;
+}
+
 /* Nothing that is there is replaced, and no two documents may meet in one folder. */
 static int check_free(const struct export *ex, const char *dir, struct err *err)
 {
@@ -30,6 +46,8 @@ static int check_free(const struct export *ex, const char *dir, struct err *err)
 
 		if (r != 0)
 			err_set(err, ERR_CONFLICT, "%s: is there already", path);
+		else
+			r = refuse_git(path, err); /* the namespace's folder may be a link */
 		mem_free(path);
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (strcmp(ex->items[j].d->name, d->name) == 0 &&
@@ -93,22 +111,6 @@ out:
 	mem_free(at);
 	mem_free(parent);
 	mem_free(made);
-	return r;
-}
-
-static int refuse_git(const char *dir, struct err *err)
-{
-	char *real = file_absolute(dir, err), *top = real != NULL ? file_git_top(real) : NULL;
-	int r = real != NULL ? 0 : -1;
-
-	if (top != NULL)
-		r = err_set(
-		    err, ERR_INVALID,
-		    "-w: %s is inside the Git work tree %s; what is in plain text does not go "
-		    "there",
-		    dir, top);
-	mem_free(real);
-	mem_free(top);
 	return r;
 }
 

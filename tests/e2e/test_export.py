@@ -137,6 +137,16 @@ def test_dir_never_into_git(repo):
     assert not (repo.top / "out").exists() and not (repo.top / "a").exists()
 
 
+def test_dir_never_into_git_through_a_link_below(repo):
+    out = repo.path / "out"
+    out.mkdir()
+    (repo.top / "here").mkdir()
+    (out / "web").symlink_to(repo.top / "here")
+    done = export(repo, "dir", ".", "-w", out, status=INVALID)
+    assert f"{out}/web/" in done.err and "what is in plain text does not go there" in done.err
+    assert list((repo.top / "here").iterdir()) == []
+
+
 def test_dir_twice_the_same_name(repo):
     (repo.top / "copy.yaml").write_bytes((repo.top / "web/db.yaml").read_bytes())
     done = export(repo, "dir", ".", "-w", repo.path / "out", status=CONFLICT)

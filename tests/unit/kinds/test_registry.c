@@ -364,6 +364,12 @@ static void test_refused(void **state)
 		  "beginning, so that org also means org-other, and Flux for nothing; give the "
 		  "host alone" },
 		{ { AUTHS(LOGIN("", "u", "p")) }, "docker-config: auths: : is empty" },
+		{ { AUTHS(LOGIN("https://u:hunter2@ghcr.io", "u", "p")) },
+		  "docker-config: auths: (a key with \"@\", \"?\" or \"#\"): begins with a "
+		  "scheme; give the host as the names of images do: ghcr.io" },
+		{ { AUTHS("\"u:hunter2@ghcr.io\":{}") },
+		  "docker-config: auths: (a key with \"@\", \"?\" or \"#\"): has neither auth "
+		  "nor username and password" },
 		{ { AUTHS(LOGIN("docker.io", "u", "p") "," LOGIN("index.docker.io", "u", "p")) },
 		  "docker-config: docker.io stands there under two names" },
 		{ { AUTHS(LOGIN("ghcr.io", "u",
