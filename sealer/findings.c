@@ -125,6 +125,7 @@ static void print_one(const struct finding *item)
 static void print_advice(const struct findings *f)
 {
 	bool said[GUARD_RULES] = { false };
+	bool any = false;
 
 	for (size_t i = 0; i < f->n; i++) {
 		const struct guard_rule *rule = f->items[i].guard;
@@ -133,7 +134,12 @@ static void print_advice(const struct findings *f)
 			continue;
 		said[rule - guard_rules] = true;
 		out_note("%s: %s", rule->name, rule->advice);
+		any = true;
 	}
+	if (any)
+		out_note(
+		    "what is no credential: say so in a comment on its line, bulla:allow=RULE; "
+		    "bulla-check(1) has more");
 }
 
 static const char *plural(size_t n)

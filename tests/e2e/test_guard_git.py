@@ -71,6 +71,18 @@ def new_key(repo, name):
 
 # --- the index -----------------------------------------------------------------------------------
 
+def test_what_is_found_is_told_with_what_to_do(plain):
+    plain.write("a.txt", f"token = {token()}\n")
+    done = plain.bulla("check", status=FINDINGS)
+    lines = done.err.splitlines()
+    assert done.out.startswith("a.txt:1: ") and done.out.endswith("[github-token]\n")
+    assert lines[0].startswith("bulla: github-token: revoke it at https://")
+    assert lines[1].startswith("bulla: what is no credential: ") and "bulla:allow=RULE" in lines[1]
+    assert lines[3].startswith("bulla: 0 documents checked")
+    plain.write("a.txt", f"token = {token()} # bulla:allow=github-token\n")
+    assert "bulla:allow" not in plain.bulla("check").err
+
+
 def test_the_index_counts_and_not_the_work_tree(plain):
     secret = token()
     assert report(plain, "--staged", status=OK)["files"] == 0
