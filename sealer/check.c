@@ -64,7 +64,7 @@ void check_free(struct check *c)
  */
 
 /* Those of a that b does not name or, if rekeyed, names with another key; NULL when none. */
-static char *difference(const struct kv *a, const struct kv *b, bool rekeyed)
+static char *difference(const struct kv *a, const struct kv *b, bool rekeyed, const char *between)
 {
 	struct buf names = BUF_INIT;
 	char *text = NULL;
@@ -74,7 +74,7 @@ static char *difference(const struct kv *a, const struct kv *b, bool rekeyed)
 
 		if (rekeyed == (other != NULL) &&
 		    (other == NULL || strcmp(other, (const char *)a->items[i].data) != 0))
-			buf_printf(&names, "%s%s", names.len == 0 ? "" : ", ", a->items[i].name);
+			buf_printf(&names, "%s%s", names.len == 0 ? "" : between, a->items[i].name);
 	}
 	if (names.len > 0)
 		text = mem_str(buf_str(&names));
@@ -87,15 +87,18 @@ static char *difference(const struct kv *a, const struct kv *b, bool rekeyed)
 static void check_part_recipients(struct check *c, struct finding at,
 				  const struct document_part *part, const struct kv *wanted)
 {
+	char *add = difference(wanted, &part->recipients, false, " --add ");
+	char *hint =
+	    mem_printf("; seal to it with 'bulla reseal --add %s'", add != NULL ? add : "");
 	const struct {
 		char *names;
 		const char *before, *after;
 	} found[] = {
-		{ difference(wanted, &part->recipients, false), "the rules also name ",
-		  "; seal to it with bulla reseal --add" },
-		{ difference(wanted, &part->recipients, true), "sealed to another key of ",
+		{ difference(wanted, &part->recipients, false, ", "), "the rules also name ",
+		  hint },
+		{ difference(wanted, &part->recipients, true, ", "), "sealed to another key of ",
 		  " than the rules have now; seal it again (bulla reseal)" },
-		{ difference(&part->recipients, wanted, false), "",
+		{ difference(&part->recipients, wanted, false, ", "), "",
 		  " may open it, but the rules do not say so; seal it again (bulla reseal) and "
 		  "change the credential" },
 	};
@@ -108,6 +111,8 @@ static void check_part_recipients(struct check *c, struct finding at,
 				     part->name, found[i].before, found[i].names, found[i].after);
 		mem_free(found[i].names);
 	}
+	mem_free(hint);
+	mem_free(add);
 }
 
 static void check_recipients(struct check *c, struct finding at, const struct document *d)

@@ -94,6 +94,13 @@ def test_recipients_missing_and_too_many(repo):
     text = [f["message"] for f in findings(repo)["findings"]]
     assert len(text) == 4 and all("A.recipients" in t or "B.recipients" in t for t in text)
     assert sum("asia" in t for t in text) == 2 and sum("us may open it" in t for t in text) == 2
+    assert sum("seal to it with 'bulla reseal --add asia'" in t for t in text) == 2
+    repo.bulla("recipients", "add", "africa")
+    replace(repo.top / ".bulla" / "config", "to: [eu, asia]", "to: [eu, asia, africa]")
+    text = [f["message"] for f in findings(repo)["findings"]]
+    assert sum("'bulla reseal --add africa --add asia'" in t or "'bulla reseal --add asia --add africa'" in t
+               for t in text) == 2
+    replace(repo.top / ".bulla" / "config", "to: [eu, asia, africa]", "to: [eu, asia]")
     repo.bulla("set", "apps/app.yaml", "A", "--from-file", "-", input="x")
     text = [f["message"] for f in findings(repo)["findings"]]
     assert len(text) == 2 and all("B.recipients" in t for t in text)
