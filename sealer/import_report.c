@@ -112,7 +112,7 @@ static void cell_place(struct out_table *t, const struct import_row *row)
 
 static void table(const struct import *im)
 {
-	static const char *const head[] = { "RESULT", "DOCUMENT", "KIND", "FROM", "" };
+	static const char *const head[] = { "RESULT", "DOCUMENT", "KIND", "FROM", "ABOUT" };
 	struct out_table *t = out_table_new(sizeof(head) / sizeof(*head));
 
 	for (size_t i = 0; i < sizeof(head) / sizeof(*head); i++)

@@ -28,10 +28,10 @@ struct verify_options {
 
 static const struct option_spec specs[] = {
 	{ 'i', "identity", "FILE",
-	  "the recovery key, which opens backups (default ~/.config/bulla/recovery.age), or the "
+	  "the recovery key, which opens backups (default: ~/.config/bulla/recovery.age), or the "
 	  "key",
 	  offsetof(struct verify_options, ring.identities), OPTION_MANY },
-	{ 0, "keys", "DIR", "the keys of a folder (default ~/.config/bulla/keys)",
+	{ 0, "keys", "DIR", "the keys of a folder (default: ~/.config/bulla/keys)",
 	  offsetof(struct verify_options, ring.keys), 0 },
 	{ 0, "passphrase-file", "FILE|-", "where the passphrase of the recovery key is",
 	  offsetof(struct verify_options, passphrase_file), 0 },
@@ -452,9 +452,9 @@ static void print_table(const struct job *j)
 	size_t i;
 
 	out_table_cell(t, "FILE");
-	out_table_cell(t, "KEY ID");
-	out_table_cell(t, "");
+	out_table_cell(t, "KEY ID OR DOCUMENT");
 	out_table_cell(t, "RESULT");
+	out_table_cell(t, "ABOUT");
 	json_array_foreach(j->keys, i, row)
 	{
 		put_line(t, text_of(row, "file"), text_of(row, "keyId"), row);

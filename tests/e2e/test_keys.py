@@ -164,7 +164,8 @@ def test_all_backups_are_proven(repo):
     old = key_id(repo, "eu")
     repo.bulla("keys", "generate", "eu")
     done = repo.bulla("keys", "verify", "-i", repo.recovery)
-    assert done.out.splitlines()[0].split() == ["FILE", "KEY", "ID", "RESULT"]
+    assert done.out.splitlines()[0].split() == [
+        "FILE", "KEY", "ID", "OR", "DOCUMENT", "RESULT", "ABOUT"]
     assert "alice has no backup" in done.err and "AGE-SECRET" not in done.out + done.err
     found = {k["file"]: k for k in verify(repo, "-i", repo.recovery)["keys"]}
     assert {f: (k["keyId"], k["good"], k["result"]) for f, k in found.items()} == {
