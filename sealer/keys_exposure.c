@@ -116,6 +116,15 @@ static void tell_unread(const struct exposure *e)
 		out_warn("and %zu more that cannot be read", e->n_unread - UNREAD_SHOWN);
 }
 
+/* Does a recipient have one of the keys still, so that new values would be sealed to it? */
+static bool has_current(const struct job *j)
+{
+	for (size_t i = 0; i < j->ids.n; i++)
+		if (name_now(&j->config, j->ids.items[i].name)[0] != '\0')
+			return true;
+	return false;
+}
+
 static int finish(const struct job *j, const struct exposure *e, struct err *err)
 {
 	size_t used = 0;
@@ -133,8 +142,12 @@ static int finish(const struct job *j, const struct exposure *e, struct err *err
 	out_note("%zu credential%s in %zu files of all branches and tags, %zu in use", e->n,
 		 e->n == 1 ? "" : "s", e->blobs, used);
 	if (e->n > 0)
-		out_note("give the recipient a new key and retire this one before new values are "
-			 "sealed; then revoke from the top");
+		out_note(
+		    has_current(j)
+			? "give the recipient a new key and retire this one before new values "
+			  "are sealed; then revoke from the top"
+			: "no recipient has it any more: replace what is in use, and revoke from "
+			  "the top");
 	if (e->shallow)
 		out_warn("this clone has not got all of the history: 'git fetch --unshallow'");
 	if (e->shallow || e->n_unread > 0)

@@ -152,6 +152,9 @@ def test_a_recipient_removed_long_ago(repo):
     repo.commit()
     for key in ("alice", public, repo.bulla("keys", "id", public).out.strip()):
         assert rows(repo, key) == [("web/app", "K", "replaced", False)]
+    assert "no recipient has it any more" in repo.bulla("keys", "exposure", "alice").err
+    for key in ("eu", "recovery", kid(repo, "eu")):
+        assert "give the recipient a new key" in repo.bulla("keys", "exposure", key).err
     assert "neither in .bulla/config nor in its history" in repo.bulla("keys", "exposure", "bob", status=RECIPIENT).err
 
 
