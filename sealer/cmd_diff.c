@@ -391,7 +391,8 @@ static int run(const struct invocation *in, struct err *err)
 		return -1;
 	}
 	if (load(&r, err) != 0) {
-		err_wrap(err, "%s", in->args[0]);
+		if (strncmp(err->text, in->args[0], strlen(in->args[0])) != 0)
+			err_wrap(err, "%s", in->args[0]);
 	} else {
 		compare_all(&r);
 		if (r.seen == 0)
@@ -424,7 +425,7 @@ const struct command cmd_diff = {
 	.name = "diff",
 	.summary = "say what is different in a document since a revision, or from a cluster",
 	.arguments = "FILE [REV]",
-	.about = "Hold the sealed documents of FILE against those of a revision (default HEAD) or "
+	.about = "Hold the sealed documents of FILE against those of a revision (default: HEAD) or "
 		 "of a cluster: which parts were added, removed or sealed anew, their recipients "
 		 "and facts; with a key at hand also whether the value is another one. Values are "
 		 "shown with --values alone. Exit status 1 when something is different.",

@@ -189,7 +189,7 @@ int input_prompt(const char *what, bool twice, struct buf *out, struct err *err)
 	int fd = terminal_open(err), r;
 
 	if (fd < 0)
-		return -1;
+		return err_wrap(err, "%s", what);
 	r = ask_silently(fd, what, ": ", out, err);
 	if (r == 0 && twice)
 		r = ask_again(fd, what, out, err);

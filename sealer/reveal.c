@@ -64,13 +64,14 @@ static int holds(const struct kv_item *item, bool dash, const char *what, struct
 {
 	if (!is_variable(item->name, dash))
 		return err_set(err, ERR_INVALID,
-			       "%s: not the name of a variable in a %s file; take it with --key",
+			       "%s: not the name of a variable in a %s file; take it with "
+			       "'bulla open FILE --key KEY'",
 			       item->name, what);
 	if (!quote_is_text(item->data, item->len))
 		return err_set(
 		    err, ERR_INVALID,
 		    "%s: its value is no text, which a %s file cannot hold; take it with "
-		    "--key",
+		    "'bulla open FILE --key KEY'",
 		    item->name, what);
 	return 0;
 }
@@ -115,7 +116,7 @@ int reveal_dotenv(const struct document *d, const struct kind_secret *s, struct 
 			return err_set(
 			    err, ERR_INVALID,
 			    "%s: its value has both ' and `, which shells and compose read "
-			    "in different ways; take it with --key",
+			    "in different ways; take it with 'bulla open FILE --key KEY'",
 			    item->name);
 		buf_printf(out, "%s=%c", item->name, plain ? '\'' : '"');
 		if (plain)

@@ -35,6 +35,11 @@ def rows(repo, *args, **more):
     return json.loads(diff(repo, *args, "-o", "json", **more).out)["documents"]
 
 
+def test_a_folder_is_no_document(repo):
+    (repo.top / "apps").mkdir()
+    assert repo.bulla("diff", "apps", status=IO).err == "bulla: apps: not a regular file\n"
+
+
 def set_(repo, key, value, *more):
     repo.bulla("set", FILE, key, "--from-file", "-", *more, input=value)
 

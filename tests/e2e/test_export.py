@@ -112,6 +112,7 @@ def test_env_that_cannot_be(repo):
     repo.bulla("seal", "opaque", "raw", "-n", "web", "-w", "raw.yaml", "--from-file", f"RAW={repo.path / 'b'}")
     done = export(repo, "env", "raw.yaml", status=INVALID)
     assert "web/raw: RAW: its value is no text" in done.err and done.out == ""
+    assert "'bulla open FILE --key KEY'" in done.err
 
 
 # --- folders ------------------------------------------------------------------------------------------
