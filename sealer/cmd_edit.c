@@ -437,7 +437,7 @@ static int run(const struct invocation *in, struct err *err)
 
 static const struct option_spec options[] = {
 	RING_OPTIONS(edit_options),
-	{ 'o', "output", "yaml|dotenv", "how the text is written (default yaml)",
+	{ 'o', "output", "yaml|dotenv", "how the text is written (default: yaml)",
 	  offsetof(struct edit_options, output), 0 },
 	{ 0, "expires", "DATE|90d", "when the new values end",
 	  offsetof(struct edit_options, expires), 0 },

@@ -37,8 +37,9 @@ static int convert(struct import *im, struct err *err)
 	if (r != 0)
 		return -1;
 	if (im->source == &import_secret && im->o->context == NULL && im->n_files > 0)
-		note_add(&im->notes, "what was committed in plain text stays in Git's history; give "
-				     "those credentials new values");
+		note_add(&im->notes,
+			 "what was committed in plain text stays in Git's history; give "
+			 "those credentials new values");
 	if (!im->o->dry_run)
 		r = import_write(im, err);
 	if (r != 0)
@@ -93,14 +94,19 @@ static int run_secret(const struct invocation *in, struct err *err)
 	{ 'n', "namespace", "NAMESPACE", "the namespace of what names none", AT(namespace), 0 },   \
 	    { 'w',	 "write", "DIR", "write below this folder, and change nothing in place",   \
 	      AT(write), 0 },                                                                      \
-	    { 'r', "recipient", "NAME|age1...", "seal to this one", AT(recipients), OPTION_MANY }, \
+	    { 'r',                                                                                 \
+	      "recipient",                                                                         \
+	      "NAME|age1...",                                                                      \
+	      "seal to it, not to what the rules say",                                             \
+	      AT(recipients),                                                                      \
+	      OPTION_MANY },                                                                       \
 	    { 'R',                                                                                 \
 	      "recipients-file",                                                                   \
 	      "FILE",                                                                              \
-	      "seal to those listed in a file",                                                    \
+	      "seal to the recipients of a file",                                                  \
 	      AT(recipients_files),                                                                \
 	      OPTION_MANY },                                                                       \
-	    { 0,	  "accept",   "age1...", "agree to this new or changed recipient",         \
+	    { 0,	  "accept",   "age1...", "agree to a recipient that is new or changed",    \
 	      AT(accept), OPTION_MANY },                                                           \
 	    { 0, "dry-run", NULL, "do all but write", AT(dry_run), 0 },                            \
 	{                                                                                          \

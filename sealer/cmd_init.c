@@ -31,7 +31,7 @@ static const struct option_spec specs[] = {
 	  "a cluster, person or CI; without age1... a key is made for it",
 	  offsetof(struct init_options, recipients), OPTION_MANY },
 	{ 0, "recovery", "FILE|age1...",
-	  "the recovery key, or where a new one is written (default ~/.config/bulla/recovery.age)",
+	  "the recovery key, or where a new one is written (default: ~/.config/bulla/recovery.age)",
 	  offsetof(struct init_options, recovery), 0 },
 	{ 'o', "output", "table|json", "how to print the recipients",
 	  offsetof(struct init_options, output), 0 },

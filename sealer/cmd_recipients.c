@@ -111,7 +111,7 @@ static const struct option_spec add_specs[] = {
 	{ 0, "from-context", "CONTEXT",
 	  "the key that the agent of this kubeconfig context's cluster publishes",
 	  offsetof(struct add_options, from_context), 0 },
-	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default bulla-system)",
+	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default: bulla-system)",
 	  offsetof(struct add_options, agent_namespace), 0 },
 	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
 	  offsetof(struct add_options, kubeconfig), 0 },

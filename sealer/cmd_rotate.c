@@ -57,6 +57,7 @@ const struct command cmd_rotate = {
 	.arguments = "",
 	.about = "Seal a new secret into a document that is there, held against the old one: it "
 		 "must be another, and a certificate must serve the same names for as long.  "
-		 "Everything else of the document stays.  No private key is needed.",
+		 "Everything else of the document stays.  No private key is needed.  Other "
+		 "kinds take a new secret with 'bulla set'.",
 	.sub = subcommands,
 };

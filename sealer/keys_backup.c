@@ -31,7 +31,7 @@ static const struct option_spec specs[] = {
 	RING_OPTIONS(backup_options),
 	{ 0, "context", "CONTEXT", "back up the keys of the cluster of this kubeconfig context",
 	  offsetof(struct backup_options, context), 0 },
-	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default bulla-system)",
+	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default: bulla-system)",
 	  offsetof(struct backup_options, agent_namespace), 0 },
 	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
 	  offsetof(struct backup_options, kubeconfig), 0 },

@@ -27,7 +27,7 @@ struct install_options {
 
 static const struct option_spec install_specs[] = {
 	{ 'i', "identity", "FILE",
-	  "the recovery key (default ~/.config/bulla/recovery.age); asks for its passphrase",
+	  "the recovery key (default: ~/.config/bulla/recovery.age); asks for its passphrase",
 	  offsetof(struct install_options, identity), 0 },
 	{ 0, "passphrase-file", "FILE|-", "where its passphrase is",
 	  offsetof(struct install_options, passphrase_file), 0 },
@@ -37,7 +37,7 @@ static const struct option_spec install_specs[] = {
 	  offsetof(struct install_options, namespace), 0 },
 	{ 0, "context", "CONTEXT", "add the keys to the cluster of this kubeconfig context",
 	  offsetof(struct install_options, context), 0 },
-	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default bulla-system)",
+	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default: bulla-system)",
 	  offsetof(struct install_options, agent_namespace), 0 },
 	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
 	  offsetof(struct install_options, kubeconfig), 0 },

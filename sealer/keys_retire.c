@@ -28,7 +28,7 @@ static const struct option_spec specs[] = {
 	{ 0, "context", "[NAME=]CONTEXT",
 	  "also out of this cluster, by its kubeconfig context; NAME: the recipient that it is",
 	  offsetof(struct retire_options, contexts), OPTION_MANY },
-	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is (default bulla-system)",
+	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is (default: bulla-system)",
 	  offsetof(struct retire_options, agent_namespace), 0 },
 	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
 	  offsetof(struct retire_options, kubeconfig), 0 },

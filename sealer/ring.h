@@ -24,7 +24,8 @@ struct ring_options {
 	  offsetof(struct type, ring.identities),                                                  \
 	  OPTION_MANY },                                                                           \
 	{                                                                                          \
-		0, "keys", "DIR", "open with the keys of a folder (default ~/.config/bulla/keys)", \
+		0, "keys", "DIR",                                                                  \
+		    "open with the keys of a folder (default: ~/.config/bulla/keys)",              \
 		    offsetof(struct type, ring.keys), 0                                            \
 	}
 
