@@ -125,6 +125,12 @@ void recipients_ids(const struct recipients *r, struct kv *out)
 		kv_set_str(out, r->items[i].name, r->items[i].id);
 }
 
+void recipients_names(const struct recipients *r, struct buf *out)
+{
+	for (size_t i = 0; i < r->n; i++)
+		buf_printf(out, "%s%s", i > 0 ? ", " : "", r->items[i].name);
+}
+
 struct age_recipient *recipients_keys(const struct recipients *r)
 {
 	struct age_recipient *keys = mem_array(r->n, sizeof(*keys));

@@ -45,6 +45,8 @@ int recipients_add_lines(struct recipients *r, const char *file, const void *tex
 const struct recipient *recipients_find(const struct recipients *r, const char *name);
 /* name -> key id, as it stands in a document. */
 void recipients_ids(const struct recipients *r, struct kv *out);
+/* "eu-west9, recovery", appended. */
+void recipients_names(const struct recipients *r, struct buf *out);
 /* The keys in order, a new array of r->n; mem_free it. */
 struct age_recipient *recipients_keys(const struct recipients *r);
 void recipients_clear(struct recipients *r);

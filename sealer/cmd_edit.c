@@ -12,6 +12,7 @@
 #include "sealer/edit_editor.h"
 #include "sealer/edit_memory.h"
 #include "sealer/edit_text.h"
+#include "sealer/fields.h"
 #include "sealer/fresh.h"
 #include "sealer/input.h"
 #include "sealer/pick.h"
@@ -23,7 +24,7 @@
 struct edit_options {
 	struct ring_options ring;
 	const char *which, *output, *expires;
-	struct option_list recipients, recipients_files, accept;
+	struct who_options who;
 	bool dry_run;
 };
 
@@ -74,10 +75,8 @@ static bool is_dotenv(const struct job *j)
 static int check_options(struct job *j, struct err *err)
 {
 	j->now = clock_now();
-	if (j->o->expires != NULL && !clock_parse_expiry(j->o->expires, j->now, &j->expires))
-		return err_set(err, ERR_USAGE,
-			       "--expires: neither a date (2027-01-31), a time "
-			       "(2027-01-31T12:00:00Z) nor a span (90d, 12h, 2w)");
+	if (fields_expires(j->o->expires, j->now, &j->expires, err) != 0)
+		return -1;
 	if (is_dotenv(j) && !is_free(j))
 		return err_set(err, ERR_USAGE,
 			       "--output dotenv: only kind opaque has names of variables, and this "
@@ -88,17 +87,11 @@ static int check_options(struct job *j, struct err *err)
 
 static int find_recipients(struct job *j, struct err *err)
 {
-	struct who who = {
-		.names = &j->o->recipients,
-		.files = &j->o->recipients_files,
-		.accept = &j->o->accept,
-		.namespace = j->document->namespace,
-		.kind = j->document->kind->name,
-		.dry_run = j->o->dry_run,
-		.line = j->in->line,
-		.line_n = j->in->line_n,
-	};
+	struct who who = who_given(&j->o->who, j->in);
 
+	who.namespace = j->document->namespace;
+	who.kind = j->document->kind->name;
+	who.dry_run = j->o->dry_run;
 	if (target_open(j->in->args[0], j->document->name, &j->target, err) != 0)
 		return -1;
 	return who_select(&j->target, &who, &j->to, err);
@@ -441,12 +434,7 @@ static const struct option_spec options[] = {
 	  offsetof(struct edit_options, output), 0 },
 	{ 0, "expires", "DATE|90d", "when the new values end",
 	  offsetof(struct edit_options, expires), 0 },
-	{ 'r', "recipient", "NAME|age1...", "seal to it, not to what the rules say",
-	  offsetof(struct edit_options, recipients), OPTION_MANY },
-	{ 'R', "recipients-file", "FILE", "seal to the recipients of a file",
-	  offsetof(struct edit_options, recipients_files), OPTION_MANY },
-	{ 0, "accept", "age1...", "agree to a recipient that is new or changed",
-	  offsetof(struct edit_options, accept), OPTION_MANY },
+	WHO_OPTIONS(edit_options),
 	PICK_OPTION(edit_options),
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct edit_options, dry_run), 0 },

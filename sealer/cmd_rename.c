@@ -24,7 +24,7 @@
 struct rename_options {
 	struct ring_options ring;
 	const char *which;
-	struct option_list recipients, recipients_files, accept;
+	struct who_options who;
 	bool dry_run;
 };
 
@@ -125,17 +125,11 @@ static int take_path(struct job *j, struct err *err)
 
 static int find_recipients(struct job *j, struct err *err)
 {
-	struct who who = {
-		.names = &j->o->recipients,
-		.files = &j->o->recipients_files,
-		.accept = &j->o->accept,
-		.namespace = j->namespace,
-		.kind = document(j)->kind->name,
-		.dry_run = j->o->dry_run,
-		.line = j->in->line,
-		.line_n = j->in->line_n,
-	};
+	struct who who = who_given(&j->o->who, j->in);
 
+	who.namespace = j->namespace;
+	who.kind = document(j)->kind->name;
+	who.dry_run = j->o->dry_run;
 	if (target_open(j->path, j->name, &j->target, err) != 0)
 		return -1;
 	return who_select(&j->target, &who, &j->to, err);
@@ -241,8 +235,7 @@ static int put(struct job *j, struct err *err)
 	struct buf to = BUF_INIT;
 	int r;
 
-	for (size_t i = 0; i < j->to.n; i++)
-		buf_printf(&to, "%s%s", i > 0 ? ", " : "", j->to.items[i].name);
+	recipients_names(&j->to, &to);
 	r = edit_rename(&j->file, j->index, &j->fresh, err);
 	if (r == 0 && !dry)
 		r = write_file(j, err);
@@ -279,12 +272,7 @@ static int run(const struct invocation *in, struct err *err)
 
 static const struct option_spec options[] = {
 	RING_OPTIONS(rename_options),
-	{ 'r', "recipient", "NAME|age1...", "seal to it, not to what the rules say",
-	  offsetof(struct rename_options, recipients), OPTION_MANY },
-	{ 'R', "recipients-file", "FILE", "seal to the recipients of a file",
-	  offsetof(struct rename_options, recipients_files), OPTION_MANY },
-	{ 0, "accept", "age1...", "agree to a recipient that is new or changed",
-	  offsetof(struct rename_options, accept), OPTION_MANY },
+	WHO_OPTIONS(rename_options),
 	PICK_OPTION(rename_options),
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct rename_options, dry_run), 0 },

@@ -68,13 +68,7 @@ static int check_names(const struct job *j, struct err *err)
 static int read_expiry(struct job *j, struct err *err)
 {
 	j->input.now = clock_now();
-	if (j->o->expires == NULL)
-		return 0;
-	if (!clock_parse_expiry(j->o->expires, j->input.now, &j->input.expires))
-		return err_set(err, ERR_USAGE,
-			       "--expires: neither a date (2027-01-31), a time "
-			       "(2027-01-31T12:00:00Z) nor a span (90d, 12h, 2w)");
-	return 0;
+	return fields_expires(j->o->expires, j->input.now, &j->input.expires, err);
 }
 
 static int read_public(struct job *j, struct err *err)
@@ -100,17 +94,11 @@ static int read_public(struct job *j, struct err *err)
 
 static int find_recipients(struct job *j, struct err *err)
 {
-	struct who who = {
-		.names = &j->o->recipients,
-		.files = &j->o->recipients_files,
-		.accept = &j->o->accept,
-		.namespace = j->namespace,
-		.kind = j->kind->name,
-		.dry_run = j->o->dry_run,
-		.line = j->in->line,
-		.line_n = j->in->line_n,
-	};
+	struct who who = who_given(&j->o->who, j->in);
 
+	who.namespace = j->namespace;
+	who.kind = j->kind->name;
+	who.dry_run = j->o->dry_run;
 	return who_select(&j->target, &who, &j->to, err);
 }
 
@@ -140,7 +128,7 @@ static int print_public(const struct job *j, struct err *err)
 /* -v: each recipient with its key id, and on whose word. */
 static void tell_why(const struct job *j)
 {
-	if (j->o->recipients.n + j->o->recipients_files.n > 0)
+	if (j->o->who.recipients.n + j->o->who.recipients_files.n > 0)
 		out_note("recipients as named on the command line:");
 	else
 		out_note("recipients by the rules of %s/" CONFIG_PATH " for %s:", j->target.top,
@@ -158,8 +146,7 @@ static char *make_note(const struct job *j)
 
 	if (!file && !j->in->verbose && !j->o->dry_run)
 		return NULL;
-	for (size_t i = 0; i < j->to.n; i++)
-		buf_printf(&names, "%s%s", i > 0 ? ", " : "", j->to.items[i].name);
+	recipients_names(&j->to, &names);
 	note = out_note_made("%s: %s/%s (%s) %s to %s", file ? j->target.path : "standard output",
 			     j->namespace, j->name, j->kind->name,
 			     j->o->dry_run ? "would be sealed" : "sealed", buf_str(&names));

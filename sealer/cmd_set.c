@@ -130,17 +130,11 @@ static int check_keys(const struct job *j, struct err *err)
 
 static int find_recipients(struct job *j, struct err *err)
 {
-	struct who who = {
-		.names = &j->o->recipients,
-		.files = &j->o->recipients_files,
-		.accept = &j->o->accept,
-		.namespace = j->document->namespace,
-		.kind = j->document->kind->name,
-		.dry_run = j->o->dry_run,
-		.line = j->in->line,
-		.line_n = j->in->line_n,
-	};
+	struct who who = who_given(&j->o->who, j->in);
 
+	who.namespace = j->document->namespace;
+	who.kind = j->document->kind->name;
+	who.dry_run = j->o->dry_run;
 	if (target_open(j->in->args[0], j->document->name, &j->target, err) != 0)
 		return -1;
 	return who_select(&j->target, &who, &j->to, err);
@@ -255,11 +249,8 @@ static int read_input(struct job *j, struct err *err)
 {
 	j->input.now = clock_now();
 	j->input.type = j->document->type;
-	if (j->o->expires != NULL &&
-	    !clock_parse_expiry(j->o->expires, j->input.now, &j->input.expires))
-		return err_set(err, ERR_USAGE,
-			       "--expires: neither a date (2027-01-31), a time "
-			       "(2027-01-31T12:00:00Z) nor a span (90d, 12h, 2w)");
+	if (fields_expires(j->o->expires, j->input.now, &j->input.expires, err) != 0)
+		return -1;
 	if ((is_free(j) ? read_free(j, err) : read_kind(j, err)) != 0)
 		return -1;
 	return kind_build(j->document->kind, &j->input, &j->secret, &j->notes, err);
@@ -269,13 +260,11 @@ static int read_input(struct job *j, struct err *err)
 
 static char *make_note(const struct job *j)
 {
-	const struct kv *to = &j->fresh.parts[0].recipients;
 	struct buf what = BUF_INIT, names = BUF_INIT;
 	char *note;
 
 	fresh_names(&j->fresh, &what);
-	for (size_t i = 0; i < to->n; i++)
-		buf_printf(&names, "%s%s", i > 0 ? ", " : "", to->items[i].name);
+	recipients_names(&j->to, &names);
 	note = out_note_made("%s: %s/%s, %s %s to %s", j->in->args[0], j->document->namespace,
 			     j->document->name, buf_str(&what),
 			     j->o->dry_run ? "would be sealed" : "sealed", buf_str(&names));

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/name.h"
@@ -11,6 +12,15 @@
 
 /* Above what a Secret may hold, so that the kind says what is too large, and by how much. */
 #define INPUT_MAX ((size_t)2 * KIND_DATA_MAX)
+
+int fields_expires(const char *text, int64_t now, int64_t *t, struct err *err)
+{
+	if (text == NULL || clock_parse_expiry(text, now, t))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "--expires: neither a date (2027-01-31), a time (2027-01-31T12:00:00Z) nor "
+		       "a span (90d, 12h, 2w)");
+}
 
 /* --- a kind with fields of its own ------------------------------------------------------------ */
 

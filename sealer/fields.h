@@ -19,6 +19,9 @@ struct err;
 int fields_read(const struct kind *k, const char *const values[], struct kv *fields,
 		struct err *err);
 
+/* --expires; text NULL: *t stays.  ERR_USAGE when it is none of what clock_parse_expiry takes. */
+int fields_expires(const char *text, int64_t now, int64_t *t, struct err *err);
+
 /* The sources of a kind with free data keys. */
 struct fields_free {
 	const char *env_file;		     /* FILE or "-" */

@@ -136,8 +136,7 @@ static void describe(struct import *im, const struct one *o, const struct target
 {
 	struct buf names = BUF_INIT;
 
-	for (size_t i = 0; i < o->to.n; i++)
-		buf_printf(&names, "%s%s", i > 0 ? ", " : "", o->to.items[i].name);
+	recipients_names(&o->to, &names);
 	import_row_text(row, IMPORT_CONVERTED, "%s", buf_str(&names));
 	buf_clear(&names);
 	row->kind = o->kind->name;

@@ -49,11 +49,7 @@ static int load_keys(struct rotation *r, struct err *err)
 static int read_expiry(struct rotation *r, struct err *err)
 {
 	r->now = clock_now();
-	if (r->o->expires == NULL || clock_parse_expiry(r->o->expires, r->now, &r->expires))
-		return 0;
-	return err_set(err, ERR_USAGE,
-		       "--expires: neither a date (2027-01-31), a time (2027-01-31T12:00:00Z) nor "
-		       "a span (90d, 12h, 2w)");
+	return fields_expires(r->o->expires, r->now, &r->expires, err);
 }
 
 static int check_wait(const struct rotation *r, struct err *err)
@@ -110,17 +106,11 @@ void rotate_clear(struct rotation *r)
 
 static int find_recipients(struct rotation *r, struct err *err)
 {
-	struct who who = {
-		.names = &r->o->recipients,
-		.files = &r->o->recipients_files,
-		.accept = &r->o->accept,
-		.namespace = r->document->namespace,
-		.kind = r->kind->name,
-		.dry_run = r->o->dry_run,
-		.line = r->in->line,
-		.line_n = r->in->line_n,
-	};
+	struct who who = who_given(&r->o->who, r->in);
 
+	who.namespace = r->document->namespace;
+	who.kind = r->kind->name;
+	who.dry_run = r->o->dry_run;
 	return who_select(&r->target, &who, &r->to, err);
 }
 
@@ -296,8 +286,7 @@ static char *make_note(const struct rotation *r)
 	char *note;
 
 	fresh_names(&r->fresh, &parts);
-	for (size_t i = 0; i < r->to.n; i++)
-		buf_printf(&names, "%s%s", i > 0 ? ", " : "", r->to.items[i].name);
+	recipients_names(&r->to, &names);
 	note = out_note_made("%s: %s/%s, %s %s for %s", r->at.path, r->document->namespace,
 			     r->document->name, buf_str(&parts),
 			     r->o->dry_run ? "would be rotated" : "rotated", buf_str(&names));

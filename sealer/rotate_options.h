@@ -11,10 +11,11 @@
 #include "sealer/ring.h"
 #include "sealer/seal_options.h"
 #include "sealer/wait.h"
+#include "sealer/who.h"
 
 struct rotate_options {
 	const char *which, *expires;
-	struct option_list recipients, recipients_files, accept;
+	struct who_options who;
 	struct ring_options ring;
 	struct option_list allow; /* same, names, sooner */
 	bool dry_run;

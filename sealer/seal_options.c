@@ -57,12 +57,7 @@ static const struct option_spec alias_specs[] = {
 static const struct option_spec common_specs[] = {
 	{ 'w', "write", "FILE|DIR/", "write there (DIR/NAME.yaml), by the rules of .bulla/config",
 	  AT(write), 0 },
-	{ 'r', "recipient", "NAME|age1...", "seal to it, not to what the rules say", AT(recipients),
-	  OPTION_MANY },
-	{ 'R', "recipients-file", "FILE", "seal to the recipients of a file", AT(recipients_files),
-	  OPTION_MANY },
-	{ 0, "accept", "age1...", "agree to a recipient that is new or changed", AT(accept),
-	  OPTION_MANY },
+	WHO_OPTIONS(seal_options),
 	{ 0, "expires", "DATE|90d", "when it ends, if it does not say so itself", AT(expires), 0 },
 	{ 0, "deletion-policy", "Delete|Retain",
 	  "what becomes of the Secret when the document is removed", AT(policy), 0 },

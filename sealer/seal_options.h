@@ -9,6 +9,7 @@
 #include "base/kv.h"
 #include "kinds/kind.h"
 #include "sealer/options.h"
+#include "sealer/who.h"
 
 struct err;
 
@@ -18,7 +19,7 @@ struct seal_options {
 	const char *namespace;
 	const char *write;
 	const char *filename;
-	struct option_list recipients, recipients_files, accept;
+	struct who_options who;
 	struct option_list aliases, labels, annotations;
 	const char *expires, *policy;
 	const char *namespaces, *service_accounts;

@@ -8,6 +8,7 @@
 
 #include "kinds/kind.h"
 #include "sealer/options.h"
+#include "sealer/who.h"
 
 struct err;
 
@@ -18,7 +19,7 @@ struct set_options {
 	struct option_list pick;
 	const char *expires;
 	const char *which;
-	struct option_list recipients, recipients_files, accept;
+	struct who_options who;
 	bool dry_run;
 	const char *files[SET_FILES_MAX]; /* the kinds' own, in the order of the table */
 };

@@ -9,6 +9,7 @@
 #include "base/name.h"
 #include "base/out.h"
 #include "sealer/agree.h"
+#include "sealer/command.h"
 
 #define FILE_MAX 262144
 
@@ -220,6 +221,17 @@ static int check_agreed(const struct gathered *g, const struct who *who, struct 
 	};
 
 	return agree_check(&a, err);
+}
+
+struct who who_given(const struct who_options *o, const struct invocation *in)
+{
+	return (struct who){
+		.names = &o->recipients,
+		.files = &o->recipients_files,
+		.accept = &o->accept,
+		.line = in->line,
+		.line_n = in->line_n,
+	};
 }
 
 int who_select(const struct target *t, const struct who *who, struct recipients *out,

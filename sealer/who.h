@@ -14,6 +14,33 @@
 #include "sealer/target.h"
 
 struct err;
+struct invocation;
+
+/* What a command line says of it. */
+struct who_options {
+	struct option_list recipients;	     /* -r NAME|age1... */
+	struct option_list recipients_files; /* -R FILE */
+	struct option_list accept;	     /* --accept age1... */
+};
+
+/* Their rows in the table of a command that changes a document, for the member `who` of `type`. */
+#define WHO_OPTIONS(type)                                                                          \
+	{ 'r',                                                                                     \
+	  "recipient",                                                                             \
+	  "NAME|age1...",                                                                          \
+	  "seal to it, not to what the rules say",                                                 \
+	  offsetof(struct type, who.recipients),                                                   \
+	  OPTION_MANY },                                                                           \
+	    { 'R',                                                                                 \
+	      "recipients-file",                                                                   \
+	      "FILE",                                                                              \
+	      "seal to the recipients of a file",                                                  \
+	      offsetof(struct type, who.recipients_files),                                         \
+	      OPTION_MANY },                                                                       \
+	{                                                                                          \
+		0, "accept", "age1...", "agree to a recipient that is new or changed",             \
+		    offsetof(struct type, who.accept), OPTION_MANY                                 \
+	}
 
 struct who {
 	const struct option_list *names;  /* -r NAME|age1... */
@@ -24,6 +51,10 @@ struct who {
 	char *const *line;		  /* argv, to print it again with --accept */
 	int line_n;
 };
+
+/* As the command line has it; it points into both.  namespace, kind and dry_run are the caller's.
+ */
+struct who who_given(const struct who_options *o, const struct invocation *in);
 
 /*
  * ERR_RECIPIENT: nobody to seal to, unknown, not a public key, more than RECIPIENTS_MAX, new or

@@ -18,6 +18,7 @@ static void test_add(void **state)
 	struct err err = ERR_INIT;
 	struct age_recipient *keys;
 	struct kv ids = KV_INIT;
+	struct buf names = BUF_INIT;
 
 	(void)state;
 	assert_int_equal(recipients_add(&r, "us-east1", &a, &err), 0);
@@ -38,6 +39,9 @@ static void test_add(void **state)
 	assert_int_equal(ids.n, 2);
 	assert_string_equal(kv_get_str(&ids, "us-east1"), r.items[1].id);
 	kv_clear(&ids);
+	recipients_names(&r, &names);
+	assert_string_equal(buf_str(&names), "eu-west9, us-east1");
+	buf_clear(&names);
 	check_err(recipients_add(&r, "us-east1", &b, &err), &err, ERR_RECIPIENT,
 		  "recipient us-east1: two different keys have this name");
 	check_err(recipients_add(&r, "laptop", &a, &err), &err, ERR_RECIPIENT,
