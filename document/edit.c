@@ -14,17 +14,75 @@
 
 #define GROUP "bulla.dev"
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* An escape of quoted YAML or JSON that stands for c: \x62, \u0062, \U00000062; NULL: it is none.
+ */
+static const char *behind_escape(const char *at, const char *end, char c)
+{
+	size_t n = end - at < 2 || at[0] != '\\' ? 0
+		   : at[1] == 'x'		 ? 2
+		   : at[1] == 'u'		 ? 4
+		   : at[1] == 'U'		 ? 8
+						 : 0;
+	unsigned value = 0;
+
+	if (n == 0 || (size_t)(end - at) < 2 + n)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		int digit = hex_digit(at[2 + i]);
+
+		if (digit < 0 || value > 0xff)
+			return NULL;
+		value = value * 16 + (unsigned)digit;
+	}
+	return value == (unsigned char)c ? at + 2 + n : NULL;
+}
+
+/* What does not count in a quoted text: an escaped line end and what indents the next line. */
+static const char *skip_fold(const char *at, const char *end)
+{
+	while (end - at >= 2 && at[0] == '\\' && (at[1] == '\n' || at[1] == '\r'))
+		for (at++; at < end && strchr(" \t\r\n", *at) != NULL && *at != '\0';)
+			at++;
+	return at;
+}
+
+/* Does the group's name begin here, as some reader of YAML would see it?  UTF-16 has NULs in it. */
+static bool is_group(const char *at, const char *end)
+{
+	for (const char *c = GROUP; *c != '\0'; c++) {
+		const char *behind;
+
+		while (at < end && *at == '\0')
+			at++;
+		at = skip_fold(at, end);
+		behind = behind_escape(at, end, *c);
+		if (behind == NULL && (at == end || *at != *c))
+			return false;
+		at = behind != NULL ? behind : at + 1;
+	}
+	return true;
+}
+
 bool edit_mentions(const void *text, size_t len)
 {
-	const char *at = text, *end = at + len;
+	const char *end = (const char *)text + len;
+	bool escapes = len > 0 && memchr(text, '\\', len) != NULL;
 
-	while ((size_t)(end - at) >= strlen(GROUP)) {
-		at = memchr(at, GROUP[0], (size_t)(end - at) - strlen(GROUP) + 1);
-		if (at == NULL)
+	for (const char *at = text; at < end; at++) {
+		if (!escapes && (at = memchr(at, GROUP[0], (size_t)(end - at))) == NULL)
 			return false;
-		if (memcmp(at, GROUP, strlen(GROUP)) == 0)
+		/* never at a fold, so that no byte is looked at often */
+		if ((*at == GROUP[0] || behind_escape(at, end, GROUP[0]) != NULL) &&
+		    is_group(at, end))
 			return true;
-		at++;
 	}
 	return false;
 }

@@ -25,8 +25,9 @@ struct edit_file {
 	}
 
 /*
- * Does the text hold the name of Bulla's API group anywhere?  One that does not holds no sealed
- * document and need not be parsed (it may use YAML that base/yaml.h refuses).
+ * Does the text hold the name of Bulla's API group anywhere, also with escapes, folded, or in
+ * UTF-16 (which other readers of YAML take, and so the API server)?  One that does not holds no
+ * sealed document and need not be parsed (it may use YAML that base/yaml.h refuses).
  */
 bool edit_mentions(const void *text, size_t len);
 

@@ -512,6 +512,16 @@ def test_a_comment_that_allowed_a_warning_allows_no_error(plain):
     assert found(plain, "--range", "main~1..main") == [("url-password", "a.yaml")]
 
 
+@pytest.mark.parametrize("written", ['"bulla.\\x64ev/v1"', '"bul\\\n  la.dev/v1"'])
+def test_a_document_that_only_a_reader_of_yaml_sees(repo, written):
+    """The API server and Flux take it for one, so it is no way around the rules."""
+    repo.git("checkout", "-q", "-b", "pr")
+    replace(repo.file, "apiVersion: bulla.dev/v1\n", f"apiVersion: {written}\nextra: 1\n")
+    repo.commit()
+    for args in (["--range", "start..pr"], []):
+        assert found(repo, *args) == [("shape", "clusters/eu/app.yaml")]
+
+
 @pytest.mark.parametrize("base", ["main", "origin/main", "main~0", "main@{0}", "main^{commit}"])
 def test_a_tag_that_is_called_as_the_branch(plain, base):
     """git takes the tag: whoever may push one could say what he is held against."""

@@ -680,6 +680,33 @@ static void test_conflicts(void **state)
 	assert_int_equal(conflict_line("\0\0\0\0\0\0\0\n", 8), 0);
 }
 
+#define TEXT(s) s, sizeof(s) - 1
+
+static const struct {
+	const char *text;
+	size_t len;
+	bool mentions;
+} written[] = {
+	{ TEXT("\"bulla.\\x64ev/v1\""), true },
+	{ TEXT("\"\\u0062ulla.dev/v1\""), true },
+	{ TEXT("\"bulla.de\\U00000076\""), true },
+	{ TEXT("\"bulla.de\\u0076"), true },
+	{ TEXT("\"bulla\\u002Edev"), true },
+	{ TEXT("\"bul\\\n   \\\r\n la.dev/v1\""), true },
+	{ TEXT("\xff\xfe"
+	       "b\0u\0l\0l\0a\0.\0d\0e\0v\0"),
+	  true },
+	{ TEXT("\xfe\xff\0b\0u\0l\0l\0a\0.\0d\0e\0v"), true },
+	{ TEXT("\"bulla.\\x65ev/v1\""), false },
+	{ TEXT("\"bulla.de\\u007"), false },
+	{ TEXT("\"bulla.de\\u0176"), false },
+	{ TEXT("\"bulla.de\\U10000076"), false },
+	{ TEXT("\"bulla.de\\uzz76"), false },
+	{ TEXT("\"bulla.de\\"), false },
+	{ TEXT("\"bulla.de\\\n"), false },
+	{ TEXT("bulla.de\\v"), false },
+};
+
 static void test_mentions(void **state)
 {
 	(void)state;
@@ -689,6 +716,14 @@ static void test_mentions(void **state)
 	assert_false(edit_mentions("bulla.dev", 8));
 	assert_true(edit_mentions("bbbulla.debulla.dev/v1", 22));
 	assert_false(edit_mentions("bulla-dev bulla.d", 17));
+	assert_false(edit_mentions("bulla\0-dev\0", 11));
+	for (size_t i = 0; i < COUNT(written); i++) {
+		/* blocks of their own, so that AddressSanitizer sees their ends */
+		char *text = mem_dup(written[i].text, written[i].len);
+
+		assert_true(edit_mentions(text, written[i].len) == written[i].mentions);
+		mem_free(text);
+	}
 }
 
 int main(void)
