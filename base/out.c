@@ -3,7 +3,9 @@
 
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -219,9 +221,35 @@ void out_shell(struct buf *out, const char *word)
 
 /* --- tables ----------------------------------------------------------------------------------- */
 
+static bool has_colours(FILE *f)
+{
+	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return (none == NULL || *none == '\0') && term != NULL && *term != '\0' &&
+	       strcmp(term, "dumb") != 0 && isatty(fileno(f));
+}
+
+const char *out_begin(FILE *f, enum out_style style)
+{
+	/* ECMA-48 SGR, the colours that every terminal has and its user has chosen */
+	static const char *const begins[] = { "", "\033[31m", "\033[33m", "\033[32m" };
+
+	return style != OUT_PLAIN && has_colours(f) ? begins[style] : "";
+}
+
+const char *out_end(FILE *f, enum out_style style)
+{
+	return style != OUT_PLAIN && has_colours(f) ? "\033[0m" : "";
+}
+
+struct cell {
+	char *text;
+	enum out_style style;
+};
+
 struct out_table {
 	size_t columns;
-	char **cells;
+	struct cell *cells;
 	size_t n, cap;
 };
 
@@ -239,7 +267,12 @@ void out_table_cell(struct out_table *t, const char *text)
 		t->cap = t->cap == 0 ? 64 : t->cap * 2;
 		t->cells = mem_grow(t->cells, t->cap, sizeof(*t->cells));
 	}
-	t->cells[t->n++] = out_escaped(text);
+	t->cells[t->n++] = (struct cell){ .text = out_escaped(text) };
+}
+
+void out_table_style(struct out_table *t, enum out_style style)
+{
+	t->cells[t->n - 1].style = style;
 }
 
 /* Columns on a terminal, near enough: one for each code point. */
@@ -253,17 +286,19 @@ static size_t width(const char *s)
 }
 
 /* Blanks stand before a cell, so that a line whose last cells are empty ends with none. */
-static void print_row(char *const *cells, const size_t *widths, size_t n, FILE *f)
+static void print_row(const struct cell *cells, const size_t *widths, size_t n, FILE *f)
 {
 	size_t pad = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (cells[i][0] != '\0') {
+		if (cells[i].text[0] != '\0') {
 			for (; pad > 0; pad--)
 				fputc(' ', f);
-			fputs(cells[i], f);
+			fputs(out_begin(f, cells[i].style), f);
+			fputs(cells[i].text, f);
+			fputs(out_end(f, cells[i].style), f);
 		}
-		pad += widths[i] + 2 - width(cells[i]);
+		pad += widths[i] + 2 - width(cells[i].text);
 	}
 	fputc('\n', f);
 }
@@ -273,7 +308,7 @@ void out_table_print(struct out_table *t, FILE *f)
 	size_t *widths = mem_array(t->columns, sizeof(*widths));
 
 	for (size_t i = 0; i < t->n; i++) {
-		size_t w = width(t->cells[i]);
+		size_t w = width(t->cells[i].text);
 
 		if (w > widths[i % t->columns])
 			widths[i % t->columns] = w;
@@ -288,7 +323,7 @@ void out_table_free(struct out_table *t)
 	if (t == NULL)
 		return;
 	for (size_t i = 0; i < t->n; i++)
-		mem_free(t->cells[i]);
+		mem_free(t->cells[i].text);
 	mem_free(t->cells);
 	mem_free(t);
 }

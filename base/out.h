@@ -25,10 +25,20 @@ void out_printf(FILE *f, const char *fmt, ...) __attribute__((format(printf, 2, 
 /* A word quoted for a POSIX shell ('it'\''s'); unquoted when it needs none.  Appended. */
 void out_shell(struct buf *out, const char *word);
 
+/*
+ * Colours, for a terminal alone, and not where NO_COLOR is set (https://no-color.org) or TERM is
+ * unset or "dumb": the sequence that begins a style on a stream, and the one that ends it; empty
+ * elsewhere.  Nothing is said by a colour alone.
+ */
+enum out_style { OUT_PLAIN, OUT_BAD, OUT_CARE, OUT_GOOD };
+const char *out_begin(FILE *f, enum out_style style);
+const char *out_end(FILE *f, enum out_style style);
+
 /* A table with aligned columns.  Cells are escaped when added.  Columns are two spaces apart. */
 struct out_table;
 struct out_table *out_table_new(size_t columns);
-void out_table_cell(struct out_table *t, const char *text); /* row by row, left to right */
+void out_table_cell(struct out_table *t, const char *text);	 /* row by row, left to right */
+void out_table_style(struct out_table *t, enum out_style style); /* of the last cell */
 void out_table_print(struct out_table *t, FILE *f);
 void out_table_free(struct out_table *t);
 

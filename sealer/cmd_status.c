@@ -205,6 +205,7 @@ static void print_table(const json_t *rows)
 		out_table_cell(t, cell(row, "kind"));
 		out_table_cell(t, cell(row, "cluster"));
 		out_table_cell(t, cell(row, "state"));
+		out_table_style(t, json_is_true(json_object_get(row, "good")) ? OUT_GOOD : OUT_BAD);
 		expiry_cell(t, row, now);
 		about_cell(t, row);
 	}

@@ -191,8 +191,14 @@ static void put_values(const struct diff_part *p, struct buf *out)
 
 static void put_part(const struct diff_part *p, bool values, struct buf *out)
 {
-	buf_puts(out, p->old == NULL ? "  + " : p->new == NULL ? "  - " : "  ~ ");
+	enum out_style style = p->old == NULL ? OUT_GOOD : p->new == NULL ? OUT_BAD : OUT_CARE;
+
+	buf_printf(out, "  %s%c ", out_begin(stdout, style),
+		   p->old == NULL   ? '+'
+		   : p->new == NULL ? '-'
+				    : '~');
 	put(out, p->name);
+	buf_puts(out, out_end(stdout, style));
 	if (p->old == NULL) {
 		buf_puts(out, ": sealed to ");
 		put_names(out, &p->new->recipients);

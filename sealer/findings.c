@@ -106,6 +106,7 @@ void findings_sort(struct findings *f)
 
 static void print_one(const struct finding *item)
 {
+	enum out_style style = item->warning ? OUT_CARE : OUT_BAD;
 	struct buf line = BUF_INIT;
 
 	/* escaped apart: a newline in a name would make two lines of one */
@@ -117,7 +118,9 @@ static void print_one(const struct finding *item)
 	out_escape(&line, item->text, strlen(item->text));
 	if (item->commit != NULL)
 		buf_printf(&line, " (commit %.*s)", COMMIT_SHORT, item->commit);
-	out_printf(stdout, "%s [%s]\n", buf_str(&line), finding_rule_name(item));
+	out_printf(stdout, "%s ", buf_str(&line));
+	printf("%s[%s]%s\n", out_begin(stdout, style), finding_rule_name(item),
+	       out_end(stdout, style));
 	buf_clear(&line);
 }
 

@@ -4,10 +4,11 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from checkout import CONFLICT, FINDINGS, INVALID, OK, RECIPIENT, USAGE, Checkout
+from checkout import CONFLICT, FINDINGS, INVALID, OK, RECIPIENT, USAGE, Checkout, Terminal
 
 
 @pytest.fixture
@@ -308,3 +309,14 @@ def test_open_says_which_document(repo):
     assert repo.bulla("open", "apps/app.yaml", "--keys", repo.keys, "--document", "two", "--key", "K").out == "v"
     assert repo.bulla("open", "apps/app.yaml", "--keys", repo.keys, "--document", "web/two", "--key", "K").out == "v"
     repo.bulla("open", "apps/app.yaml", "--keys", repo.keys, "--document", "other/two", status=INVALID)
+
+
+def test_colours_on_a_terminal_alone(repo):
+    token = repo.tool(str(Path(__file__).parents[2] / "scripts/test-token")).strip()
+    repo.write(".env", f"TOKEN={token}\n")
+    for env, coloured in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
+        repo.env.update(env)
+        text = Terminal(repo, "check").end(status=FINDINGS)
+        assert ("\x1b[31m[github-token]\x1b[0m" in text) is coloured, text
+        assert coloured or "\x1b" not in text
+    assert "\x1b" not in repo.bulla("check", status=FINDINGS).out
