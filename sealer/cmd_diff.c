@@ -376,8 +376,8 @@ static int print(struct run *r, struct err *err)
 
 	if (r->o->output == NULL || strcmp(r->o->output, "json") != 0)
 		return file_write_fd(STDOUT_FILENO, r->text.data, r->text.len, err);
-	v = json_pack("{s:s, s:s, s:b, s:O}", "file", r->in->args[0], "against", r->label,
-		      "differs", r->differs, "documents", r->rows);
+	v = json_pack("{s:o, s:o, s:b, s:O}", "file", report_text(r->in->args[0]), "against",
+		      report_text(r->label), "differs", r->differs, "documents", r->rows);
 	return report_json(v, err);
 }
 

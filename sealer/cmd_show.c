@@ -208,8 +208,8 @@ static json_t *document_json(const char *path, const struct document *d, int64_t
 	for (size_t i = 0; i < d->n; i++)
 		json_array_append_new(parts, part_json(&d->parts[i], now));
 	document_digest(d, digest);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "file", path, "line",
-			 (int)d->line, "namespace", d->namespace, "name", d->name, "kind",
+	return json_pack("{s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "file", report_text(path),
+			 "line", (int)d->line, "namespace", d->namespace, "name", d->name, "kind",
 			 d->kind->name, "type", d->type, "deletionPolicy",
 			 document_policy_name(document_policy(d)), "digest", digest, "parts",
 			 parts);

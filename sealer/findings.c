@@ -189,24 +189,10 @@ int findings_print_text(struct findings *f, struct err *err)
 
 /* --- for programs ----------------------------------------------------------------------------- */
 
-/* A path or a field's name may hold any bytes; JSON may not. */
-static json_t *any_text(const char *s)
-{
-	json_t *v = json_string(s);
-	char *escaped;
-
-	if (v != NULL)
-		return v;
-	escaped = out_escaped(s);
-	v = json_string(escaped);
-	mem_free(escaped);
-	return v;
-}
-
 static void set_text(json_t *object, const char *name, const char *s)
 {
 	if (s != NULL && s[0] != '\0')
-		json_object_set_new(object, name, any_text(s));
+		json_object_set_new(object, name, report_text(s));
 }
 
 static void set_number(json_t *object, const char *name, unsigned n)

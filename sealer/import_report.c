@@ -64,7 +64,7 @@ static size_t count(const struct import *im, enum import_verdict verdict)
 static void put(json_t *to, const char *name, const char *value)
 {
 	if (value != NULL)
-		json_object_set_new(to, name, json_string(value));
+		json_object_set_new(to, name, report_text(value));
 }
 
 static json_t *row_json(const struct import_row *row)
@@ -90,7 +90,7 @@ static int report_for_programs(const struct import *im, struct err *err)
 	for (size_t i = 0; i < im->n_rows; i++)
 		json_array_append_new(rows, row_json(&im->rows[i]));
 	for (size_t i = 0; i < im->notes.n; i++)
-		json_array_append_new(notes, json_string(im->notes.text[i]));
+		json_array_append_new(notes, report_text(im->notes.text[i]));
 	v = json_pack("{s:b,s:o,s:o}", "dryRun", im->o->dry_run, "items", rows, "notes", notes);
 	for (enum import_verdict i = 0; i < IMPORT_VERDICTS; i++)
 		json_object_set_new(v, verdicts[i], json_integer((json_int_t)count(im, i)));

@@ -63,9 +63,9 @@ struct row {
 static void add_row(struct job *j, const struct row *r, char *result)
 {
 	json_array_append_new(j->keys,
-			      json_pack("{s:o, s:s, s:s, s:b, s:o}", "file", prove_text(r->file),
+			      json_pack("{s:o, s:s, s:s, s:b, s:o}", "file", report_text(r->file),
 					"keyId", r->id, "name", r->name, "good", r->good, "result",
-					prove_text(result)));
+					report_text(result)));
 	j->bad = j->bad || !r->good;
 	mem_free(result);
 }

@@ -4,23 +4,10 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/out.h"
 #include "base/walk.h"
 #include "document/edit.h"
 #include "document/seal.h"
-
-json_t *prove_text(const char *s)
-{
-	json_t *v = json_string(s);
-	char *escaped;
-
-	if (v != NULL)
-		return v;
-	escaped = out_escaped(s);
-	v = json_string(escaped);
-	mem_free(escaped);
-	return v;
-}
+#include "sealer/report.h"
 
 /* d NULL: a file that cannot be read.  result is freed. */
 static void put(struct prove *p, const char *path, const struct document *d, size_t opened,
@@ -30,9 +17,9 @@ static void put(struct prove *p, const char *path, const struct document *d, siz
 	bool good = d != NULL && opened == d->n;
 
 	json_array_append_new(p->rows, json_pack("{s:o, s:s, s:i, s:i, s:b, s:o}", "file",
-						 prove_text(path), "document", name, "parts",
+						 report_text(path), "document", name, "parts",
 						 d != NULL ? (int)d->n : 0, "opened", (int)opened,
-						 "good", good, "result", prove_text(result)));
+						 "good", good, "result", report_text(result)));
 	p->bad = p->bad || !good;
 	mem_free(name);
 	mem_free(result);

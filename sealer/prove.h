@@ -23,7 +23,4 @@ struct prove {
  */
 int prove_path(struct prove *p, const char *path, struct err *err);
 
-/* A JSON string of what need not be UTF-8: a path, or an error that has one. */
-json_t *prove_text(const char *s);
-
 #endif

@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/mem.h"
+#include "base/out.h"
 #include "document/quote.h"
 
 static int print(struct buf *out, struct err *err)
@@ -35,6 +37,19 @@ int report_json(json_t *v, struct err *err)
 	buf_putc(&out, '\n');
 	json_decref(v);
 	return print(&out, err);
+}
+
+json_t *report_text(const char *s)
+{
+	json_t *v = json_string(s);
+	char *escaped;
+
+	if (v != NULL)
+		return v;
+	escaped = out_escaped(s);
+	v = json_string(escaped);
+	mem_free(escaped);
+	return v;
 }
 
 static bool is_leaf(const json_t *v)

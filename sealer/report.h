@@ -11,6 +11,12 @@ struct err;
 int report_json(json_t *v, struct err *err);
 int report_yaml(json_t *v, struct err *err);
 
+/*
+ * A new JSON string of what need not be UTF-8 (a path, an error that names one): as it is, or
+ * escaped as for people (base/out.h) where JSON cannot hold it.
+ */
+json_t *report_text(const char *s);
+
 /* Seconds as a person says them: "29 d", "5 h", "3 min"; negative ones without the sign. */
 void report_span(long long seconds, char text[static 24]);
 

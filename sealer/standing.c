@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/yaml.h"
 #include "sealer/check.h"
+#include "sealer/report.h"
 
 #define DAY 86400
 
@@ -64,8 +65,9 @@ void standing_add_document(json_t *git, const char *path, const struct document 
 		list = json_array();
 		json_object_set_new(git, key, list);
 	}
-	entry = json_pack("{s:s, s:s, s:s, s:i, s:o}", "kind", d->kind->name, "digest", digest,
-			  "file", path, "line", (int)d->line, "recipients", recipients);
+	entry =
+	    json_pack("{s:s, s:s, s:o, s:i, s:o}", "kind", d->kind->name, "digest", digest, "file",
+		      report_text(path), "line", (int)d->line, "recipients", recipients);
 	put(entry, "notAfter", end != NULL ? end : "");
 	json_array_append_new(list, entry);
 	mem_free(key);
