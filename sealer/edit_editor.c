@@ -29,7 +29,7 @@ const char edit_editor_quiet_names[] = "vim, nvim, nano and emacs";
  * vim and nvim (their help: starting, recover, undo, options).  -n: no swap file; -i NONE: no
  * viminfo or shada.  A backup is made while writing even where none is kept (writebackup), in the
  * home when not beside the file.  The user's own settings come between --cmd and -c, so the second
- * has the last word; modelines are read before it, and are another's text.
+ * has the last word.  Modelines are another's text, and are read before -c but after BufReadPre.
  */
 static const char *const vim_args[] = {
 	"-n",
@@ -37,6 +37,8 @@ static const char *const vim_args[] = {
 	"NONE",
 	"--cmd",
 	"set nomodeline noswapfile noundofile nobackup nowritebackup",
+	"--cmd",
+	"autocmd BufReadPre * set nomodeline",
 	"-c",
 	"set noswapfile noundofile nobackup nowritebackup patchmode=",
 	"-c",

@@ -657,13 +657,18 @@ def test_editor_that_saves_itself_is_not_given_the_time(repo):
     assert_clean(repo)
 
 
-def test_hostile_modeline_is_not_obeyed(repo):
-    """Anyone can seal anything to us, also what an editor would take for a command."""
-    if shutil.which("vim") is None:
-        pytest.skip("vim is not installed")
+@pytest.mark.parametrize("name", ["vim", "nvim"])
+@pytest.mark.parametrize("own", ["", "set modeline modelines=5\n"])
+def test_hostile_modeline_is_not_obeyed(repo, name, own):
+    """Anyone can seal anything to us, also what an editor would take for a command; whatever we allow our own files."""
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
     out = repo.path / "obeyed"
+    for settings in (repo.home / ".vimrc", repo.home / ".config" / "nvim" / "init.vim"):
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(own)
     repo.bulla("set", FILE, "USER", "--from-file", "-", input="x\n# vim: set textwidth=7 :\n")
-    repo.env.update(BULLA_EDITOR=f"vim -c 'call writefile([&textwidth], \"{out}\")' -c qa", TERM="xterm")
+    repo.env.update(BULLA_EDITOR=f"{name} -c 'call writefile([&textwidth], \"{out}\")' -c qa", TERM="xterm")
     at = Terminal(repo, "edit", FILE, "-i", repo.recovery)
     at.end()
     assert out.read_text().strip() != "7"
