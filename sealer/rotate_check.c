@@ -140,10 +140,22 @@ static int check_same(const struct rotate_pair *p, const struct rotate_allowed *
 	return 0;
 }
 
+/* What a program that failed has printed into the pipe is no new secret. */
+static int check_empty(const struct rotate_pair *p, struct err *err)
+{
+	for (size_t i = 0; i < p->new->data.n; i++)
+		if (p->new->data.items[i].len == 0)
+			return err_set(
+			    err, ERR_INVALID,
+			    "the new value is empty; 'bulla set' seals one that is meant "
+			    "to be");
+	return 0;
+}
+
 int rotate_check(const struct rotate_pair *p, const struct rotate_allowed *allowed,
 		 struct notes *notes, struct err *err)
 {
-	if (check_same(p, allowed, notes, err) != 0)
+	if (check_empty(p, err) != 0 || check_same(p, allowed, notes, err) != 0)
 		return -1;
 	if (is_certificate(p) && check_names(p, allowed, notes, err) != 0)
 		return -1;

@@ -27,7 +27,8 @@ struct rotate_pair {
 };
 
 /*
- * ERR_INVALID for what is not allowed; each text names the word of --allow.  Notes for what a
+ * ERR_INVALID for what is not allowed; each text names the word of --allow, but that of an empty
+ * value, which is never one to rotate to.  Notes for what a
  * person should know: an end that got lost or comes sooner, the same private key under a new
  * certificate, names that could not be compared.
  */

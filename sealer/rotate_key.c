@@ -153,7 +153,15 @@ static void tell_kept(const struct rotation *r, const struct pkey *key)
 	out_note("%s: a new %s key waits for its certificate, encrypted to %s, in %s", r->at.path,
 		 pkey_type_name(key->type), to.len > 0 ? buf_str(&to) : "the passphrase",
 		 r->pending.path);
-	out_note("have the request signed, then: bulla rotate tls %s --cert FILE", buf_str(&file));
+	for (size_t i = 0; i < r->o->ring.identities.n; i++) {
+		buf_puts(&file, " -i ");
+		out_shell(&file, r->o->ring.identities.items[i]);
+	}
+	if (r->o->ring.keys != NULL) {
+		buf_puts(&file, " --keys ");
+		out_shell(&file, r->o->ring.keys);
+	}
+	out_note("have the request signed, then: bulla rotate tls --cert FILE %s", buf_str(&file));
 	buf_clear(&file);
 	buf_clear(&to);
 }

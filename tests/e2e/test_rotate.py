@@ -159,6 +159,15 @@ def test_opaque(env):
     assert "D: the document has no such value to rotate; 'bulla set' adds one" in missing.err
 
 
+def test_nothing_from_a_pipe_is_no_new_value(env):
+    before = (env.top / "env.yaml").read_bytes()
+    done = env.bulla("rotate", "opaque", "env", "--stdin", "A", input="", status=INVALID)
+    assert "env.yaml: A: the new value is empty; 'bulla set' seals one" in done.err
+    assert (env.top / "env.yaml").read_bytes() == before
+    env.bulla("set", "env.yaml", "A", "--from-file", "-", input="")
+    assert secret(env, "env.yaml") == {"A": "", "B": "2", "C": "3"}
+
+
 def test_opaque_all_or_nothing(env):
     """One value of two is the old one: neither is rotated."""
     before = (env.top / "env.yaml").read_bytes()
@@ -294,7 +303,7 @@ def test_key_made_here(mine):
     text = request_of(mine, done.out)
     assert "DNS:a.example.org, DNS:b.example.org" in text and "ASN1 OID: prime256v1" in text
     assert "apps/web.yaml: the names are those of the facts, which no key has proven" in done.err
-    assert "have the request signed, then: bulla rotate tls apps/web.yaml --cert FILE" in done.err
+    assert "have the request signed, then: bulla rotate tls --cert FILE apps/web.yaml\n" in done.err
     assert (mine.top / "apps/web.yaml").read_bytes() == before and waiting(mine) == ["waiting/apps/web.age"]
     kept = mine.top / ".git/bulla/waiting/apps/web.age"
     assert kept.stat().st_mode & 0o777 == 0o600 and mine.git("status", "--porcelain", "--ignored").find("bulla/waiting") == -1

@@ -192,6 +192,13 @@ static const struct one cases[] = {
 	  { 0 },
 	  NULL,
 	  NULL },
+	/* nothing is no new value, whatever is allowed */
+	{ { NULL, NULL, NULL, NULL, NULL, "old" },
+	  false,
+	  { NULL, NULL, NULL, NULL, NULL, "" },
+	  { true, true, true },
+	  "the new value is empty",
+	  NULL },
 };
 
 static void set(struct kv *kv, const char *name, const char *value)
