@@ -277,6 +277,11 @@ static int check_folder(struct job *j, const char *path, struct err *err)
 	struct keyring kr = KEYRING_INIT;
 	int r = ring_load(&only, &kr, err);
 
+	if (r != 0 && err->class == ERR_NOKEY)
+		err_set(err, ERR_NOKEY,
+			"%s: a folder without a key file; what is to be proven comes first, then "
+			"the documents",
+			path);
 	for (size_t i = 0; r == 0 && i < kr.n; i++) {
 		char *file = mem_printf("%s/%s", path, kr.names[i]);
 

@@ -157,6 +157,13 @@ def test_backup_refused(repo, args, status, text):
 
 # --- verify ---------------------------------------------------------------------------------------
 
+def test_documents_without_what_is_to_be_proven(repo):
+    repo.init("-r", "eu")
+    (repo.top / "apps").mkdir()
+    done = repo.bulla("keys", "verify", "-i", repo.recovery, "apps", status=NOKEY)
+    assert "apps: a folder without a key file; what is to be proven comes first" in done.err
+
+
 def test_all_backups_are_proven(repo):
     repo.init("-r", "eu", "-r", "us")
     _, public = key_of(repo, "alice")
