@@ -347,9 +347,10 @@ const struct command cmd_init = {
 	.about =
 	    "Make .bulla/config with recipients and rules at the top level of the Git work "
 	    "tree, a key for each recipient named without one (its backup encrypted to "
-	    "recovery), the recovery key outside of the tree, and the merge driver.  Without "
+	    "recovery), the recovery key outside of the tree, merge driver and diffs.  Without "
 	    "-r the folders clusters/NAME are the recipients.  Rules come from the names of "
-	    "folders.  In a repository that is set up it only sets up the merge driver of this "
+	    "folders.  In a repository that is set up it only sets up merge driver and diffs of "
+	    "this "
 	    "clone.",
 	.options = specs,
 	.options_size = sizeof(struct init_options),
