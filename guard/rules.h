@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GUARD_HITS_MAX 1000 /* findings given of one text, the last of which may say that there are more */
+#define GUARD_HITS_MAX 1000 /* findings given of one text; the last may say that there are more */
 
 /* In the order of what says most: of two findings in one place the first one stays. */
 enum guard_rule_id {

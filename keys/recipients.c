@@ -119,6 +119,14 @@ const struct recipient *recipients_find(const struct recipients *r, const char *
 	return at < r->n && strcmp(r->items[at].name, name) == 0 ? &r->items[at] : NULL;
 }
 
+const struct recipient *recipients_find_id(const struct recipients *r, const char *id)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->items[i].id, id) == 0)
+			return &r->items[i];
+	return NULL;
+}
+
 void recipients_ids(const struct recipients *r, struct kv *out)
 {
 	for (size_t i = 0; i < r->n; i++)

@@ -42,7 +42,9 @@ int recipients_add(struct recipients *r, const char *name, const struct age_reci
  */
 int recipients_add_lines(struct recipients *r, const char *file, const void *text, size_t len,
 			 struct err *err);
+/* The one of that name, of that key id; borrowed, or NULL. */
 const struct recipient *recipients_find(const struct recipients *r, const char *name);
+const struct recipient *recipients_find_id(const struct recipients *r, const char *id);
 /* name -> key id, as it stands in a document. */
 void recipients_ids(const struct recipients *r, struct kv *out);
 /* "eu-west9, recovery", appended. */

@@ -39,17 +39,10 @@ struct job {
 
 /* --- which keys ------------------------------------------------------------------------------- */
 
-static const char *name_now(const struct config *c, const char *id)
-{
-	for (size_t i = 0; i < c->recipients.n; i++)
-		if (strcmp(c->recipients.items[i].id, id) == 0)
-			return c->recipients.items[i].name;
-	return "";
-}
-
-/* What the files of its backups say; "" for a name: of the key id alone. */
+/* What the files of its backups say: of the name, or for NULL of the key id alone. */
 static int add_backups(struct job *j, const char *name, const char *id, struct err *err)
 {
+	const char *wanted = name != NULL ? name : id;
 	struct kv files = KV_INIT;
 	int r = repo_list_keys(j->top, &files, err);
 
@@ -57,7 +50,7 @@ static int add_backups(struct job *j, const char *name, const char *id, struct e
 		char *whose, kid[AGE_KEY_ID_TEXT];
 
 		if (repo_key_parse(files.items[i].name, &whose, kid) && kid[0] != '\0' &&
-		    (name != NULL ? strcmp(whose, name) == 0 : strcmp(kid, id) == 0))
+		    strcmp(name != NULL ? whose : kid, wanted) == 0)
 			kv_set_str(&j->ids, kid, whose);
 		mem_free(whose);
 	}
@@ -67,7 +60,9 @@ static int add_backups(struct job *j, const char *name, const char *id, struct e
 
 static int add_id(struct job *j, const char *id, struct err *err)
 {
-	kv_set_str(&j->ids, id, name_now(&j->config, id));
+	const struct recipient *now = recipients_find_id(&j->config.recipients, id);
+
+	kv_set_str(&j->ids, id, now != NULL ? now->name : "");
 	return kv_get(&j->ids, id)->len > 0 ? 0 : add_backups(j, NULL, id, err);
 }
 
@@ -120,7 +115,7 @@ static void tell_unread(const struct exposure *e)
 static bool has_current(const struct job *j)
 {
 	for (size_t i = 0; i < j->ids.n; i++)
-		if (name_now(&j->config, j->ids.items[i].name)[0] != '\0')
+		if (recipients_find_id(&j->config.recipients, j->ids.items[i].name) != NULL)
 			return true;
 	return false;
 }

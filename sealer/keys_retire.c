@@ -100,20 +100,16 @@ static int find_id(struct job *j, const struct kv *files, const char *given, str
 
 static int check_not_current(const struct job *j, struct err *err)
 {
-	for (size_t i = 0; i < j->config.recipients.n; i++) {
-		const struct recipient *r = &j->config.recipients.items[i];
+	const struct recipient *r = recipients_find_id(&j->config.recipients, j->id);
 
-		if (strcmp(r->id, j->id) != 0)
-			continue;
-		if (strcmp(r->name, CONFIG_RECOVERY) == 0)
-			return err_set(err, ERR_CONFLICT, "it is the recovery key of %s",
-				       CONFIG_PATH);
-		return err_set(err, ERR_CONFLICT,
-			       "it is the key that %s has now; 'bulla keys generate %s' gives it "
-			       "another one first, or 'bulla recipients remove %s' takes it away",
-			       r->name, r->name, r->name);
-	}
-	return 0;
+	if (r == NULL)
+		return 0;
+	if (strcmp(r->name, CONFIG_RECOVERY) == 0)
+		return err_set(err, ERR_CONFLICT, "it is the recovery key of %s", CONFIG_PATH);
+	return err_set(err, ERR_CONFLICT,
+		       "it is the key that %s has now; 'bulla keys generate %s' gives it another "
+		       "one first, or 'bulla recipients remove %s' takes it away",
+		       r->name, r->name, r->name);
 }
 
 /* Whose it was, what backs it up, and what its owner has in its place. */

@@ -70,14 +70,6 @@ static void add_row(struct job *j, const struct row *r, char *result)
 	mem_free(result);
 }
 
-static const struct recipient *by_id(const struct config *c, const char *id)
-{
-	for (size_t i = 0; i < c->recipients.n; i++)
-		if (strcmp(c->recipients.items[i].id, id) == 0)
-			return &c->recipients.items[i];
-	return NULL;
-}
-
 /* What is sealed to the public half of an id is opened by the private one, and says what it said.
  */
 static bool opens_envelope(const struct age_identity *id)
@@ -113,7 +105,7 @@ static int keep(struct job *j, const struct age_identity *id, const char *name, 
 static int check_key(struct job *j, const struct age_identity *id, const char *file,
 		     struct err *err)
 {
-	const struct recipient *is = by_id(&j->config, age_identity_id(id));
+	const struct recipient *is = recipients_find_id(&j->config.recipients, age_identity_id(id));
 	struct row row = { file, age_identity_id(id), is != NULL ? is->name : "",
 			   opens_envelope(id) };
 
@@ -150,7 +142,8 @@ static char *fault_of_key(const struct job *j, const char *name, const char *pro
 			  const struct age_identity *id)
 {
 	const struct recipient *is = recipients_find(&j->config.recipients, name);
-	const struct recipient *whose = by_id(&j->config, age_identity_id(id));
+	const struct recipient *whose =
+	    recipients_find_id(&j->config.recipients, age_identity_id(id));
 	const char *want = promised[0] != '\0' ? promised : is != NULL ? is->id : NULL;
 
 	if (!opens_envelope(id))
@@ -173,7 +166,7 @@ static void check_backup_key(struct job *j, const char *path, const struct backu
 	char *name, promised[AGE_KEY_ID_TEXT];
 	const char *slash = strrchr(path, '/');
 	const char *file = slash != NULL ? slash + 1 : path;
-	const struct recipient *is = by_id(&j->config, age_identity_id(id));
+	const struct recipient *is = recipients_find_id(&j->config.recipients, age_identity_id(id));
 	struct row row = { path, age_identity_id(id), "", false };
 	char *fault = fault_of(j, b);
 	bool ours = repo_key_parse(file, &name, promised);
@@ -330,7 +323,7 @@ static int check_file(struct job *j, const char *path, struct err *err)
 /* A key by its id: among those at hand, else in the backups of whose it is. */
 static int check_id(struct job *j, const char *id, struct err *err)
 {
-	const struct recipient *is = by_id(&j->config, id);
+	const struct recipient *is = recipients_find_id(&j->config.recipients, id);
 	const struct age_identity *found;
 	struct keyring kr = KEYRING_INIT;
 	struct err none = ERR_INIT;

@@ -31,6 +31,8 @@ static void test_add(void **state)
 	assert_ptr_equal(recipients_find(&r, "eu-west9"), &r.items[0]);
 	assert_null(recipients_find(&r, "eu-west"));
 	assert_null(recipients_find(&r, "zz"));
+	assert_ptr_equal(recipients_find_id(&r, r.items[1].id), &r.items[1]);
+	assert_null(recipients_find_id(&r, "00000000000000000000000000000000"));
 	keys = recipients_keys(&r);
 	assert_memory_equal(keys[0].point, b.point, 32);
 	assert_memory_equal(keys[1].point, a.point, 32);
