@@ -542,7 +542,7 @@ def test_dry_run_changes_nothing(repo):
     done = repo.reseal("--dry-run", key=None)
     assert re.search(r"^web/a +opaque +2/2 +us dropped +apps/a.yaml$", done.out, re.M)
     assert f"2 parts, 2 still need key {repo.id('us')} (us)" in done.out
-    assert "2 of 2 parts would be sealed again, in 1 documents" in done.err
+    assert "2 of 2 parts would be sealed again, in 1 document\n" in done.err
     assert repo.tree() == before and not (repo.top / ".git/bulla").exists()
 
 
