@@ -457,7 +457,8 @@ class Batch:
 
     def restore(self):
         self.excuse_all()
-        self.cluster.restore(6)  # as any would, longer than an agent waits between two tries: it sees that the server is away
+        # longer than an agent waits between two tries, so that it sees that the server is away
+        self.cluster.restore(14)
 
     def crd_again(self):
         """And most of what was there, as Flux would."""
