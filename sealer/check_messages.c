@@ -50,7 +50,7 @@ static const char **split(struct buf *text, size_t *n)
 		*n += at[i] == '\n';
 	lines = mem_array(*n + 1, sizeof(*lines));
 	for (size_t i = 0; i < *n; i++) {
-		char *end = strchr(at, '\n');
+		char *end = at + strcspn(at, "\n"); /* there is one: they were counted */
 
 		*end = '\0';
 		lines[i] = at;
