@@ -36,7 +36,7 @@ refuse(const struct reader *r, enum err_class class, const struct yaml_node *at,
 	va_start(ap, fmt);
 	err_vset(r->err, class, fmt, ap);
 	va_end(ap);
-	return err_wrap(r->err, "%s:%u", r->file, at->line);
+	return err_wrap(r->err, "%s:%u", r->file, at != NULL ? at->line : 1);
 }
 
 /* --- finding fields --------------------------------------------------------------------------- */

@@ -123,7 +123,8 @@ static int ask(struct git *g, struct err *err)
 	format = next_line(&text);
 	dir = next_line(&text);
 	common = next_line(&text);
-	if (common == NULL || *text != '\0' || dir[0] != '/' || common[0] != '/') {
+	if (inside == NULL || format == NULL || dir == NULL || common == NULL || *text != '\0' ||
+	    dir[0] != '/' || common[0] != '/') {
 		r = err_set(err, ERR_IO,
 			    "git rev-parse: its answer cannot be read (a newline in the path of "
 			    "the repository, or a git older than 2.31)");

@@ -90,7 +90,7 @@ int git_tree_find(const struct git *g, const char *id, const char *path,
 int git_tree_read(const struct git *g, const struct git_tree_file *f, struct buf *out, bool *exists,
 		  struct err *err)
 {
-	char blob[GIT_ID_TEXT];
+	char blob[GIT_ID_TEXT] = "";
 	struct wanted w = { .path = f->path, .id = blob };
 	struct git_blobs *blobs;
 	int r;

@@ -60,10 +60,12 @@ static const char *const harmless_words[] = { "checksum",	"sha256", "pagetoken",
 
 bool judge_name(const char *name, size_t len)
 {
-	char flat[NAME_MAX_LEN + 1] = "";
-	size_t n = squeeze(name, len, flat);
+	char flat[NAME_MAX_LEN + 1];
+	size_t n;
 	bool credential = false;
 
+	memset(flat, 0, sizeof(flat));
+	n = squeeze(name, len, flat);
 	for (size_t i = 0; !credential && i < sizeof(credential_words) / sizeof(struct word); i++) {
 		const struct word *w = &credential_words[i];
 

@@ -347,12 +347,14 @@ static int check_ref(struct push *p, const char *old, const char *new, const cha
 static bool cut_line(char *line, char *fields[], size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
+		size_t len = strcspn(line, " ");
+		bool more = line[len] != '\0';
+
 		fields[i] = line;
-		line = strchr(line, ' ');
-		if ((line == NULL) != (i == n - 1))
+		if (more == (i == n - 1))
 			return false;
-		if (line != NULL)
-			*line++ = '\0';
+		line[len] = '\0';
+		line += more ? len + 1 : len;
 	}
 	return true;
 }

@@ -30,7 +30,7 @@ static void *room(void *array, size_t n, size_t *cap, size_t size)
 
 void scan_list_add(struct scan_list *l, const struct git_entry *e)
 {
-	size_t a = l->cap, b = l->cap;
+	size_t a = l->cap, b = a;
 
 	l->ids = room(l->ids, l->n, &a, sizeof(*l->ids));
 	l->paths = room(l->paths, l->n, &b, sizeof(*l->paths));
@@ -368,6 +368,7 @@ int scan_history(struct scan *s, const struct git *g, struct err *err)
 	if (r == 0)
 		r = scan_list_read(g, &s->history, DOCUMENT_FILE_MAX, take_blob, s, err);
 	progress_end(&progress);
+	s->progress = NULL;
 	if (s->n_heads > 0)
 		qsort(s->heads, s->n_heads, sizeof(*s->heads), compare_heads);
 	return r;

@@ -68,11 +68,12 @@ const char *import_owned(const struct yaml_node *secret)
 	if (metadata == NULL || metadata->type != YAML_MAP)
 		return NULL;
 	owners = yaml_get(metadata, "ownerReferences");
-	if (owners != NULL && owners->type == YAML_LIST && owners->n > 0)
-		return text(owners->values[0], "kind") != NULL &&
-			       strcmp(text(owners->values[0], "kind"), "SealedSecret") == 0
+	if (owners != NULL && owners->type == YAML_LIST && owners->n > 0) {
+		kind = text(owners->values[0], "kind");
+		return kind != NULL && strcmp(kind, "SealedSecret") == 0
 			   ? "a SealedSecret makes it; use 'bulla import sealed-secrets'"
 			   : "another object owns it, whose controller makes it";
+	}
 	name = text(metadata, "name");
 	if (name != NULL && strcmp(name, "bulla-sealing-keys") == 0)
 		return "the sealing keys of Bulla's agent";

@@ -47,9 +47,10 @@ static int add_backups(struct job *j, const char *name, const char *id, struct e
 	int r = repo_list_keys(j->top, &files, err);
 
 	for (size_t i = 0; r == 0 && i < files.n; i++) {
-		char *whose, kid[AGE_KEY_ID_TEXT];
+		char *whose = NULL, kid[AGE_KEY_ID_TEXT];
 
 		if (repo_key_parse(files.items[i].name, &whose, kid) && kid[0] != '\0' &&
+		    whose != NULL && wanted != NULL &&
 		    strcmp(name != NULL ? whose : kid, wanted) == 0)
 			kv_set_str(&j->ids, kid, whose);
 		mem_free(whose);
