@@ -136,7 +136,6 @@ void kube_copy_forget(struct kube_copy *c)
 static void written(struct kube_copy *c, const struct kube_answer *a)
 {
 	const json_t *metadata = json_object_get(a->object, "metadata");
-	const char *mark = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
 	const struct kube_doc *d =
 	    kube_docs_find(&c->owner->st->docs, c->owner->namespace, c->owner->name);
 
@@ -145,7 +144,7 @@ static void written(struct kube_copy *c, const struct kube_answer *a)
 		leave(c, COPY_FAILED, a);
 		return;
 	}
-	c->adopted = mark != NULL && strcmp(mark, "true") == 0;
+	c->adopted = secret_json_adopted(metadata);
 	c->retain = document_policy(c->doc) == POLICY_RETAIN ||
 		    (c->adopted && c->doc->policy == POLICY_UNSET);
 	mem_replace(&c->uid, secret_json_field(metadata, "uid"));

@@ -190,10 +190,8 @@ static enum verdict judge_sources(struct kube_remove *m, const struct kube_answe
 static bool is_to_be_retained(const json_t *metadata)
 {
 	const char *policy = secret_json_annotation(metadata, SECRET_JSON_POLICY);
-	const char *adopted = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
 
-	return (policy != NULL && strcmp(policy, "Retain") == 0) ||
-	       (adopted != NULL && strcmp(adopted, "true") == 0);
+	return (policy != NULL && strcmp(policy, "Retain") == 0) || secret_json_adopted(metadata);
 }
 
 /*

@@ -132,7 +132,6 @@ static void secret_object(void *ctx, const json_t *object)
 	struct kube_scope *scope = ctx;
 	const json_t *metadata = json_object_get(object, "metadata");
 	struct kube_doc *d = doc_of(scope->st, object, false);
-	const char *adopted;
 
 	if (d == NULL && ours_by_mark(metadata)) {
 		d = doc_of(scope->st, object, true);
@@ -142,8 +141,7 @@ static void secret_object(void *ctx, const json_t *object)
 	if (d == NULL)
 		return;
 	d->secret_shown = true;
-	adopted = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
-	if (adopted != NULL && strcmp(adopted, "true") == 0 && ours_by_mark(metadata))
+	if (secret_json_adopted(metadata) && ours_by_mark(metadata))
 		d->adopted = true;
 	see(scope->st, d, metadata);
 }

@@ -64,9 +64,7 @@ static void fail(struct kube_write *w, enum reason reason, const char *why)
 /* What was taken over stays when its document goes, unless that says otherwise. */
 static void note_adopted(struct kube_doc *d, const json_t *metadata)
 {
-	const char *mark = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
-
-	d->adopted = mark != NULL && strcmp(mark, "true") == 0;
+	d->adopted = secret_json_adopted(metadata);
 	if (d->adopted && !d->chosen)
 		d->s.retain = true;
 }

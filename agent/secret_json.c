@@ -96,7 +96,7 @@ const char *secret_json_annotation(const json_t *metadata, const char *name)
 	return secret_json_field(json_object_get(metadata, "annotations"), name);
 }
 
-static bool is_adopted(const json_t *metadata)
+bool secret_json_adopted(const json_t *metadata)
 {
 	const char *mark = secret_json_annotation(metadata, SECRET_JSON_ADOPTED);
 
@@ -360,7 +360,7 @@ int secret_json_patch(const struct secret_json *s, const struct secret_json_seen
 	size_t start = out->len;
 	struct marks m;
 
-	marks_make(s, s->adopted || adopt || is_adopted(metadata), &m);
+	marks_make(s, s->adopted || adopt || secret_json_adopted(metadata), &m);
 	buf_putc(out, '[');
 	put_tests(s->document, s->secret->type, seen, adopt, out);
 	if (metadata == NULL)
@@ -420,7 +420,7 @@ bool secret_json_metadata_right(const struct secret_json *s, const json_t *metad
 	struct marks m;
 	bool right;
 
-	marks_make(s, s->adopted || is_adopted(metadata), &m);
+	marks_make(s, s->adopted || secret_json_adopted(metadata), &m);
 	find_stale(metadata, SECRET_JSON_LABELS, "labels", &m.labels, &stale);
 	find_stale(metadata, SECRET_JSON_ANNOTATIONS, "annotations", &m.annotations, &stale);
 	right = stale.n == 0 && all_there(json_object_get(metadata, "labels"), &m.labels) &&

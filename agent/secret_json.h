@@ -101,6 +101,8 @@ enum secret_json_mark secret_json_mark(const json_t *metadata, const char *names
 				       const char *name);
 /* The document it says it belongs to.  false: to none, or the mark is malformed. */
 bool secret_json_owner(const json_t *metadata, char **namespace, char **name);
+/* Was it taken over (SECRET_JSON_ADOPTED)? */
+bool secret_json_adopted(const json_t *metadata);
 /* An annotation's or the metadata's own text (uid, resourceVersion), or NULL; borrowed. */
 const char *secret_json_annotation(const json_t *metadata, const char *name);
 const char *secret_json_field(const json_t *metadata, const char *name);
