@@ -62,10 +62,9 @@ static const struct option_spec list_specs[] = {
 /* The names that the repository we are in, if any, has for keys. */
 static const char *name_of(const struct config *c, const char *id)
 {
-	for (size_t i = 0; i < c->recipients.n; i++)
-		if (strcmp(c->recipients.items[i].id, id) == 0)
-			return c->recipients.items[i].name;
-	return "";
+	const struct recipient *r = recipients_find_id(&c->recipients, id);
+
+	return r != NULL ? r->name : "";
 }
 
 static int load_here(struct config *out, struct err *err)

@@ -179,10 +179,9 @@ static int load_keys(struct job *j, struct err *err)
 
 static const char *owner(const struct job *j, const char *id)
 {
-	for (size_t i = 0; i < j->config.recipients.n; i++)
-		if (strcmp(j->config.recipients.items[i].id, id) == 0)
-			return j->config.recipients.items[i].name;
-	return kv_get_str(&j->owners, id);
+	const struct recipient *r = recipients_find_id(&j->config.recipients, id);
+
+	return r != NULL ? r->name : kv_get_str(&j->owners, id);
 }
 
 static bool is_standard(const char *file, const char *id)

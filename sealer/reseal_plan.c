@@ -49,21 +49,13 @@ static int sort_one(const struct reseal_want *want, const struct document_part *
 	return had == NULL && kv_has(&out->waiting, r->name);
 }
 
-static bool has_id(const struct recipients *r, const char *id)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (strcmp(r->items[i].id, id) == 0)
-			return true;
-	return false;
-}
-
 /* Bound keys that nobody has any more; those that were replaced are told as that. */
 static void find_dropped(const struct document_part *part, struct reseal_part *out)
 {
 	for (size_t i = 0; i < part->recipients.n; i++) {
 		const struct kv_item *bound = &part->recipients.items[i];
 
-		if (!has_id(&out->to, (const char *)bound->data) &&
+		if (recipients_find_id(&out->to, (const char *)bound->data) == NULL &&
 		    !kv_has(&out->replaced, bound->name))
 			kv_set(&out->dropped, bound->name, bound->data, bound->len);
 	}

@@ -25,10 +25,9 @@ const char *whichcluster_split(const char *given, char **name)
 /* Whose key this is, now or before; NULL: nobody's here. */
 static const char *owner(const struct recipients *known, const struct kv *earlier, const char *id)
 {
-	for (size_t i = 0; i < known->n; i++)
-		if (strcmp(known->items[i].id, id) == 0)
-			return known->items[i].name;
-	return kv_get_str(earlier, id);
+	const struct recipient *r = recipients_find_id(known, id);
+
+	return r != NULL ? r->name : kv_get_str(earlier, id);
 }
 
 static const char *active_owner(const struct recipients *known, const struct kv *earlier,
