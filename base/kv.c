@@ -112,6 +112,13 @@ void kv_copy(struct kv *dst, const struct kv *src)
 		kv_set(dst, src->items[i].name, src->items[i].data, src->items[i].len);
 }
 
+void kv_add_names(struct kv *dst, const struct kv *src)
+{
+	for (size_t i = 0; i < src->n; i++)
+		if (!kv_has(dst, src->items[i].name))
+			kv_set_str(dst, src->items[i].name, "");
+}
+
 size_t kv_bytes(const struct kv *kv)
 {
 	size_t sum = 0;

@@ -42,7 +42,9 @@ bool kv_del(struct kv *kv, const char *name); /* false when it was not there */
 /* The same names and bytes; not in constant time. */
 bool kv_equal(const struct kv *a, const struct kv *b);
 void kv_copy(struct kv *dst, const struct kv *src); /* dst is cleared before */
-size_t kv_bytes(const struct kv *kv);		    /* sum of the values' lengths */
+/* Each name of src, with an empty value where dst has it not: the values need not be copied. */
+void kv_add_names(struct kv *dst, const struct kv *src);
+size_t kv_bytes(const struct kv *kv); /* sum of the values' lengths */
 void kv_clear(struct kv *kv);
 
 #endif

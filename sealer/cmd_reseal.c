@@ -304,8 +304,7 @@ static void tell_waiting(const struct job *j)
 	struct kv names = KV_INIT;
 
 	for (size_t i = 0; i < j->run.n; i++)
-		for (size_t k = 0; k < j->run.files[i].waiting.n; k++)
-			kv_set_str(&names, j->run.files[i].waiting.items[k].name, "");
+		kv_add_names(&names, &j->run.files[i].waiting);
 	for (size_t i = 0; i < names.n; i++)
 		out_warn("%s is new to parts of the documents and was left out; --add %s seals to "
 			 "it too",

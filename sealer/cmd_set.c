@@ -214,7 +214,7 @@ static int read_free(struct job *j, struct err *err)
 			       "give the value with --from-file FILE, --from-file - or KEY=FILE");
 	if (read_files(j, err) != 0)
 		return -1;
-	kv_copy(&names, &j->input.fields);
+	kv_add_names(&names, &j->input.fields);
 	for (size_t i = 0; ask && i < j->n_keys; i++)
 		if (is_bare(j->keys[i]))
 			kv_set_str(&names, j->keys[i], "");

@@ -27,10 +27,8 @@ static void put_map(struct buf *out, const char *what, const struct kv *old, con
 {
 	struct kv names = KV_INIT;
 
-	for (size_t i = 0; i < old->n; i++)
-		kv_set_str(&names, old->items[i].name, "");
-	for (size_t i = 0; i < new->n; i++)
-		kv_set_str(&names, new->items[i].name, "");
+	kv_add_names(&names, old);
+	kv_add_names(&names, new);
 	for (size_t i = 0; i < names.n; i++) {
 		const char *name = names.items[i].name;
 		const char *a = kv_get_str(old, name), *b = kv_get_str(new, name);
@@ -167,10 +165,8 @@ static void put_values(const struct diff_part *p, struct buf *out)
 	const struct kv *old = &p->was.data, *new = &p->is.data;
 	struct kv names = KV_INIT;
 
-	for (size_t i = 0; i < old->n; i++)
-		kv_set_str(&names, old->items[i].name, "");
-	for (size_t i = 0; i < new->n; i++)
-		kv_set_str(&names, new->items[i].name, "");
+	kv_add_names(&names, old);
+	kv_add_names(&names, new);
 	for (size_t i = 0; i < names.n; i++) {
 		const struct kv_item *a = kv_get(old, names.items[i].name);
 		const struct kv_item *b = kv_get(new, names.items[i].name);

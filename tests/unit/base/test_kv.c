@@ -57,6 +57,10 @@ static void test_order(void **state)
 	assert_false(kv_has(&copy, "k37"));
 	assert_false(kv_equal(&copy, &kv));
 	assert_int_equal(copy.n, kv.n - 1);
+	kv_add_names(&copy, &kv);
+	assert_int_equal(copy.n, kv.n);
+	assert_string_equal(kv_get_str(&copy, "k37"), "");
+	assert_string_equal(kv_get_str(&copy, "k00"), kv_get_str(&kv, "k00")); /* stays */
 	kv_clear(&kv);
 	kv_clear(&copy);
 	assert_int_equal(kv.n, 0);
