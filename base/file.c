@@ -506,6 +506,20 @@ out:
 	return r;
 }
 
+int file_mkdirs_above(const char *path, mode_t mode, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder;
+	int r;
+
+	if (slash == NULL || slash == path)
+		return 0;
+	folder = mem_strn(path, (size_t)(slash - path));
+	r = file_mkdirs(folder, mode, err);
+	mem_free(folder);
+	return r;
+}
+
 char *file_absolute(const char *path, struct err *err)
 {
 	char *head = mem_str(path);

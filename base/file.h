@@ -74,6 +74,8 @@ void file_stage_sweep(const char *path);
 
 /* mkdir -p with the given mode; existing folders are fine. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err);
+/* The same for the folder that path is in. */
+int file_mkdirs_above(const char *path, mode_t mode, struct err *err);
 
 /*
  * The top level of the Git work tree that contains path (a file that may not exist yet, or a

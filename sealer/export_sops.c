@@ -115,12 +115,10 @@ static int write_one(const struct made *m, struct err *err)
 	const struct file_write w = { .path = m->target.real,
 				      .mode = repo_file_mode(),
 				      .exclusive = true };
-	const char *slash = strrchr(w.path, '/');
-	char *folder = mem_strn(w.path, (size_t)(slash - w.path) + (slash == w.path));
-	int r = file_mkdirs(folder, 0777, err);
 
-	mem_free(folder);
-	return r == 0 ? file_write(&w, m->text.data, m->text.len, err) : -1;
+	return file_mkdirs_above(w.path, 0777, err) == 0
+		   ? file_write(&w, m->text.data, m->text.len, err)
+		   : -1;
 }
 
 static int make_all(struct export *ex, struct made *made, struct err *err)

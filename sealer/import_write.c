@@ -10,16 +10,6 @@
 #include "sealer/progress.h"
 #include "sealer/repo.h"
 
-static int make_folder(const char *path, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = mem_strn(path, slash == path ? 1 : (size_t)(slash - path));
-	int r = file_mkdirs(dir, 0777, err);
-
-	mem_free(dir);
-	return r;
-}
-
 /* The file is as it was when its documents were made of it. */
 static int same_as_had(const struct import_file *f, const char *path, struct stat *st,
 		       struct err *err)
@@ -54,7 +44,8 @@ static int move(const struct import_file *f, struct err *err)
 
 	if (f->from != NULL && same_as_had(f, f->from, &st, err) != 0)
 		return -1;
-	if (make_folder(f->real, err) != 0 || file_write(&w, f->text.data, f->text.len, err) != 0)
+	if (file_mkdirs_above(f->real, 0777, err) != 0 ||
+	    file_write(&w, f->text.data, f->text.len, err) != 0)
 		return -1;
 	if (f->from != NULL && unlink(f->from) != 0)
 		return err_sys(err, "%s: cannot remove it; %s has its document", f->from, f->to);

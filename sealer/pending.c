@@ -88,7 +88,6 @@ int pending_keep(const struct pending *p, const struct keyring *keys, const stru
 {
 	struct buf plain = BUF_INIT, binary = BUF_INIT, text = BUF_INIT;
 	struct file_write w = { .path = p->path, .mode = 0600, .exclusive = true };
-	char *folder = mem_strn(p->path, (size_t)(strrchr(p->path, '/') - p->path));
 	int r = -1;
 
 	buf_put(&plain, key->data, key->len);
@@ -96,12 +95,11 @@ int pending_keep(const struct pending *p, const struct keyring *keys, const stru
 	if ((keys->n > 0 ? encrypt_to_keys(keys, &plain, &binary, err)
 			 : encrypt_to_passphrase(&plain, &binary, err)) == 0 &&
 	    age_armor(binary.data, binary.len, &text, err) == 0 &&
-	    file_mkdirs(folder, 0777, err) == 0)
+	    file_mkdirs_above(p->path, 0777, err) == 0)
 		r = file_write(&w, text.data, text.len, err);
 	buf_clear(&plain);
 	buf_clear(&binary);
 	buf_clear(&text);
-	mem_free(folder);
 	return r;
 }
 

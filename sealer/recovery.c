@@ -124,20 +124,6 @@ int recovery_take(const char *given, int64_t now, struct recovery *out, struct e
 	return -1;
 }
 
-static int make_folder(const char *path, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir;
-	int r;
-
-	if (slash == NULL || slash == path)
-		return 0;
-	dir = mem_strn(path, (size_t)(slash - path));
-	r = file_mkdirs(dir, 0700, err);
-	mem_free(dir);
-	return r;
-}
-
 int recovery_write(const struct recovery *r, struct err *err)
 {
 	struct file_write w = { .path = r->path, .mode = 0600, .exclusive = true };
@@ -146,7 +132,8 @@ int recovery_write(const struct recovery *r, struct err *err)
 
 	if (r->path == NULL)
 		return 0;
-	if (make_folder(r->path, err) != 0 || file_write(&w, r->file.data, r->file.len, err) != 0)
+	if (file_mkdirs_above(r->path, 0700, err) != 0 ||
+	    file_write(&w, r->file.data, r->file.len, err) != 0)
 		return -1;
 	buf_printf(&text,
 		   "The recovery key is in %s.  Keep it and its passphrase offline, apart "

@@ -99,16 +99,6 @@ static int check_whole(const struct write *w, const struct document *d, const st
 	return r;
 }
 
-static int make_folder(const char *path, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = mem_strn(path, slash == path ? 1 : (size_t)(slash - path));
-	int r = file_mkdirs(dir, 0777, err);
-
-	mem_free(dir);
-	return r;
-}
-
 static int write_file(const struct write *w, const struct buf *text, struct err *err)
 {
 	struct file_write how = {
@@ -118,7 +108,7 @@ static int write_file(const struct write *w, const struct buf *text, struct err 
 		.expect = w->exists ? &w->st : NULL,
 	};
 
-	if (!w->exists && make_folder(w->target->real, err) != 0)
+	if (!w->exists && file_mkdirs_above(w->target->real, 0777, err) != 0)
 		return -1;
 	return file_write(&how, text->data, text->len, err);
 }

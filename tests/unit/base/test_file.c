@@ -269,6 +269,12 @@ static void test_paths(void **state)
 	(void)state;
 	assert_int_equal(file_mkdirs(in_dir("x/y/z"), 0700, &err), 0);
 	assert_int_equal(file_mkdirs(in_dir("x/y/z"), 0700, &err), 0);
+	assert_int_equal(file_mkdirs_above(in_dir("x/a/b"), 0700, &err), 0);
+	assert_int_equal(access(in_dir("x/a"), F_OK), 0);
+	assert_int_equal(access(in_dir("x/a/b"), F_OK), -1);
+	assert_int_equal(file_mkdirs_above("/b", 0700, &err), 0);
+	assert_int_equal(file_mkdirs_above("b", 0700, &err), 0);
+	assert_int_equal(rmdir(in_dir("x/a")), 0);
 	assert_int_equal(mkdir(in_dir("x/.git"), 0700), 0);
 	p = file_git_top(in_dir("x/y/z/not/there.yaml"));
 	q = mem_printf("%s/x", real);
