@@ -16,8 +16,8 @@
 #include "kube/recorder.h"
 #include "kube/watch.h"
 
-#define KUBE_DOCUMENTS "sealedcredentials"
-#define KUBE_GROUP "/apis/bulla.dev/v1"
+#define KUBE_DOCUMENTS DOCUMENT_PLURAL
+#define KUBE_GROUP DOCUMENT_API_PATH
 
 struct store_kube_options {
 	const char *agent_namespace;   /* no document and no Secret is served there */

@@ -18,7 +18,9 @@ struct err;
 
 #define DOCUMENT_API_VERSION "bulla.dev/v1"
 #define DOCUMENT_KIND "SealedCredential"
-#define DOCUMENT_MAX 1048576 /* bytes of one document */
+#define DOCUMENT_PLURAL "sealedcredentials"		/* as an API server calls them */
+#define DOCUMENT_API_PATH "/apis/" DOCUMENT_API_VERSION /* below which it has them */
+#define DOCUMENT_MAX 1048576				/* bytes of one document */
 #define DOCUMENT_PARTS_MAX 256
 #define DOCUMENT_STANZAS_MAX 32
 #define DOCUMENT_FILE_MAX 16777216   /* of a file that may hold many documents */

@@ -229,7 +229,7 @@ static int load_object(struct run *r, struct cluster *c, const struct document *
 	json_t *object = NULL;
 	int rc;
 
-	kube_path_object(&path, "/apis/bulla.dev/v1", d->namespace, "sealedcredentials", d->name);
+	kube_path_object(&path, DOCUMENT_API_PATH, d->namespace, DOCUMENT_PLURAL, d->name);
 	ask.request.path = buf_str(&path);
 	rc = cluster_ask(c, &ask, &object, err);
 	if (rc == 0 && !missing)

@@ -2,6 +2,7 @@
 #include "sealer/listing.h"
 
 #include "base/err.h"
+#include "document/document.h"
 #include "sealer/paging.h"
 #include "sealer/standing.h"
 
@@ -23,8 +24,8 @@ int listing_read(struct cluster *c, const char *namespace, json_t *objects, stru
 {
 	const struct paging p = {
 		.what = "list SealedCredentials",
-		.group = "/apis/bulla.dev/v1",
-		.resource = "sealedcredentials",
+		.group = DOCUMENT_API_PATH,
+		.resource = DOCUMENT_PLURAL,
 		.namespace = namespace,
 		.limit = PAGE,
 		.take = take,

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/out.h"
+#include "document/document.h"
 #include "sealer/standing.h"
 
 #define WHAT "watch SealedCredentials"
@@ -114,7 +115,7 @@ int place_open(struct place *p, const struct whichcluster_options *o,
 	*p = (struct place){ .objects = json_object() };
 	if (whichcluster_open(o, &p->cluster, &p->which, err) != 0)
 		return -1;
-	kube_path_object(&path, "/apis/bulla.dev/v1", filter->namespace, "sealedcredentials", NULL);
+	kube_path_object(&path, DOCUMENT_API_PATH, filter->namespace, DOCUMENT_PLURAL, NULL);
 	if (filter->name != NULL)
 		put_selector(filter, &selector);
 	w.path = buf_str(&path);
