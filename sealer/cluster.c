@@ -5,8 +5,24 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/name.h"
 #include "base/notes.h"
 #include "base/out.h"
+
+int cluster_where_check(const struct cluster_where *w, bool any, const char *with, struct err *err)
+{
+	if (!any && (w->kubeconfig != NULL || w->agent_namespace != NULL))
+		return err_set(err, ERR_USAGE, "%s goes with %s",
+			       w->kubeconfig != NULL ? "--kubeconfig" : "-N", with);
+	if (w->agent_namespace != NULL && !name_is_label(w->agent_namespace))
+		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
+	return 0;
+}
+
+const char *cluster_where_namespace(const struct cluster_where *w)
+{
+	return w->agent_namespace != NULL ? w->agent_namespace : CLUSTER_NAMESPACE;
+}
 
 int cluster_open(const char *kubeconfig, const char *context, struct cluster *out, struct err *err)
 {

@@ -13,6 +13,30 @@ struct err;
 
 #define CLUSTER_NAMESPACE "bulla-system" /* where the agent and its keys are unless told */
 
+/* Where the agent of a cluster is, as a command line says it: for the member `where` of `type`. */
+struct cluster_where {
+	const char *kubeconfig, *agent_namespace;
+};
+#define CLUSTER_WHERE_OPTIONS(type)                                                                \
+	{ 'N',                                                                                     \
+	  "agent-namespace",                                                                       \
+	  "NAMESPACE",                                                                             \
+	  "where the agent is in it (default: bulla-system)",                                      \
+	  offsetof(struct type, where.agent_namespace),                                            \
+	  0 },                                                                                     \
+	{                                                                                          \
+		0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",               \
+		    offsetof(struct type, where.kubeconfig), 0                                     \
+	}
+
+/*
+ * ERR_USAGE: no namespace's name; or either is given though no cluster is (any false).  with: the
+ * option that says which, and what more there is to say of it.
+ */
+int cluster_where_check(const struct cluster_where *w, bool any, const char *with, struct err *err);
+/* agent_namespace, or where it is unless told. */
+const char *cluster_where_namespace(const struct cluster_where *w);
+
 struct cluster {
 	struct kube_config config;
 	struct kube_client *client;

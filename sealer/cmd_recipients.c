@@ -6,7 +6,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/name.h"
 #include "base/out.h"
 #include "keys/pins.h"
 #include "sealer/agree.h"
@@ -101,7 +100,8 @@ out:
 
 struct add_options {
 	bool replace;
-	const char *from_context, *kubeconfig, *agent_namespace;
+	const char *from_context;
+	struct cluster_where where;
 	struct option_list accept;
 };
 
@@ -111,10 +111,7 @@ static const struct option_spec add_specs[] = {
 	{ 0, "from-context", "CONTEXT",
 	  "the key that the agent of this kubeconfig context's cluster publishes",
 	  offsetof(struct add_options, from_context), 0 },
-	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default: bulla-system)",
-	  offsetof(struct add_options, agent_namespace), 0 },
-	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
-	  offsetof(struct add_options, kubeconfig), 0 },
+	CLUSTER_WHERE_OPTIONS(add_options),
 	{ 0, "accept", "age1...", "agree to the key of the cluster, or to a new recovery key",
 	  offsetof(struct add_options, accept), OPTION_MANY },
 	{ 0 },
@@ -200,14 +197,14 @@ static const struct recipient *choose(const struct published *p, const char *nam
 static int ask_cluster(const struct invocation *in, struct age_recipient *key, struct err *err)
 {
 	const struct add_options *o = in->options;
-	const char *namespace = o->agent_namespace != NULL ? o->agent_namespace : CLUSTER_NAMESPACE;
+	const char *namespace = cluster_where_namespace(&o->where);
 	struct published p = PUBLISHED_INIT;
 	const struct recipient *found = NULL;
 	struct cluster c;
 	bool there;
 	int r = -1;
 
-	if (cluster_open(o->kubeconfig, o->from_context, &c, err) == 0 &&
+	if (cluster_open(o->where.kubeconfig, o->from_context, &c, err) == 0 &&
 	    published_read(&c, namespace, &p, &there, err) == 0)
 		found = choose(&p, namespace, err);
 	if (found == NULL)
@@ -227,12 +224,7 @@ static int check_add(const struct invocation *in, const struct add_options *o, s
 		return -1;
 	if (o->from_context != NULL && in->n > 1)
 		return err_set(err, ERR_USAGE, "give either age1... or --from-context");
-	if (o->from_context == NULL && (o->kubeconfig != NULL || o->agent_namespace != NULL))
-		return err_set(err, ERR_USAGE, "%s goes with --from-context",
-			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
-	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
-		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
-	return 0;
+	return cluster_where_check(&o->where, o->from_context != NULL, "--from-context", err);
 }
 
 static int run_add(const struct invocation *in, struct err *err)

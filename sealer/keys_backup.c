@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/name.h"
 #include "base/out.h"
 #include "sealer/backup.h"
+#include "sealer/cluster.h"
 #include "sealer/install.h"
 #include "sealer/keygen.h"
 #include "sealer/repo.h"
@@ -22,7 +22,8 @@
 
 struct backup_options {
 	struct ring_options ring;
-	const char *context, *kubeconfig, *agent_namespace;
+	const char *context;
+	struct cluster_where where;
 	struct option_list accept;
 	bool all, replace, dry_run;
 };
@@ -31,10 +32,7 @@ static const struct option_spec specs[] = {
 	RING_OPTIONS(backup_options),
 	{ 0, "context", "CONTEXT", "back up the keys of the cluster of this kubeconfig context",
 	  offsetof(struct backup_options, context), 0 },
-	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default: bulla-system)",
-	  offsetof(struct backup_options, agent_namespace), 0 },
-	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
-	  offsetof(struct backup_options, kubeconfig), 0 },
+	CLUSTER_WHERE_OPTIONS(backup_options),
 	{ 0, "all", NULL, "of every recipient whose key is at hand",
 	  offsetof(struct backup_options, all), 0 },
 	{ 0, "replace", NULL, "also where there is a backup already",
@@ -88,12 +86,12 @@ static int load_cluster(struct job *j, struct err *err)
 {
 	const struct whichcluster_options o = {
 		.given = j->o->context,
-		.kubeconfig = j->o->kubeconfig,
-		.agent_namespace = j->o->agent_namespace,
+		.kubeconfig = j->o->where.kubeconfig,
+		.agent_namespace = j->o->where.agent_namespace,
 		.top = j->top,
 		.config = &j->config,
 	};
-	const char *namespace = o.agent_namespace != NULL ? o.agent_namespace : CLUSTER_NAMESPACE;
+	const char *namespace = cluster_where_namespace(&j->o->where);
 	struct kv files = KV_INIT;
 	struct whichcluster w;
 	struct cluster c;
@@ -319,11 +317,9 @@ static int check(const struct invocation *in, const struct backup_options *o, st
 		return err_set(err, ERR_USAGE, "give either a NAME or --all");
 	if (o->context != NULL && ring_given(&o->ring))
 		return err_set(err, ERR_USAGE, "keys come from --context or from -i and --keys");
-	if (o->context == NULL && (o->kubeconfig != NULL || o->agent_namespace != NULL))
-		return err_set(err, ERR_USAGE, "%s goes with --context, which says which cluster",
-			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
-	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
-		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
+	if (cluster_where_check(&o->where, o->context != NULL,
+				"--context, which says which cluster", err) != 0)
+		return -1;
 	return in->n > 0 ? keygen_check_name(in->args[0], err) : 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/name.h"
 #include "base/out.h"
 #include "sealer/backup.h"
+#include "sealer/cluster.h"
 #include "sealer/install.h"
 #include "sealer/keygen.h"
 #include "sealer/manifest.h"
@@ -21,7 +22,8 @@
 
 struct install_options {
 	const char *identity, *passphrase_file, *to, *namespace;
-	const char *context, *kubeconfig, *agent_namespace;
+	const char *context;
+	struct cluster_where where;
 	bool earlier;
 };
 
@@ -37,10 +39,7 @@ static const struct option_spec install_specs[] = {
 	  offsetof(struct install_options, namespace), 0 },
 	{ 0, "context", "CONTEXT", "add the keys to the cluster of this kubeconfig context",
 	  offsetof(struct install_options, context), 0 },
-	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is in it (default: bulla-system)",
-	  offsetof(struct install_options, agent_namespace), 0 },
-	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
-	  offsetof(struct install_options, kubeconfig), 0 },
+	CLUSTER_WHERE_OPTIONS(install_options),
 	{ 0, "earlier", NULL, "also when an earlier key would be the active one",
 	  offsetof(struct install_options, earlier), 0 },
 	{ 0 },
@@ -59,11 +58,9 @@ static int check_output(const struct install_options *o, struct err *err)
 {
 	if (o->namespace != NULL && !name_is_label(o->namespace))
 		return err_set(err, ERR_USAGE, "-n: not a namespace's name");
-	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
-		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
-	if (o->context == NULL && (o->kubeconfig != NULL || o->agent_namespace != NULL))
-		return err_set(err, ERR_USAGE, "%s goes with --context, which says which cluster",
-			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
+	if (cluster_where_check(&o->where, o->context != NULL,
+				"--context, which says which cluster", err) != 0)
+		return -1;
 	if (o->context != NULL && (o->to != NULL || o->namespace != NULL))
 		return err_set(err, ERR_USAGE,
 			       "--context puts the keys into a cluster: %s does not go with it%s",
@@ -118,8 +115,8 @@ static int open_cluster(const struct job *j, struct cluster *c, struct err *err)
 	struct whichcluster w;
 	const struct whichcluster_options o = {
 		.given = j->o->context,
-		.kubeconfig = j->o->kubeconfig,
-		.agent_namespace = j->o->agent_namespace,
+		.kubeconfig = j->o->where.kubeconfig,
+		.agent_namespace = j->o->where.agent_namespace,
 		.top = j->top,
 		.config = &j->config,
 	};
@@ -138,8 +135,7 @@ static int open_cluster(const struct job *j, struct cluster *c, struct err *err)
 /* An agent takes up new keys by itself, once its volume shows them (a minute or so). */
 static int install_in_cluster(const struct job *j, struct err *err)
 {
-	const char *namespace =
-	    j->o->agent_namespace != NULL ? j->o->agent_namespace : CLUSTER_NAMESPACE;
+	const char *namespace = cluster_where_namespace(&j->o->where);
 	struct install_result result;
 	struct cluster c;
 	int r = open_cluster(j, &c, err);

@@ -11,6 +11,7 @@
 #include "base/out.h"
 #include "git/refs.h"
 #include "keys/keyring.h"
+#include "sealer/cluster.h"
 #include "sealer/home.h"
 #include "sealer/repo.h"
 #include "sealer/report.h"
@@ -20,7 +21,8 @@
 
 struct retire_options {
 	struct option_list contexts, branches;
-	const char *kubeconfig, *agent_namespace, *output;
+	struct cluster_where where;
+	const char *output;
 	bool all_branches, keep_backup, dry_run;
 };
 
@@ -29,9 +31,9 @@ static const struct option_spec specs[] = {
 	  "also out of this cluster, by its kubeconfig context; NAME: the recipient that it is",
 	  offsetof(struct retire_options, contexts), OPTION_MANY },
 	{ 'N', "agent-namespace", "NAMESPACE", "where the agent is (default: bulla-system)",
-	  offsetof(struct retire_options, agent_namespace), 0 },
+	  offsetof(struct retire_options, where.agent_namespace), 0 },
 	{ 0, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config",
-	  offsetof(struct retire_options, kubeconfig), 0 },
+	  offsetof(struct retire_options, where.kubeconfig), 0 },
 	{ 0, "branch", "REV", "not while a document in this revision needs it, as in HEAD",
 	  offsetof(struct retire_options, branches), OPTION_MANY },
 	{ 0, "all-branches", NULL, "the same for every branch, also those of remotes",
@@ -206,8 +208,8 @@ static int look_at_clusters(struct job *j, struct err *err)
 	for (size_t i = 0; i < j->o->contexts.n; i++) {
 		const struct whichcluster_options o = {
 			.given = j->o->contexts.items[i],
-			.kubeconfig = j->o->kubeconfig,
-			.agent_namespace = j->o->agent_namespace,
+			.kubeconfig = j->o->where.kubeconfig,
+			.agent_namespace = j->o->where.agent_namespace,
 			.top = j->top,
 			.config = &j->config,
 		};
@@ -368,20 +370,11 @@ static int retire(struct job *j, struct err *err)
 	return 0;
 }
 
-static int check(const struct retire_options *o, struct err *err)
-{
-	if (o->contexts.n == 0 && (o->kubeconfig != NULL || o->agent_namespace != NULL))
-		return err_set(err, ERR_USAGE, "%s goes with --context, which says which cluster",
-			       o->kubeconfig != NULL ? "--kubeconfig" : "-N");
-	if (o->agent_namespace != NULL && !name_is_label(o->agent_namespace))
-		return err_set(err, ERR_USAGE, "-N: not a namespace's name");
-	return 0;
-}
-
 static int run(const struct invocation *in, struct err *err)
 {
 	struct job j = { .o = in->options, .config = CONFIG_INIT };
-	int r = check(j.o, err);
+	int r = cluster_where_check(&j.o->where, j.o->contexts.n > 0,
+				    "--context, which says which cluster", err);
 
 	j.uses = json_array();
 	if (r == 0) {
