@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sealer/option_table.h"
 #include "sealer/pick.h"
 
 #define AT(member) offsetof(struct rotate_options, member)
-#define KINDS_MAX 8
 
 static const struct option_spec opaque_specs[] = {
 	{ 0, "from-env-file", "FILE|-", "each NAME=value of a .env file", AT(env_file), 0 },
@@ -46,25 +46,8 @@ static const struct option_spec common_specs[] = {
 	{ 0 },
 };
 
-struct table {
-	struct option_spec *specs; /* ends with a zero row */
-	size_t n;
-};
-
-static void add(struct table *t, const struct option_spec *spec)
-{
-	t->specs = mem_grow(t->specs, t->n + 2, sizeof(*t->specs));
-	t->specs[t->n++] = *spec;
-}
-
-static void add_all(struct table *t, const struct option_spec *specs)
-{
-	for (; specs->name != NULL; specs++)
-		add(t, specs);
-}
-
 /* What is no file stands in the document, and stays. */
-static void add_fields(struct table *t, const struct kind *k)
+static void add_fields(struct option_table *t, const struct kind *k)
 {
 	for (size_t i = 0; i < SEAL_FIELDS_MAX && k->fields[i].name != NULL; i++) {
 		const struct kind_field *f = &k->fields[i];
@@ -76,36 +59,26 @@ static void add_fields(struct table *t, const struct kind *k)
 		};
 
 		if ((f->flags & (FIELD_SECRET | FIELD_FILE)) != 0)
-			add(t, &spec);
+			option_table_add(t, &spec);
 	}
 }
 
-static void make(struct table *t, const struct kind *k)
+static void make(struct option_table *t, const struct kind *k)
 {
 	if (k->keys == NULL)
-		add_all(t, opaque_specs);
+		option_table_add_all(t, opaque_specs);
 	else
 		add_fields(t, k);
 	if (kind_type_allowed(k, TYPE_TLS))
-		add_all(t, tls_specs);
-	add_all(t, common_specs);
+		option_table_add_all(t, tls_specs);
+	option_table_add_all(t, common_specs);
 }
 
 const struct option_spec *rotate_options_specs(const struct kind *k)
 {
-	static struct {
-		const struct kind *kind;
-		struct table table;
-	} made[KINDS_MAX];
-	size_t i = 0;
+	static struct option_tables all;
 
-	while (i + 1 < KINDS_MAX && made[i].kind != NULL && made[i].kind != k)
-		i++;
-	if (made[i].kind == NULL) {
-		made[i].kind = k;
-		make(&made[i].table, k);
-	}
-	return made[i].table.specs;
+	return option_tables_of(&all, k, make);
 }
 
 bool rotate_options_allow(const struct rotate_options *o, const char *word)

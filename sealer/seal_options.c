@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "sealer/option_table.h"
 
 #define AT(member) offsetof(struct seal_options, member)
 
@@ -68,24 +69,7 @@ static const struct option_spec common_specs[] = {
 	{ 0 },
 };
 
-struct table {
-	struct option_spec *specs; /* ends with a zero row */
-	size_t n;
-};
-
-static void add(struct table *t, const struct option_spec *spec)
-{
-	t->specs = mem_grow(t->specs, t->n + 2, sizeof(*t->specs));
-	t->specs[t->n++] = *spec;
-}
-
-static void add_all(struct table *t, const struct option_spec *specs)
-{
-	for (; specs->name != NULL; specs++)
-		add(t, specs);
-}
-
-static void add_fields(struct table *t, const struct kind *k)
+static void add_fields(struct option_table *t, const struct kind *k)
 {
 	for (size_t i = 0; i < SEAL_FIELDS_MAX && k->fields[i].name != NULL; i++) {
 		const struct kind_field *f = &k->fields[i];
@@ -98,12 +82,12 @@ static void add_fields(struct table *t, const struct kind *k)
 			.flags = needed ? OPTION_NEEDED : 0,
 		};
 
-		add(t, &spec);
+		option_table_add(t, &spec);
 	}
 }
 
 /* For a kind that can be more than one type of Secret. */
-static void add_types(struct table *t, const struct kind *k)
+static void add_types(struct option_table *t, const struct kind *k)
 {
 	struct buf arg = BUF_INIT;
 	struct option_spec spec = {
@@ -115,45 +99,35 @@ static void add_types(struct table *t, const struct kind *k)
 	for (size_t i = 0; k->types[i] != NULL; i++)
 		buf_printf(&arg, "%s%s", i > 0 ? "|" : "", k->types[i]);
 	spec.arg = mem_str(buf_str(&arg)); /* lives as long as the table */
-	add(t, &spec);
+	option_table_add(t, &spec);
 	buf_clear(&arg);
 }
 
-static void make(struct table *t, const struct kind *k)
+static void make(struct option_table *t, const struct kind *k)
 {
-	add(t, k == NULL ? &source_of_all : &namespace_needed);
+	option_table_add(t, k == NULL ? &source_of_all : &namespace_needed);
 	if (k == NULL)
-		add(t, &namespace_free);
+		option_table_add(t, &namespace_free);
 	else if (k->keys == NULL)
-		add_all(t, opaque_specs);
+		option_table_add_all(t, opaque_specs);
 	else
 		add_fields(t, k);
 	if (k == NULL)
-		add(t, &url);
+		option_table_add(t, &url);
 	else if (k->types[1] != NULL)
 		add_types(t, k);
 	if (k == NULL || kind_type_allowed(k, TYPE_DOCKER))
-		add_all(t, fan_out_specs);
+		option_table_add_all(t, fan_out_specs);
 	if (k == NULL || k->keys != NULL)
-		add_all(t, alias_specs);
-	add_all(t, common_specs);
+		option_table_add_all(t, alias_specs);
+	option_table_add_all(t, common_specs);
 }
 
 const struct option_spec *seal_options_specs(const struct kind *k)
 {
-	static struct {
-		const struct kind *kind;
-		struct table table;
-	} made[64];
-	size_t i = 0;
+	static struct option_tables all;
 
-	while (made[i].table.specs != NULL && made[i].kind != k)
-		i++;
-	if (made[i].table.specs == NULL) {
-		made[i].kind = k;
-		make(&made[i].table, k);
-	}
-	return made[i].table.specs;
+	return option_tables_of(&all, k, make);
 }
 
 int seal_options_pairs(const char *option, const struct option_list *items, struct kv *out,
