@@ -221,12 +221,18 @@ void out_shell(struct buf *out, const char *word)
 
 /* --- tables ----------------------------------------------------------------------------------- */
 
+bool out_terminal(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return term != NULL && *term != '\0' && strcmp(term, "dumb") != 0 && isatty(fd);
+}
+
 static bool has_colours(FILE *f)
 {
-	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *none = getenv("NO_COLOR");
 
-	return (none == NULL || *none == '\0') && term != NULL && *term != '\0' &&
-	       strcmp(term, "dumb") != 0 && isatty(fileno(f));
+	return (none == NULL || *none == '\0') && out_terminal(fileno(f));
 }
 
 const char *out_begin(FILE *f, enum out_style style)

@@ -25,9 +25,10 @@ void out_printf(FILE *f, const char *fmt, ...) __attribute__((format(printf, 2, 
 /* A word quoted for a POSIX shell ('it'\''s'); unquoted when it needs none.  Appended. */
 void out_shell(struct buf *out, const char *word);
 
+/* Is it a terminal that understands control sequences?  Not when TERM is unset or "dumb". */
+bool out_terminal(int fd);
 /*
- * Colours, for a terminal alone, and not where NO_COLOR is set (https://no-color.org) or TERM is
- * unset or "dumb": the sequence that begins a style on a stream, and the one that ends it; empty
+ * Colours, for such a terminal alone, and not where NO_COLOR is set (https://no-color.org): the sequence that begins a style on a stream, and the one that ends it; empty
  * elsewhere.  Nothing is said by a colour alone.
  */
 enum out_style { OUT_PLAIN, OUT_BAD, OUT_CARE, OUT_GOOD };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/progress.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -20,13 +19,6 @@
  */
 #define WIPE "\r\033[K"
 
-static bool is_terminal(int fd)
-{
-	const char *term = getenv("TERM");
-
-	return isatty(fd) && term != NULL && *term != '\0' && strcmp(term, "dumb") != 0;
-}
-
 void progress_start(struct progress *p, const char *what, size_t total)
 {
 	*p = (struct progress){
@@ -36,7 +28,7 @@ void progress_start(struct progress *p, const char *what, size_t total)
 		.fd = out_quiet ? -1 : STDERR_FILENO,
 	};
 	p->told = p->begun;
-	p->terminal = p->fd >= 0 && is_terminal(p->fd);
+	p->terminal = p->fd >= 0 && out_terminal(p->fd);
 }
 
 /* As wide now as it is now: a person may have pulled at the window. */
