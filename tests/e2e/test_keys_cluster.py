@@ -9,17 +9,12 @@ import subprocess
 import pytest
 import yaml
 
-from checkout import BULLA, CONFLICT, INVALID, IO, NOKEY, RECIPIENT, REFUSED, USAGE, Checkout, Terminal
-from fakeapi import FakeApi, Fault
-from kubeserver import Authority
+from checkout import BULLA, CONFLICT, INVALID, IO, NOKEY, RECIPIENT, REFUSED, USAGE, Terminal
+from fakeapi import Fault
+from twoclusters import clusters as apis  # noqa: F401
+from twoclusters import repo, tls  # noqa: F401
 
 SYSTEM = "bulla-system"
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    ca = Authority(tmp_path_factory.mktemp("tls"), "cluster")
-    return ca.ca, ca.issue("server", addresses=["127.0.0.1"])
 
 
 class Cluster:
@@ -53,26 +48,8 @@ class Cluster:
 
 
 @pytest.fixture
-def clusters(tls, tmp_path):
-    """Two of them, eu and us; and a kubeconfig with contexts c-eu and c-us."""
-    with FakeApi(tls[1]) as eu, FakeApi(tls[1]) as us:
-        found = {"eu": eu, "us": us}
-        config = {"apiVersion": "v1", "kind": "Config", "users": [{"name": "u", "user": {"token": "t"}}],
-                  "clusters": [{"name": n, "cluster": {"server": a.url, "certificate-authority": str(tls[0])}}
-                               for n, a in found.items()],
-                  "contexts": [{"name": f"c-{n}", "context": {"cluster": n, "user": "u"}} for n in found]}
-        file = tmp_path / "kubeconfig"
-        file.touch(0o600)
-        file.write_text(yaml.safe_dump(config))
-        yield {n: Cluster(a) for n, a in found.items()}
-
-
-@pytest.fixture
-def repo(tmp_path, clusters):
-    checkout = Checkout(tmp_path)
-    checkout.init("-r", "eu", "-r", "us")
-    checkout.env["KUBECONFIG"] = str(tmp_path / "kubeconfig")
-    return checkout
+def clusters(apis):
+    return {n: Cluster(a) for n, a in apis.items()}
 
 
 def config(repo):
