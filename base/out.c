@@ -142,12 +142,18 @@ void out_printf(FILE *f, const char *fmt, ...)
 	mem_free(text);
 }
 
+/* Who sees both streams reads what was said in the order in which it was. */
+static void before_diagnostics(void)
+{
+	fflush(stdout);
+}
+
 static void __attribute__((format(printf, 2, 0)))
 diagnostic(const char *prefix, const char *fmt, va_list ap)
 {
 	char *text = mem_vprintf(fmt, ap);
 
-	fflush(stdout); /* who sees both reads them in the order they were said */
+	before_diagnostics();
 	fprintf(stderr, "%s: %s", program, prefix);
 	print_escaped(stderr, text);
 	fputc('\n', stderr);
@@ -194,6 +200,7 @@ char *out_note_made(const char *fmt, ...)
 void out_note_print(char *line)
 {
 	if (!out_quiet && line != NULL) {
+		before_diagnostics();
 		fputs(line, stderr);
 		fputc('\n', stderr);
 	}

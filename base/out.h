@@ -28,8 +28,9 @@ void out_shell(struct buf *out, const char *word);
 /* Is it a terminal that understands control sequences?  Not when TERM is unset or "dumb". */
 bool out_terminal(int fd);
 /*
- * Colours, for such a terminal alone, and not where NO_COLOR is set (https://no-color.org): the sequence that begins a style on a stream, and the one that ends it; empty
- * elsewhere.  Nothing is said by a colour alone.
+ * Colours, for such a terminal alone, and not where NO_COLOR is set (https://no-color.org): the
+ * sequence that begins a style on a stream, and the one that ends it; empty elsewhere.  Nothing is
+ * said by a colour alone.
  */
 enum out_style { OUT_PLAIN, OUT_BAD, OUT_CARE, OUT_GOOD };
 const char *out_begin(FILE *f, enum out_style style);
