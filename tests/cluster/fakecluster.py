@@ -168,8 +168,6 @@ class Cluster(FakeApi):
         self.events, self.woken = {}, 0
         self.witness = Witness(self, settle)
         self.store.listeners.append(self.note)
-        self.by_agent = False
-        self.writer = {}  # (namespace, name) of a Secret -> whether the agent wrote it last
         self.refused = None
         self.snapshot = None
         self.crd = self.store.kind("customresourcedefinitions")
@@ -193,12 +191,8 @@ class Cluster(FakeApi):
         return self.events.setdefault((watch.kind.plural, watch.namespace), asyncio.Event())
 
     def note(self, change):
-        plural = change.kind.plural
-        if plural == "sealedcredentials":
+        if change.kind.plural == "sealedcredentials":
             self.witness.document(change)
-        elif plural == "secrets":
-            meta = change.object["metadata"]
-            self.writer[meta["namespace"], meta["name"]] = self.by_agent
 
     # --- what the agent asks
 
@@ -236,11 +230,9 @@ class Cluster(FakeApi):
 
     def write(self, r, kind, namespace, name, subresource):
         first, witness = len(self.store.changes), self.witness
-        self.by_agent = True
         try:
             return super().one(r, kind, namespace, name, subresource)
         finally:
-            self.by_agent = False
             for change in self.store.changes[first:]:
                 witness.judge(r, change)
             if r.query.get("dryRun") == "All":
