@@ -84,7 +84,8 @@ static void fetched(void *ctx, const struct kube_answer *a)
 	d->again = false;
 	if (d->s.documents == 0) {
 		st->gone_due = true;
-	} else if (a->status == 200 && kube_doc_fetched(d, a->object)) {
+	} else if (d->text != NULL || (a->status == 200 && kube_doc_fetched(d, a->object))) {
+		/* with a text already: what the watch showed meanwhile; the answer may be older */
 		kube_state_look(st, d);
 	} else {
 		/* when it is gone the watch says so */

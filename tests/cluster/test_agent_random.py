@@ -260,3 +260,24 @@ def test_a_secret_that_was_given_to_another_stays(alone, note):
                  20, "the agent lets it go", pause=0.1)
         assert set(cluster.secrets("t-0")) == {"a"}
     assert not cluster.witness.wrongs
+
+
+@pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
+def test_a_document_that_changes_while_it_is_fetched_is_not_taken_for_what_it_was(alone):
+    """The answer is older than what the watch has shown by then."""
+    cluster, asked = alone.cluster, []
+
+    def chaos(request):
+        if asked or request.method != "GET" or not request.path.endswith("/sealedcredentials/a"):
+            return None
+        asked.append(json.dumps(cluster.documents("t-0")["a"]).encode())
+        return Fault(delay=1.5, garbage=asked[0])
+    with alone.running():
+        cluster.put_document(sealed(alone, "a", 1))
+        wait_for(lambda: reason_of(cluster.documents("t-0")["a"]) == "Applied", 20, "the status")
+        time.sleep(1)  # and the agent has let go of its text
+        cluster.chaos = chaos
+        cluster.edit_secret("t-0", "a", {"data": {"k0": "eA=="}})
+        wait_for(lambda: asked, 20, "the agent to ask for the text", pause=0.01)
+        cluster.put_document(sealed(alone, "a", 2))
+        wait_for(lambda: not wrongs(alone.sealer, cluster.documents("t-0"), cluster.secrets("t-0")), 30, "the second", pause=0.1)
