@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import runbooks  # noqa: E402
-from agentbed import BULLA, plain  # noqa: E402
+from agentbed import BULLA, conditions, documents_path, plain, watch_until  # noqa: E402
 from checkout import FINDINGS, OK, REFUSED  # noqa: E402
 from controlplane import ControlPlane  # noqa: E402
 from region import KEYS, Region, kubeconfig  # noqa: E402
@@ -80,6 +80,8 @@ def test_the_agent_cannot_open_it(place):
 
     def take_and_push():
         region.api.delete(KEYS)
+        watch_until(region.api, documents_path("web"), "ghcr", lambda d: conditions(d)["Ready"]["reason"] == "NoKey",
+                    what="the agent to have lost its key")
         push(world)
 
     said = finish(rotate(world, "second-new-value"), FINDINGS, take_and_push)
