@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -30,10 +31,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static inline void must(bool holds)
+/* What does not hold is named: where a finding is read, its input cannot always be run again. */
+#define must(holds) must_hold(holds, #holds, __FILE__, __LINE__)
+
+static inline void must_hold(bool holds, const char *what, const char *file, int line)
 {
-	if (!holds)
-		abort();
+	if (holds)
+		return;
+	fprintf(stderr, "%s:%d: must hold: %s\n", file, line, what);
+	abort();
 }
 
 #endif

@@ -79,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd >= 0)
 		close(fd);
 	must(next_descriptor() == next);
+	/* closed alone, it lives on for as long as another process looks at it in /proc/PID/fd */
+	must(shutdown(pair[0], SHUT_RDWR) == 0);
 	close(pair[0]);
 	must(control_recv(pair[1], &msg, &fd, &garbage) == 0 && !garbage && fd < 0);
 	close(pair[1]);
