@@ -457,8 +457,7 @@ class Batch:
 
     def restore(self):
         self.excuse_all()
-        # longer than an agent waits between two tries, so that it sees that the server is away
-        self.cluster.restore(14)
+        self.cluster.restore(2)
 
     def crd_again(self):
         """And most of what was there, as Flux would."""
