@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import pypi
 from checkout import BULLA, FINDINGS, INVALID, IO, OK, USAGE, Checkout
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -812,6 +813,45 @@ def test_sarif_is_what_code_hosts_read(repo):
     assert {r["ruleId"] for r in run["results"]} == {"shape", "github-token"}
     below = json.loads(repo.bulla("check", "-o", "sarif", cwd=repo.top / "k8s", status=FINDINGS).out)
     assert below["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "k8s/s.yaml"
+
+
+@pytest.fixture(scope="module")
+def sarif_schema():
+    """As OASIS publishes it: nothing of it stands in this repository."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(pypi.file_of(*pypi.SARIF))
+    assert schema["id"].endswith("/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json")
+    return jsonschema.Draft4Validator(schema, format_checker=jsonschema.FormatChecker())
+
+
+def test_sarif_keeps_to_its_published_schema(sarif_schema, repo):
+    """Nothing found; findings with and without a place, a column, a commit, a print; names of any bytes."""
+    def sarif(*args, status=FINDINGS):
+        log = json.loads(repo.bulla("check", "-o", "sarif", *args, status=status).out)
+        assert [f"{list(e.absolute_path)}: {e.message}" for e in sarif_schema.iter_errors(log)] == []
+        return log["runs"][0]["results"]
+
+    assert sarif(status=OK) == sarif("--history", status=OK) == []
+    repo.write("k8s/s.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n"
+                             f"  token: {token()}\n")
+    with open(os.path.join(os.fsencode(repo.top), b"\xff \"\n:%"), "w") as f:
+        f.write(token())
+    replace(repo.file, "  kind: opaque\n", "  kind: opaque\n  extra: 1\n")
+    replace(repo.top / ".bulla/config", "recipients:", "recipients: 1 #")
+    repo.commit(f"used {token()}")
+    seen = [r for args in ([], ["--history"], ["--range", "start..main"]) for r in sarif(*args)]
+    assert any("properties" in r for r in seen) and any("partialFingerprints" in r for r in seen)
+    assert any("region" not in r["locations"][0]["physicalLocation"] for r in seen if r["locations"])
+    repo.git("clone", "-q", "--depth", "1", f"file://{repo.top}", "../shallow")
+    repo.top = repo.path / "shallow"
+    assert any(r["locations"] == [] for r in sarif("--history"))
+    # that it refuses what is none
+    log = json.loads(repo.bulla("check", "-o", "sarif", status=FINDINGS).out)
+    for break_it in (lambda log: log["runs"][0]["results"][0].update(level="bad"), lambda log: log.update(version="2.0"),
+                     lambda log: log["runs"][0]["results"][0].update(line=1), lambda log: log["runs"][0].pop("tool")):
+        broken = json.loads(json.dumps(log))
+        break_it(broken)
+        assert not sarif_schema.is_valid(broken)
 
 
 def test_nothing_secret_is_printed_in_any_form(plain):
