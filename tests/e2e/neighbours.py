@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real kubeseal and sops, built once from their published Go modules (scripts/neighbours)."""
+"""The real kubeseal, sops and others, built once from their published Go modules (scripts/neighbours)."""
 import os
 import subprocess
 
@@ -14,7 +14,7 @@ def program(name):
     """Its path.  Where it cannot be built, and nobody counts on the result, the test is left out."""
     path = FOLDER / name
     if not path.exists():
-        done = subprocess.run([TOP / "scripts/neighbours", FOLDER], capture_output=True, text=True, check=False)
+        done = subprocess.run([TOP / "scripts/neighbours", FOLDER, name], capture_output=True, text=True, check=False)
         if not path.exists():
             why = done.stderr.strip()[-300:] or f"{name} cannot be built"
             pytest.fail(why) if os.environ.get("CI") == "true" else pytest.skip(why)

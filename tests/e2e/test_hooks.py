@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`bulla hooks`: real commits and pushes through the hooks, beside other hooks, and the files for CI."""
+import gzip
+import hashlib
 import os
 import re
 import shutil
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import neighbours
 from checkout import BULLA, CONFLICT, FINDINGS, IO, OK, USAGE, Checkout
 
 TOP = Path(__file__).parents[2]
@@ -344,6 +347,97 @@ def test_the_workflow_for_github():
             assert "${{" not in step["run"]
             done = subprocess.run(["bash", "-n"], input=step["run"], capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
+
+
+def test_the_workflow_passes_actionlint(tmp_path):
+    """With shellcheck on each of its scripts."""
+    path = EXAMPLES / "github-workflow.yml"
+    shellcheck = shutil.which("shellcheck")
+    assert shellcheck, "scripts/deps test installs it"
+    lint = lambda file: subprocess.run([neighbours.program("actionlint"), "-no-color", "-shellcheck", shellcheck, "-pyflakes", "",
+                                        file], cwd=tmp_path, capture_output=True, text=True)
+    done = lint(path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # it does look, at the workflow and at the scripts
+    for old, new, said in (("runs-on:", "run-on:", "run-on"), ('-- "$BULLA_RELEASE"', "-- $BULLA_RELEASE", "SC2086"),
+                           ("vars.BULLA_REF", "inputs.BULLA_REF", "inputs")):
+        text = path.read_text()
+        assert old in text
+        (tmp_path / "broken.yml").write_text(text.replace(old, new))
+        done = lint(tmp_path / "broken.yml")
+        assert done.returncode == 1 and said in done.stdout, done
+
+
+def workflow_script(name):
+    [job] = yaml_of(EXAMPLES / "github-workflow.yml")["jobs"].values()
+    [step] = [s for s in job["steps"] if s.get("id") == name]
+    return step["run"]
+
+
+def run_step(script, cwd, **env):
+    """As the runner does where no shell is named, in the environment of the job."""
+    return subprocess.run(["bash", "-e", "-c", script], cwd=cwd, capture_output=True, text=True, check=False,
+                          env={"PATH": os.environ["PATH"], **dict.fromkeys(SOURCES, ""), **env})
+
+
+SOURCES = ("BULLA_RELEASE", "BULLA_SHA256", "BULLA_REPOSITORY", "BULLA_REF")
+
+
+@pytest.mark.parametrize("given, said", [
+    ({"BULLA_RELEASE": "https://example.org/bulla-1.tar.gz", "BULLA_SHA256": "0a" * 32}, None),
+    ({"BULLA_REPOSITORY": "team/bulla", "BULLA_REF": "0a" * 20}, None),
+    ({}, "set BULLA_RELEASE"),
+    ({"BULLA_RELEASE": "https://example.org/x", "BULLA_SHA256": "0a" * 32, "BULLA_REPOSITORY": "a/b", "BULLA_REF": "0a" * 20},
+     "set BULLA_RELEASE"),
+    ({"BULLA_RELEASE": "http://example.org/x", "BULLA_SHA256": "0a" * 32}, "https"),
+    ({"BULLA_RELEASE": "https://example.org/x"}, "64 hex"),
+    ({"BULLA_RELEASE": "https://example.org/x", "BULLA_SHA256": "0A" * 32}, "64 hex"),
+    ({"BULLA_REPOSITORY": "team/bulla"}, "BULLA_REF must be a commit of team/bulla"),
+    ({"BULLA_REPOSITORY": "team/bulla", "BULLA_REF": "v0.1.0"}, "BULLA_REF must be a commit"),
+])
+def test_the_workflow_says_where_bulla_comes_from(tmp_path, given, said):
+    done = run_step(workflow_script("source"), tmp_path, **given)
+    if said is None:
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    else:
+        assert done.returncode == 1 and done.stdout.startswith("::error::") and said in done.stdout
+
+
+def test_the_workflow_assumes_no_owner():
+    flow = yaml_of(EXAMPLES / "github-workflow.yml")
+    assert flow["env"] == {name: "${{ vars.%s }}" % name for name in SOURCES}
+    [job] = flow["jobs"].values()
+    conditions = {s["if"] for s in job["steps"] if "BULLA" in s.get("if", "")}
+    assert conditions == {"env.BULLA_RELEASE != ''", "env.BULLA_REPOSITORY != ''"}
+
+
+def test_the_workflow_takes_a_release(tmp_path):
+    """The archive of `make dist`, of the commit at hand: it is unpacked only when its digest is the one that was said."""
+    folder, temp, web = tmp_path / "work", tmp_path / "temp", tmp_path / "web"
+    for made in (folder, temp, web, tmp_path / "bin"):
+        made.mkdir()
+    tar = subprocess.run(["git", "-c", f"safe.directory={TOP}", "archive", "--format=tar", "--prefix=bulla-1/", "HEAD"], cwd=TOP,
+                         capture_output=True)
+    if tar.returncode != 0:
+        pytest.skip("not in a repository: " + tar.stderr.decode().strip())
+    (web / "x").write_bytes(gzip.compress(tar.stdout))
+    digest = hashlib.sha256((web / "x").read_bytes()).hexdigest()
+    # in place of a server with a certificate that all trust
+    curl = tmp_path / "bin" / "curl"
+    curl.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do [ "$1" != -- ] || exit 9; shift; done\n'
+                    f'[ "$3" = -- ] && [ "$4" = https://example.org/x ] && cp "{web}/x" "$2"\n')
+    curl.chmod(0o755)
+    env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "RUNNER_TEMP": str(temp), "BULLA_RELEASE": "https://example.org/x"}
+    done = run_step(workflow_script("release"), folder, BULLA_SHA256="0a" * 32, **env)
+    assert done.returncode != 0 and not (folder / ".bulla-build").exists(), done
+    done = run_step(workflow_script("release"), folder, BULLA_SHA256=digest, **env)
+    assert done.returncode == 0, done
+    # what the next step runs is in it
+    build = folder / ".bulla-build"
+    assert os.access(build / "scripts" / "deps", os.X_OK)
+    done = subprocess.run(["make", "-n", "build/bulla"], cwd=build, capture_output=True, text=True,
+                          env={"PATH": os.environ["PATH"]}, check=False)
+    assert done.returncode == 0 and "build/bulla" in done.stdout, done.stderr
 
 
 def test_what_the_workflow_runs(repo, tmp_path):
