@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The JSON schema of the sealed document: made from the CRD, and it takes and refuses what the CRD does."""
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import pytest
 import yaml
 
+import neighbours
 from checkout import Checkout
 from documents import TOP
 from schemaexamples import EXAMPLES, KINDS, UNSAID
@@ -62,6 +64,25 @@ def test_documents_that_bulla_makes(validator, tmp_path):
         document["spec"]["kind"] = "gcp-service-account"
         document["spec"]["secret"]["type"] = "kubernetes.io/tls"
         assert not validator.is_valid(document)
+
+
+def test_kubeconform_takes_and_refuses_the_same(tmp_path):
+    """The real one, with the file given to it as the location of its schemas: each example, and a document of bulla's."""
+    program = neighbours.program("kubeconform")
+    repo = Checkout(tmp_path)
+    repo.init("-r", "eu-west9")
+    text = repo.bulla("seal", "opaque", "x", "-n", "web", "-r", "eu-west9", "--from-env-file", "-", input="A=correct-horse\n").out
+    files = {"made.yaml": (text, True)}
+    for i, (name, (document, taken)) in enumerate(EXAMPLES.items()):
+        files[f"{i}.json"] = (json.dumps(document), taken)
+    (tmp_path / "files").mkdir()
+    for name, (text, _) in files.items():
+        (tmp_path / "files" / name).write_text(text)
+    done = subprocess.run([program, "-strict", "-output", "json", "-verbose", "-schema-location", SCHEMA, tmp_path / "files"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr == "", done.stderr
+    said = {pathlib.Path(r["filename"]).name: r["status"] for r in json.loads(done.stdout)["resources"]}
+    assert said == {name: "statusValid" if taken else "statusInvalid" for name, (_, taken) in files.items()}
 
 
 def test_status_is_not_a_files(validator):
