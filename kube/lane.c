@@ -66,7 +66,7 @@ static struct list *queue_of(struct kube_lane *l, const struct kube_transfer *t)
 
 static CURLM *new_multi(const struct kube_lane *l)
 {
-	const struct kube_curl *curl = l->session->curl;
+	const struct curl_api *curl = l->session->curl;
 	CURLM *multi = curl->multi_init();
 
 	curl->multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
@@ -393,7 +393,7 @@ static void end_try(struct kube_lane *l, struct kube_transfer *t, CURLcode code)
 
 static void collect(struct kube_lane *l, int64_t now_ms)
 {
-	const struct kube_curl *curl = l->session->curl;
+	const struct curl_api *curl = l->session->curl;
 	CURLMsg *m;
 	int left;
 
@@ -443,7 +443,7 @@ static void conclude_ended(struct kube_lane *l, int64_t now_ms)
 
 static void start_over(struct kube_lane *l, int64_t now_ms)
 {
-	const struct kube_curl *curl = l->session->curl;
+	const struct curl_api *curl = l->session->curl;
 
 	for (struct kube_transfer *t = l->active.first; t != NULL; t = t->next) {
 		if (t->place != KUBE_PLACE_WIRE)

@@ -84,7 +84,7 @@ static bool set_blob(const struct kube_session *s, CURL *easy, CURLoption option
 static bool set_trust(const struct kube_session *s, CURL *easy)
 {
 	const struct kube_config *c = s->config;
-	const struct kube_curl *curl = s->curl;
+	const struct curl_api *curl = s->curl;
 	long verify = c->insecure ? 0 : 1;
 	bool ok = curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK &&
 		  curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2) == CURLE_OK;
@@ -336,7 +336,7 @@ int kube_session_init(struct kube_session *s, struct kube_config *config, const 
 	memset(s, 0, sizeof(*s));
 	s->config = config;
 	s->generation = config->generation;
-	s->curl = kube_curl_load(err);
+	s->curl = curl_api_load(err);
 	if (s->curl == NULL || set_server(s, err) != 0 || set_proxy_url(s, err) != 0) {
 		kube_session_clear(s);
 		return -1;

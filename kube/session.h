@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "kube/config.h"
-#include "kube/curl.h"
+#include "base/curl.h"
 
 struct err;
 
@@ -27,7 +27,7 @@ struct kube_count {
 };
 
 struct kube_session {
-	const struct kube_curl *curl;
+	const struct curl_api *curl;
 	struct kube_config *config;
 	char *agent;	  /* the User-Agent header */
 	char *authority;  /* of the server: "10.0.0.1:443", "[::1]:6443" */

@@ -38,7 +38,7 @@ struct kube_transfer *kube_transfer_new(const struct kube_request *r)
 
 static void drop_handle(struct kube_transfer *t)
 {
-	const struct kube_curl *curl;
+	const struct curl_api *curl;
 
 	if (t->easy == NULL)
 		return;
@@ -165,7 +165,7 @@ static void set_headers(struct kube_transfer *t)
 
 static bool set_method(struct kube_transfer *t)
 {
-	const struct kube_curl *curl = t->session->curl;
+	const struct curl_api *curl = t->session->curl;
 
 	if (t->type == KUBE_NO_BODY) {
 		if (curl->easy_setopt(t->easy, CURLOPT_HTTPGET, 1L) != CURLE_OK)
@@ -180,7 +180,7 @@ static bool set_method(struct kube_transfer *t)
 
 static bool set_callbacks(struct kube_transfer *t)
 {
-	const struct kube_curl *curl = t->session->curl;
+	const struct curl_api *curl = t->session->curl;
 	CURL *e = t->easy;
 
 	return curl->easy_setopt(e, CURLOPT_PRIVATE, t) == CURLE_OK &&
@@ -198,7 +198,7 @@ static bool set_callbacks(struct kube_transfer *t)
 /* A stream has no time limit of libcurl's: its deadline is the lane's, its silence is here. */
 static bool set_times(struct kube_transfer *t, int64_t now_ms)
 {
-	const struct kube_curl *curl = t->session->curl;
+	const struct curl_api *curl = t->session->curl;
 	int64_t left = t->deadline_ms - now_ms;
 
 	return curl->easy_setopt(t->easy, CURLOPT_TIMEOUT_MS,
@@ -287,7 +287,7 @@ static void read_answer(struct kube_transfer *t)
 
 static void read_times(struct kube_transfer *t)
 {
-	const struct kube_curl *curl = t->session->curl;
+	const struct curl_api *curl = t->session->curl;
 	curl_off_t wait = 0, total = 0;
 	long size = 0;
 

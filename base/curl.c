@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kube/curl.h"
+#include "base/curl.h"
 
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -17,31 +17,48 @@
 
 #define SYMBOL(name)                                                                               \
 	{                                                                                          \
-		"curl_" #name, offsetof(struct kube_curl, name)                                    \
+		"curl_" #name, offsetof(struct curl_api, name)                                     \
 	}
 
 static const struct {
 	const char *name;
 	size_t at;
 } symbols[] = {
-	SYMBOL(global_init_mem),     SYMBOL(version_info),  SYMBOL(slist_append),
-	SYMBOL(slist_free_all),	     SYMBOL(easy_init),	    SYMBOL(easy_cleanup),
-	SYMBOL(easy_setopt),	     SYMBOL(easy_getinfo),  SYMBOL(easy_strerror),
-	SYMBOL(multi_init),	     SYMBOL(multi_cleanup), SYMBOL(multi_setopt),
-	SYMBOL(multi_add_handle),    SYMBOL(multi_perform), SYMBOL(multi_fdset),
-	SYMBOL(multi_remove_handle), SYMBOL(multi_timeout), SYMBOL(multi_info_read),
+	SYMBOL(global_init_mem),
+	SYMBOL(version_info),
+	SYMBOL(slist_append),
+	SYMBOL(slist_free_all),
+	SYMBOL(easy_init),
+	SYMBOL(easy_cleanup),
+	SYMBOL(easy_setopt),
+	SYMBOL(easy_perform),
+	SYMBOL(easy_getinfo),
+	SYMBOL(easy_strerror),
+	SYMBOL(multi_init),
+	SYMBOL(multi_cleanup),
+	SYMBOL(multi_setopt),
+	SYMBOL(multi_add_handle),
+	SYMBOL(multi_perform),
+	SYMBOL(multi_fdset),
+	SYMBOL(multi_remove_handle),
+	SYMBOL(multi_timeout),
+	SYMBOL(multi_info_read),
+	SYMBOL(url),
+	SYMBOL(url_cleanup),
+	SYMBOL(url_set),
+	SYMBOL(url_get),
 };
 
 #define COUNT (sizeof(symbols) / sizeof(symbols[0]))
 
-_Static_assert(sizeof(struct kube_curl) == COUNT * sizeof(void (*)(void)), "a symbol is missing");
+_Static_assert(sizeof(struct curl_api) == COUNT * sizeof(void (*)(void)), "a symbol is missing");
 
 static void *grow(void *p, size_t size)
 {
 	return mem_grow(p, size, 1);
 }
 
-static int find(void *library, struct kube_curl *table, struct err *err)
+static int find(void *library, struct curl_api *table, struct err *err)
 {
 	for (size_t i = 0; i < COUNT; i++) {
 		void *p = dlsym(library, symbols[i].name);
@@ -55,12 +72,12 @@ static int find(void *library, struct kube_curl *table, struct err *err)
 	return 0;
 }
 
-static int check(const struct kube_curl *table, struct err *err)
+static int check(const struct curl_api *table, struct err *err)
 {
 	const curl_version_info_data *v = table->version_info(CURLVERSION_NOW);
 	const int needed = CURL_VERSION_SSL | CURL_VERSION_ASYNCHDNS;
 
-	if (v->version_num < KUBE_CURL_VERSION)
+	if (v->version_num < CURL_API_VERSION)
 		return err_set(err, ERR_IO, "%s is version %s; 7.85.0 or newer is needed", LIBRARY,
 			       v->version);
 	/* the other TLS libraries take no certificates from memory, or look for more elsewhere */
@@ -72,9 +89,9 @@ static int check(const struct kube_curl *table, struct err *err)
 	return 0;
 }
 
-const struct kube_curl *kube_curl_load(struct err *err)
+const struct curl_api *curl_api_load(struct err *err)
 {
-	static struct kube_curl table;
+	static struct curl_api table;
 	static bool loaded;
 	void *library;
 

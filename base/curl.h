@@ -9,14 +9,14 @@
  * nsswitch.conf and gai.conf and loads the modules that nsswitch.conf names: a jail that closes
  * before must leave these open.  A server given by address needs none of that.
  */
-#ifndef BULLA_KUBE_CURL_H
-#define BULLA_KUBE_CURL_H
+#ifndef BULLA_BASE_CURL_H
+#define BULLA_BASE_CURL_H
 
 #include <curl/curl.h>
 
 struct err;
 
-struct kube_curl {
+struct curl_api {
 	CURLcode (*global_init_mem)(long flags, curl_malloc_callback m, curl_free_callback f,
 				    curl_realloc_callback r, curl_strdup_callback s,
 				    curl_calloc_callback c);
@@ -26,6 +26,7 @@ struct kube_curl {
 	CURL *(*easy_init)(void);
 	void (*easy_cleanup)(CURL *easy);
 	CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
+	CURLcode (*easy_perform)(CURL *easy);
 	CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
 	const char *(*easy_strerror)(CURLcode code);
 	CURLM *(*multi_init)(void);
@@ -37,15 +38,19 @@ struct kube_curl {
 	CURLMcode (*multi_fdset)(CURLM *multi, fd_set *r, fd_set *w, fd_set *e, int *max);
 	CURLMcode (*multi_timeout)(CURLM *multi, long *ms);
 	CURLMsg *(*multi_info_read)(CURLM *multi, int *left);
+	CURLU *(*url)(void);
+	void (*url_cleanup)(CURLU *url);
+	CURLUcode (*url_set)(CURLU *url, CURLUPart part, const char *text, unsigned flags);
+	CURLUcode (*url_get)(const CURLU *url, CURLUPart part, char **text, unsigned flags);
 };
 
 /*
  * The table, loaded and set up by the first call (before threads are started, mem_init before it).
- * NULL and ERR_IO: libcurl is not there, or older than KUBE_CURL_VERSION, or not built with OpenSSL
+ * NULL and ERR_IO: libcurl is not there, or older than CURL_API_VERSION, or not built with OpenSSL
  * and a resolver of its own threads.
  */
-const struct kube_curl *kube_curl_load(struct err *err);
+const struct curl_api *curl_api_load(struct err *err);
 
-#define KUBE_CURL_VERSION 0x075500 /* 7.85.0, for CURLOPT_PROTOCOLS_STR */
+#define CURL_API_VERSION 0x075500 /* 7.85.0, for CURLOPT_PROTOCOLS_STR */
 
 #endif
