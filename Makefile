@@ -20,20 +20,21 @@ SANITIZE ?=
 .DELETE_ON_ERROR:
 
 # --- what stands where; a folder is a layer (CONTRIBUTING), and may use the archives listed here ----
-LAYERS := base keys kinds document kube git guard foreign
+LAYERS := base keys kinds document kube github git guard foreign
 USES_base := base
 USES_keys := keys base
 USES_kinds := kinds base
 USES_document := document keys kinds base
 USES_kube := kube base
+USES_github := github base
 USES_git := git base
 USES_guard := guard document keys kinds base
 USES_foreign := foreign document keys kinds base
-USES_sealer := guard foreign document keys kinds kube git base
+USES_sealer := guard foreign document keys kinds kube github git base
 USES_agent := agent document keys kinds kube base
 
 PKGS := libsodium libcrypto jansson yaml-0.1
-# Loaded when the network is needed (kube/curl.h): with its 36 libraries every start would cost 3 ms.
+# Loaded when the network is needed (base/curl.h): with its 36 libraries every start would cost 3 ms.
 PKGS_loaded := libcurl
 PKGS_agent := libseccomp libmicrohttpd
 
@@ -118,7 +119,7 @@ unit: $(UNIT) ## build and run the unit tests (ONLY=keys/test_age for one)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c)) \
 	$(patsubst tests/bench/%.c,$(BUILD)/tools/%,$(wildcard tests/bench/*.c)) \
 	$(patsubst tests/ctgrind/%.c,$(BUILD)/tools/%,$(wildcard tests/ctgrind/*.c))
-TOOL_ARCHIVES := $(call archives,guard document keys kinds kube base)
+TOOL_ARCHIVES := $(call archives,guard document keys kinds kube github base)
 
 define tool_rule
 $(BUILD)/tools/%: tests/$(1)/%.c $(TOOL_ARCHIVES) $(BUILD)/flags.mk
@@ -145,7 +146,7 @@ FUZZ_AGENT := control wire ledger inventory namespaces # of agent/
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 define fuzz_rule
-$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter $(FUZZ_AGENT),$(1)),agent) $(if $(filter manifest edit_text textconv reseal_journal published,$(1)),sealer) guard foreign document keys kinds kube git base)
+$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter $(FUZZ_AGENT),$(1)),agent) $(if $(filter manifest edit_text textconv reseal_journal published,$(1)),sealer) guard foreign document keys kinds kube github git base)
 	$$(say) FUZZ $$@
 	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter $(FUZZ_AGENT),$(1)),$(PKG_LIBS_agent))
 endef
