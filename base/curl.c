@@ -24,29 +24,14 @@ static const struct {
 	const char *name;
 	size_t at;
 } symbols[] = {
-	SYMBOL(global_init_mem),
-	SYMBOL(version_info),
-	SYMBOL(slist_append),
-	SYMBOL(slist_free_all),
-	SYMBOL(easy_init),
-	SYMBOL(easy_cleanup),
-	SYMBOL(easy_setopt),
-	SYMBOL(easy_perform),
-	SYMBOL(easy_getinfo),
-	SYMBOL(easy_strerror),
-	SYMBOL(multi_init),
-	SYMBOL(multi_cleanup),
-	SYMBOL(multi_setopt),
-	SYMBOL(multi_add_handle),
-	SYMBOL(multi_perform),
-	SYMBOL(multi_fdset),
-	SYMBOL(multi_remove_handle),
-	SYMBOL(multi_timeout),
-	SYMBOL(multi_info_read),
-	SYMBOL(url),
-	SYMBOL(url_cleanup),
-	SYMBOL(url_set),
-	SYMBOL(url_get),
+	SYMBOL(global_init_mem), SYMBOL(version_info),	  SYMBOL(slist_append),
+	SYMBOL(slist_free_all),	 SYMBOL(easy_init),	  SYMBOL(easy_cleanup),
+	SYMBOL(easy_reset),	 SYMBOL(easy_setopt),	  SYMBOL(easy_perform),
+	SYMBOL(easy_getinfo),	 SYMBOL(easy_strerror),	  SYMBOL(multi_init),
+	SYMBOL(multi_cleanup),	 SYMBOL(multi_setopt),	  SYMBOL(multi_add_handle),
+	SYMBOL(multi_perform),	 SYMBOL(multi_fdset),	  SYMBOL(multi_remove_handle),
+	SYMBOL(multi_timeout),	 SYMBOL(multi_info_read), SYMBOL(url),
+	SYMBOL(url_cleanup),	 SYMBOL(url_set),	  SYMBOL(url_get),
 };
 
 #define COUNT (sizeof(symbols) / sizeof(symbols[0]))

@@ -26,6 +26,7 @@ struct curl_api {
 	CURL *(*easy_init)(void);
 	void (*easy_cleanup)(CURL *easy);
 	CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
+	void (*easy_reset)(CURL *easy);
 	CURLcode (*easy_perform)(CURL *easy);
 	CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
 	const char *(*easy_strerror)(CURLcode code);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GitHub's REST API, of github.com and of GitHub Enterprise Server.  Sources: the rules of
+ * docs.github.com/rest (versions, pagination, rate limits) and the OpenAPI description, of which
+ * tests/vectors/github holds the part that is used.
+ */
+#ifndef BULLA_GITHUB_REST_H
+#define BULLA_GITHUB_REST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "github/http.h"
+
+struct err;
+struct rest;
+
+#define REST_API_URL "https://api.github.com" /* GitHub Enterprise Server: https://HOST/api/v3 */
+#define REST_PAGES_MAX 100
+#define REST_MESSAGE_MAX 400 /* bytes of what GitHub says in an error */
+
+struct rest_options {
+	const char *api_url;	 /* NULL: REST_API_URL */
+	const char *ca_file;	 /* or NULL */
+	const struct buf *token; /* copied and wiped at the end; NULL: ask without one */
+	/* How long one call may take with its pauses, in ms, where a rate limit asks for patience;
+	 * 0: HTTP_TOTAL_MS.  GitHub's pauses are 60 s and more. */
+	int64_t patience_ms;
+};
+
+/* ERR_INVALID: an address, a CA file or a token that cannot be sent (characters, length). */
+struct rest *rest_new(const struct rest_options *options, struct err *err);
+void rest_free(struct rest *r); /* NULL is fine; wipes the token */
+const char *rest_host(const struct rest *r);
+
+/* Requests that were sent, tries among them. */
+unsigned rest_calls(const struct rest *r);
+
+struct rest_request {
+	const char *method; /* NULL: GET */
+	const char *path;   /* "/repos/o/r/keys": checked names alone in it */
+	const json_t *body; /* or NULL; borrowed */
+	const char *what;   /* what fails, begins the error: "list the deploy keys of o/r" */
+	/* The permission it takes, for 403 and 404: "Administration (write)"; NULL: none in
+	 * particular. */
+	const char *needs;
+	bool idempotent; /* a POST that may be sent twice */
+};
+
+struct rest_answer {
+	struct http_answer http;	    /* http_header reads its headers */
+	json_t *body;			    /* NULL when there is none */
+	char message[REST_MESSAGE_MAX + 1]; /* GitHub's own words of an error; "" */
+	bool limited;  /* a rate limit, primary or secondary, stands in the way */
+	int64_t until; /* when it ends, Unix seconds; 0: not known */
+};
+
+#define REST_ANSWER_INIT                                                                           \
+	{                                                                                          \
+		HTTP_ANSWER_INIT, NULL, "", false, 0                                               \
+	}
+
+/*
+ * One call.  0: 200 to 299.  -1: everything else, with a->http.status (0: no answer) for whoever
+ * can go on, and err: ERR_REFUSED 401 and 403, ERR_IO 404, 5xx, rate limits and no answer,
+ * ERR_CONFLICT 409, ERR_INVALID 422.  It says what, GitHub's words, what they mean (a 404 is also
+ * said where rights lack; single sign-on; a policy; a rate limit and when it ends) and what to do.
+ * Between two calls that change something passes a second (GitHub's own rule).
+ */
+int rest_call(struct rest *r, const struct rest_request *q, struct rest_answer *a, struct err *err);
+void rest_answer_clear(struct rest_answer *a);
+
+/*
+ * All pages of a list, joined: a new array, or NULL.  Only pages of the same server are asked for,
+ * at most REST_PAGES_MAX.  path has its own "?per_page=100".
+ */
+json_t *rest_list(struct rest *r, const struct rest_request *q, struct err *err);
+
+/*
+ * "owner/repository" in GitHub's own characters, from "owner/repository", the path of a URL
+ * ("/owner/repository.git", what kinds/url.h gives), a new string.  ERR_INVALID and NULL.
+ */
+char *rest_repository(const char *path, struct err *err);
+
+/* "2026-11-26T10:45:21Z" or with an offset, as GitHub writes times; 0 when t is NULL or null or no
+ * time. */
+int64_t rest_time(const json_t *t);
+
+#endif
