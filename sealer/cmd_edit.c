@@ -15,6 +15,7 @@
 #include "sealer/fields.h"
 #include "sealer/fresh.h"
 #include "sealer/input.h"
+#include "sealer/newcomer.h"
 #include "sealer/pick.h"
 #include "sealer/reveal.h"
 #include "sealer/ring.h"
@@ -25,6 +26,7 @@ struct edit_options {
 	struct ring_options ring;
 	const char *which, *output, *expires;
 	struct who_options who;
+	struct option_list add;
 	bool dry_run;
 };
 
@@ -37,6 +39,7 @@ struct job {
 	struct document *document; /* file.documents[index] */
 	struct target target;
 	struct recipients to;
+	struct kv add;		   /* those of them who may be new */
 	struct kind_secret secret; /* what was opened */
 	struct kv values;	   /* of it, as they are edited */
 	bool together;		   /* opaque, all values in one part */
@@ -53,6 +56,7 @@ static void job_clear(struct job *j)
 	edit_clear(&j->file);
 	target_clear(&j->target);
 	recipients_clear(&j->to);
+	kv_clear(&j->add);
 	kind_secret_clear(&j->secret);
 	kv_clear(&j->values);
 	edit_editor_clear(&j->editor);
@@ -63,6 +67,12 @@ static void job_clear(struct job *j)
 static bool is_free(const struct job *j)
 {
 	return j->document->kind->keys == NULL;
+}
+
+/* Values that stand in parts of their own: what is taken out of the text is taken out. */
+static bool is_apart(const struct job *j)
+{
+	return is_free(j) && !j->together;
 }
 
 static bool is_dotenv(const struct job *j)
@@ -92,9 +102,12 @@ static int find_recipients(struct job *j, struct err *err)
 	who.namespace = j->document->namespace;
 	who.kind = j->document->kind->name;
 	who.dry_run = j->o->dry_run;
-	if (target_open(j->in->args[0], j->document->name, &j->target, err) != 0)
+	if (target_open(j->in->args[0], j->document->name, &j->target, err) != 0 ||
+	    who_select(&j->target, &who, &j->to, err) != 0)
 		return -1;
-	return who_select(&j->target, &who, &j->to, err);
+	newcomer_typed(&j->o->who.recipients, &j->to, &j->add);
+	return newcomer_take(&j->o->add, &(struct newcomer_known){ &j->to, NEWCOMER_SELECTED },
+			     &j->add, err);
 }
 
 /* Values that were sealed together stand in a part that is named as none of them. */
@@ -137,6 +150,37 @@ static int open_it(struct job *j, struct err *err)
 	}
 	keyring_clear(&keys);
 	return r;
+}
+
+static struct newcomer_check newcomers(const struct job *j, const struct kv *parts)
+{
+	return (struct newcomer_check){
+		.d = j->document,
+		.parts = parts,
+		.to = &j->to,
+		.add = &j->add,
+		.reseal = j->in->args[0],
+	};
+}
+
+/*
+ * Whatever comes back was made from the old plaintext, and may hold some of it.  Where there is one
+ * part any change seals it again, so the work of a person is not begun in vain; else he is told.
+ */
+static int check_newcomers(const struct job *j, struct err *err)
+{
+	const struct newcomer_check c = newcomers(j, NULL);
+	struct kv who = KV_INIT;
+
+	if (!is_apart(j))
+		return newcomer_check(&c, err);
+	newcomer_find(&c, &who);
+	for (size_t i = 0; i < who.n; i++)
+		out_warn("%s: %s could not open all of the old values; those of them cannot be "
+			 "changed here without --add %s",
+			 j->in->args[0], who.items[i].name, who.items[i].name);
+	kv_clear(&who);
+	return 0;
 }
 
 static void tell_editor(const struct job *j)
@@ -227,12 +271,6 @@ static int check_gone(const struct job *j, const struct change *c, struct err *e
 	return 0;
 }
 
-/* Values that stand in parts of their own: what is taken out of the text is taken out. */
-static bool is_apart(const struct job *j)
-{
-	return is_free(j) && !j->together;
-}
-
 /* What is sealed anew: the values that changed, or all where they are one part. */
 static int build(struct job *j, const struct kv *values, struct change *c, struct err *err)
 {
@@ -302,17 +340,23 @@ static int put(struct job *j, const struct change *c, struct err *err)
 	return r;
 }
 
-static void tell(const struct job *j, const struct change *c)
+static int tell(const struct job *j, const struct change *c, struct err *err)
 {
 	struct kv names = KV_INIT;
+	const struct newcomer_check again = newcomers(j, &names);
+	int r;
 
-	for (size_t i = 0; i < c->notes.n; i++)
-		out_warn("%s", c->notes.text[i]);
 	for (size_t i = 0; i < c->fresh.n; i++)
 		kv_set_str(&names, c->fresh.parts[i].name, "");
-	fresh_tell_added(j->document, &names, &j->to, j->in->args[0]);
-	fresh_tell_expiry(j->document, &c->fresh);
+	r = newcomer_check(&again, err);
+	for (size_t i = 0; r == 0 && i < c->notes.n; i++)
+		out_warn("%s", c->notes.text[i]);
+	if (r == 0) {
+		fresh_tell_added(j->document, &names, &j->to, j->in->args[0]);
+		fresh_tell_expiry(j->document, &c->fresh);
+	}
 	kv_clear(&names);
+	return r;
 }
 
 /* The text as it came back, into j->file; *changed: there is something to write. */
@@ -331,9 +375,8 @@ static int take(struct job *j, bool *changed, struct err *err)
 		edit_text_compare(&j->values, &values, &c.changed, &c.gone);
 	if (c.changed.n + c.gone.n > 0) {
 		if (check_gone(j, &c, err) != 0 || build(j, &values, &c, err) != 0 ||
-		    seal(j, &c, err) != 0)
+		    seal(j, &c, err) != 0 || tell(j, &c, err) != 0)
 			goto out;
-		tell(j, &c);
 		make_note(j, &c);
 		if (put(j, &c, err) != 0)
 			goto out;
@@ -420,7 +463,8 @@ static int run(const struct invocation *in, struct err *err)
 	j.document = &j.file.documents[j.index];
 	if (check_options(&j, err) == 0 && edit_editor_find(&j.editor, err) == 0 &&
 	    find_recipients(&j, err) == 0 && open_it(&j, err) == 0 &&
-	    edit(&j, &changed, err) == 0 && finish(&j, changed, err) == 0)
+	    check_newcomers(&j, err) == 0 && edit(&j, &changed, err) == 0 &&
+	    finish(&j, changed, err) == 0)
 		r = 0;
 	else
 		err_wrap(err, "%s", in->args[0]);
@@ -435,6 +479,7 @@ static const struct option_spec options[] = {
 	{ 0, "expires", "DATE|90d", "when the new values end",
 	  offsetof(struct edit_options, expires), 0 },
 	WHO_OPTIONS(edit_options),
+	NEWCOMER_OPTION(edit_options),
 	PICK_OPTION(edit_options),
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct edit_options, dry_run), 0 },

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "sealer/export.h"
+#include "sealer/newcomer.h"
 #include "sealer/reveal.h"
 
 /* A form that Secrets leave in. */
@@ -134,6 +135,7 @@ static const struct option_spec sops_specs[] = {
 	  AT(recipients_files), OPTION_MANY },
 	{ 0, "accept", "age1...", "agree to a recipient that is new or changed", AT(accept),
 	  OPTION_MANY },
+	NEWCOMER_OPTION(export_options),
 	{ 'w', "write", "DIR", "write a file below this folder for each that is read", AT(write),
 	  0 },
 	END,

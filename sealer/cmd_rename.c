@@ -14,6 +14,7 @@
 #include "base/out.h"
 #include "document/kustomize.h"
 #include "sealer/fresh.h"
+#include "sealer/newcomer.h"
 #include "sealer/pick.h"
 #include "sealer/ring.h"
 #include "sealer/target.h"
@@ -25,6 +26,7 @@ struct rename_options {
 	struct ring_options ring;
 	const char *which;
 	struct who_options who;
+	struct option_list add;
 	bool dry_run;
 };
 
@@ -123,6 +125,21 @@ static int take_path(struct job *j, struct err *err)
 
 /* --- sealing ---------------------------------------------------------------------------------- */
 
+/* All parts have old values, and the rules of another place may name others. */
+static int check_newcomers(struct job *j, struct err *err)
+{
+	const struct newcomer_known known = { &j->to, NEWCOMER_SELECTED };
+	struct kv add = KV_INIT;
+	const struct newcomer_check c = { .d = document(j), .to = &j->to, .add = &add };
+	int r = newcomer_take(&j->o->add, &known, &add, err);
+
+	newcomer_typed(&j->o->who.recipients, &j->to, &add);
+	if (r == 0)
+		r = newcomer_check(&c, err);
+	kv_clear(&add);
+	return r;
+}
+
 static int find_recipients(struct job *j, struct err *err)
 {
 	struct who who = who_given(&j->o->who, j->in);
@@ -130,9 +147,10 @@ static int find_recipients(struct job *j, struct err *err)
 	who.namespace = j->namespace;
 	who.kind = document(j)->kind->name;
 	who.dry_run = j->o->dry_run;
-	if (target_open(j->path, j->name, &j->target, err) != 0)
+	if (target_open(j->path, j->name, &j->target, err) != 0 ||
+	    who_select(&j->target, &who, &j->to, err) != 0)
 		return -1;
-	return who_select(&j->target, &who, &j->to, err);
+	return check_newcomers(j, err);
 }
 
 static int rebind(struct job *j, const struct document_part *part, const struct keyring *keys,
@@ -273,6 +291,7 @@ static int run(const struct invocation *in, struct err *err)
 static const struct option_spec options[] = {
 	RING_OPTIONS(rename_options),
 	WHO_OPTIONS(rename_options),
+	NEWCOMER_OPTION(rename_options),
 	PICK_OPTION(rename_options),
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct rename_options, dry_run), 0 },

@@ -12,6 +12,7 @@
 #include "base/name.h"
 #include "base/out.h"
 #include "sealer/agree.h"
+#include "sealer/newcomer.h"
 #include "sealer/reseal_lost.h"
 #include "sealer/reseal_report.h"
 #include "sealer/reseal_work.h"
@@ -63,18 +64,9 @@ static void job_clear(struct job *j)
 
 static int take_added(struct job *j, struct err *err)
 {
-	for (size_t i = 0; i < j->o->add.n; i++) {
-		const char *name = j->o->add.items[i];
+	const struct newcomer_known known = { &j->config.recipients, NEWCOMER_CONFIG };
 
-		/* what is no name may be a secret typed at the wrong place */
-		if (!name_is_label(name))
-			return err_set(err, ERR_USAGE, "--add: not the name of a recipient");
-		if (recipients_find(&j->config.recipients, name) == NULL)
-			return err_set(err, ERR_RECIPIENT, "--add %s: no such recipient in %s",
-				       name, CONFIG_PATH);
-		kv_set_str(&j->want.add, name, "");
-	}
-	return 0;
+	return newcomer_take(&j->o->add, &known, &j->want.add, err);
 }
 
 /* A key id, a public key, or the name of a recipient, whom the config need not have any more. */
@@ -375,8 +367,7 @@ static int run(const struct invocation *in, struct err *err)
 }
 
 static const struct option_spec options[] = {
-	{ 0, "add", "NAME", "let a recipient have what it could not open before",
-	  offsetof(struct reseal_options, add), OPTION_MANY },
+	NEWCOMER_OPTION(reseal_options),
 	{ 0, "key", "KEY", "only what this key (id, age1... or name) can open",
 	  offsetof(struct reseal_options, keys), OPTION_MANY },
 	{ 0, "all", NULL, "fresh keys for every part, also where nothing changes",

@@ -21,7 +21,7 @@ struct err;
 
 struct export_options {
 	struct ring_options ring;
-	struct option_list recipients, recipients_files, accept;
+	struct option_list recipients, recipients_files, accept, add;
 	const char *write;
 	bool reveal;
 };

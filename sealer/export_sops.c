@@ -9,6 +9,7 @@
 #include "base/out.h"
 #include "foreign/sops_write.h"
 #include "sealer/export.h"
+#include "sealer/newcomer.h"
 #include "sealer/repo.h"
 #include "sealer/who.h"
 
@@ -27,6 +28,24 @@ static bool same(const struct recipients *a, const struct recipients *b)
 	return equal;
 }
 
+/* A file of SOPS in a repository is read like a document: an old value, for whom the rules name. */
+static int check_newcomers(const struct export *ex, const struct document *d,
+			   const struct recipients *config, const struct recipients *to,
+			   struct err *err)
+{
+	/* one --add is for all files, of which some may name others */
+	const struct newcomer_known known = { config, NEWCOMER_CONFIG };
+	struct kv add = KV_INIT;
+	const struct newcomer_check c = { .d = d, .to = to, .add = &add };
+	int r = newcomer_take(&ex->o->add, &known, &add, err);
+
+	newcomer_typed(&ex->o->recipients, to, &add);
+	if (r == 0 && newcomer_check(&c, err) != 0)
+		r = err_wrap(err, "%s/%s", d->namespace, d->name);
+	kv_clear(&add);
+	return r;
+}
+
 static int select_for(const struct export *ex, const struct target *t, const struct document *d,
 		      struct recipients *out, struct err *err)
 {
@@ -40,7 +59,9 @@ static int select_for(const struct export *ex, const struct target *t, const str
 		.line_n = ex->in->line_n,
 	};
 
-	return who_select(t, &who, out, err);
+	if (who_select(t, &who, out, err) != 0)
+		return -1;
+	return check_newcomers(ex, d, &t->config.recipients, out, err);
 }
 
 /* A file of SOPS has one data key, so all of its documents go to the same recipients. */

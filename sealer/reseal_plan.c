@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/reseal_plan.h"
 
-#include <string.h>
-
 #include "base/err.h"
+#include "sealer/newcomer.h"
 
 int reseal_plan_rules(const struct reseal_want *want, const struct document *d, const char *below,
 		      struct recipients *out, struct err *err)
@@ -23,30 +22,26 @@ bool reseal_plan_concerns(const struct reseal_want *want, const struct document_
 	return want->keys.n == 0;
 }
 
-/* The name under which a key is bound, or NULL. */
-static const char *bound_name(const struct document_part *part, const char *id)
-{
-	for (size_t i = 0; i < part->recipients.n; i++)
-		if (strcmp((const char *)part->recipients.items[i].data, id) == 0)
-			return part->recipients.items[i].name;
-	return NULL;
-}
-
 /* Put one of those whom the rules name where he belongs; 1 when he is left out. */
 static int sort_one(const struct reseal_want *want, const struct document_part *part,
 		    const struct recipient *r, struct reseal_part *out)
 {
-	const char *had = bound_name(part, r->id), *id = kv_get_str(&part->recipients, r->name);
+	const char *had;
 
-	if (had != NULL && strcmp(had, r->name) != 0)
+	switch (newcomer_of(part, r, &had)) {
+	case NEWCOMER_SAME:
+		break;
+	case NEWCOMER_RENAMED:
 		kv_set_str(&out->renamed, r->name, had);
-	else if (had == NULL && id != NULL)
-		kv_set_str(&out->replaced, r->name, id);
-	else if (had == NULL && kv_has(&want->add, r->name))
-		kv_set_str(&out->added, r->name, "");
-	else if (had == NULL)
-		kv_set_str(&out->waiting, r->name, "");
-	return had == NULL && kv_has(&out->waiting, r->name);
+		break;
+	case NEWCOMER_REPLACED:
+		kv_set_str(&out->replaced, r->name, had);
+		break;
+	case NEWCOMER_NEW:
+		kv_set_str(kv_has(&want->add, r->name) ? &out->added : &out->waiting, r->name, "");
+		break;
+	}
+	return kv_has(&out->waiting, r->name);
 }
 
 /* Bound keys that nobody has any more; those that were replaced are told as that. */

@@ -3,7 +3,8 @@
  * What resealing changes about one part: the recipients that are bound in it, held against those
  * that the rules of .bulla/config give for the path that its file is at.  Pure; no key is involved.
  *
- * The rules, in order, for each recipient that the rules name:
+ * The rules, in order, for each recipient that the rules name (sealer/newcomer.h has them for all
+ * commands):
  *
  * 1. His key is bound already, under this name or another: he stays (and has this name from now
  *    on).  Nobody gets access by a new name for a key.

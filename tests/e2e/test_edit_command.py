@@ -362,7 +362,7 @@ def test_new_recipient_stops_it_before_the_editor(repo):
     config.write_text(text)
     said = edit(repo, "raise SystemExit('it ran')", status=RECIPIENT)
     assert "it ran" not in said.err and stranger in said.err and unchanged(repo)
-    said = edit(repo, "text = text.replace('12345', '1')", "--accept", stranger)
+    said = edit(repo, "text = text.replace('12345', '1')", "--accept", stranger, "--add", "mallory")
     assert "mallory is among the recipients now and was not before" in said.err
     assert set(parts((repo.top / FILE).read_bytes())["NUMBER"]["recipients"]) == {"eu-west9", "mallory", "recovery"}
 

@@ -103,8 +103,10 @@ def test_rules_of_the_new_namespace(repo):
     config.write_text(config.read_text().replace("rules:\n", 'rules:\n  - path: "**"\n    namespace: api\n    to: [eu-west9]\n'))
     said = rename(repo, FILE, "api/app")
     assert "sealed to eu-west9, recovery\n" in said.err
-    # and back: who is added is named
-    said = rename(repo, FILE, "web/app")
+    # and back: who is added must be named
+    said = rename(repo, FILE, "web/app", status=RECIPIENT)
+    assert "us-east1 could not open the old value" in said.err and "say --add us-east1\n" in said.err
+    said = rename(repo, FILE, "web/app", "--add", "us-east1")
     assert "us-east1 is among the recipients now and was not before" in said.err
 
 
