@@ -34,8 +34,8 @@ USES_sealer := guard foreign document keys kinds kube github git base
 USES_agent := agent document keys kinds kube base
 
 PKGS := libsodium libcrypto jansson yaml-0.1
-# Loaded when the network is needed (base/curl.h): with its 36 libraries every start would cost 3 ms.
-PKGS_loaded := libcurl
+# Loaded when the network is needed (base/curl.h, github/libssh.h): their 36 libraries would cost every start 3 ms.
+PKGS_loaded := libcurl libssh
 PKGS_agent := libseccomp libmicrohttpd
 
 # Targets that need no compiler leave the probes below alone.
@@ -119,7 +119,7 @@ unit: $(UNIT) ## build and run the unit tests (ONLY=keys/test_age for one)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c)) \
 	$(patsubst tests/bench/%.c,$(BUILD)/tools/%,$(wildcard tests/bench/*.c)) \
 	$(patsubst tests/ctgrind/%.c,$(BUILD)/tools/%,$(wildcard tests/ctgrind/*.c))
-TOOL_ARCHIVES := $(call archives,guard document keys kinds kube github base)
+TOOL_ARCHIVES := $(call archives,sealer $(USES_sealer))
 
 define tool_rule
 $(BUILD)/tools/%: tests/$(1)/%.c $(TOOL_ARCHIVES) $(BUILD)/flags.mk

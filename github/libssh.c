@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "github/libssh.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/err.h"
+
+#ifdef __APPLE__
+#define LIBRARY "libssh.4.dylib"
+#else
+#define LIBRARY "libssh.so.4"
+#endif
+
+#define SYMBOL(name)                                                                               \
+	{                                                                                          \
+		"ssh_" #name, offsetof(struct github_libssh, name)                                 \
+	}
+
+static const struct {
+	const char *name;
+	size_t at;
+} symbols[] = {
+	SYMBOL(version),
+	SYMBOL(new),
+	SYMBOL(free),
+	SYMBOL(set_blocking),
+	SYMBOL(options_set),
+	SYMBOL(connect),
+	SYMBOL(disconnect),
+	SYMBOL(get_error),
+	SYMBOL(get_serverbanner),
+	SYMBOL(get_poll_flags),
+	SYMBOL(get_server_publickey),
+	SYMBOL(userauth_publickey),
+	SYMBOL(pki_import_privkey_base64),
+	SYMBOL(pki_export_pubkey_base64),
+	SYMBOL(key_type_to_char),
+	SYMBOL(key_type),
+	SYMBOL(key_free),
+	SYMBOL(string_free_char),
+	SYMBOL(channel_new),
+	SYMBOL(channel_free),
+	SYMBOL(channel_open_session),
+	SYMBOL(channel_request_exec),
+	SYMBOL(channel_read_nonblocking),
+	SYMBOL(channel_write),
+	SYMBOL(channel_send_eof),
+	SYMBOL(channel_is_eof),
+	SYMBOL(channel_is_closed),
+	SYMBOL(channel_get_exit_status),
+};
+
+#define COUNT (sizeof(symbols) / sizeof(symbols[0]))
+
+_Static_assert(sizeof(struct github_libssh) == COUNT * sizeof(void (*)(void)), "one is missing");
+
+static int find(void *library, struct github_libssh *table, struct err *err)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		void *p = dlsym(library, symbols[i].name);
+
+		if (p == NULL)
+			return err_set(err, ERR_IO, "%s has no function %s", LIBRARY,
+				       symbols[i].name);
+		/* a function behind a pointer to an object: POSIX promises it, C does not */
+		memcpy((char *)table + symbols[i].at, &p, sizeof(p));
+	}
+	if (table->version(SSH_VERSION_INT(0, 10, 6)) == NULL)
+		return err_set(err, ERR_IO, "%s is version %s; 0.10.6 or newer is needed", LIBRARY,
+			       table->version(0));
+	return 0;
+}
+
+const struct github_libssh *github_libssh_load(struct err *err)
+{
+	static struct github_libssh table;
+	static bool loaded;
+	void *library;
+
+	if (loaded)
+		return &table;
+	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL) {
+		err_set(err, ERR_IO, "cannot load libssh (install libssh-4): %s", dlerror());
+		return NULL;
+	}
+	if (find(library, &table, err) != 0) {
+		dlclose(library);
+		return NULL;
+	}
+	loaded = true;
+	return &table;
+}

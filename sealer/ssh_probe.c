@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/ssh_probe.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "kinds/github_hosts.h"
+#include "kinds/hostpat.h"
+#include "kinds/known_hosts.h"
+#include "kinds/sshkey.h"
+#include "kinds/url.h"
+
+/* Flux offers the types of revoked lines to nobody; those of authorities it does. */
+static struct github_ssh_host_key *host_keys(const struct known_hosts *kh, const struct url *u,
+					     size_t *n)
+{
+	struct github_ssh_host_key *keys = mem_array(kh->n, sizeof(*keys));
+
+	*n = 0;
+	for (size_t i = 0; i < kh->n; i++) {
+		const struct known_hosts_line *l = &kh->lines[i];
+
+		if (l->marker == MARKER_REVOKED)
+			continue;
+		keys[(*n)++] = (struct github_ssh_host_key){
+			.type = l->pub.name,
+			.blob = l->blob.data,
+			.len = l->blob.len,
+			.listed =
+			    l->marker == MARKER_NONE && hostpat_match(l->hosts, l->hosts_len, u),
+		};
+	}
+	return keys;
+}
+
+static int check_key(const struct buf *identity, const struct buf *password, struct err *err)
+{
+	const struct pem_source src = { "identity", identity->data, identity->len };
+	struct sshkey key = SSHKEY_INIT;
+	int rc = sshkey_parse(&src, password, SSHKEY_FULL, &key, err);
+
+	sshkey_clear(&key);
+	return rc;
+}
+
+static int read_url(const char *text, struct url *u, struct err *err)
+{
+	if (url_parse("url", text, URL_SSH, u, err) != 0)
+		return -1;
+	return github_hosts_is(u->host) ? github_hosts_check_url("url", u, err) : 0;
+}
+
+static bool take(const struct kv *data, const char *name, struct buf *out)
+{
+	const struct kv_item *item = kv_get(data, name);
+
+	if (item != NULL)
+		buf_put(out, item->data, item->len);
+	return item != NULL;
+}
+
+int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_options *o,
+	      struct github_ssh_result *result, struct err *err)
+{
+	struct buf identity = BUF_INIT, hosts = BUF_INIT, password = BUF_INIT;
+	struct known_hosts kh = KNOWN_HOSTS_INIT;
+	struct github_proxy proxy = GITHUB_PROXY_INIT;
+	struct github_ssh_host_key *keys = NULL;
+	struct github_ssh_request q = { .identity = &identity,
+					.proxy = &proxy,
+					.every_host_key = o->every_host_key,
+					.timeout = o->timeout };
+	bool has_password = take(data, "password", &password);
+	struct url u;
+	int rc = -1;
+
+	*result = (struct github_ssh_result){ .outcome = GITHUB_SSH_KEY };
+	take(data, "identity", &identity);
+	take(data, "known_hosts", &hosts);
+	if (read_url(url, &u, err) != 0 ||
+	    known_hosts_parse("known_hosts", buf_str(&hosts), hosts.len, &kh, err) != 0 ||
+	    check_key(&identity, has_password ? &password : NULL, err) != 0 ||
+	    github_proxy_from_environment(u.host, u.port, &proxy, err) != 0)
+		goto out;
+	keys = host_keys(&kh, &u, &q.n_host_keys);
+	q.host_keys = keys;
+	q.user = u.user[0] == '\0' ? "git" : u.user;
+	q.host = u.host;
+	q.port = u.port;
+	q.path = u.path;
+	q.password = has_password ? buf_str(&password) : NULL;
+	rc = github_ssh_check(&q, result, err);
+out:
+	mem_free(keys);
+	known_hosts_clear(&kh);
+	github_proxy_clear(&proxy);
+	buf_clear(&identity);
+	buf_clear(&hosts);
+	buf_clear(&password);
+	return rc;
+}
