@@ -19,22 +19,29 @@ struct kube_remove {
 	size_t source; /* enum flux_kind that is listed */
 	char *next;    /* its page, or NULL: the first */
 	char *user;    /* the source that uses the Secret, for a person */
-	bool probe;    /* which Secret it is now must be asked */
 	unsigned looks;
 };
 
 #define LOOKS_MAX 3 /* at a Secret that changes all the time, in one try */
 
 /* What an answer means: go on, go on past the next step, once more, probe the Secret anew, it is
- * gone, or stop (why says it). */
-enum verdict { VERDICT_ON, VERDICT_SKIP, VERDICT_MORE, VERDICT_LOOK, VERDICT_DONE, VERDICT_STOP };
+ * gone, it is to be retained, or stop (why says it). */
+enum verdict {
+	VERDICT_ON,
+	VERDICT_SKIP,
+	VERDICT_MORE,
+	VERDICT_LOOK,
+	VERDICT_DONE,
+	VERDICT_KEEP,
+	VERDICT_STOP
+};
 
 struct step {
 	const char *method;
 	void (*path)(const struct kube_remove *m, struct buf *out);
 	enum verdict (*judge)(struct kube_remove *m, const struct kube_answer *a, const char **why);
 	bool flux;  /* only where Flux is looked after */
-	bool probe; /* only where it is not known which Secret is there */
+	bool probe; /* a patch that changes nothing: it tells which Secret is there */
 	bool whole; /* the answer is needed whole, not its metadata alone */
 };
 
@@ -195,8 +202,10 @@ static bool is_to_be_retained(const json_t *metadata)
 }
 
 /*
- * The answer to our last write was lost, or somebody changed the Secret since.  It still bears the
- * document's mark, and the very one that was seen here is deleted; or it is another's by now.
+ * What is remembered of the Secret may be old: the answer to our last write was lost, somebody
+ * changed it since, or all that an agent before this one left behind is a status, which does not
+ * tell whether it is to be retained.  It still bears the document's mark, and the very one that was
+ * seen here is deleted; or it is another's by now.
  */
 static enum verdict judge_probe(struct kube_remove *m, const struct kube_answer *a,
 				const char **why)
@@ -213,11 +222,8 @@ static enum verdict judge_probe(struct kube_remove *m, const struct kube_answer 
 	*why = "the Secret cannot be seen";
 	if (a->status != 200 || uid == NULL || version == NULL)
 		return VERDICT_STOP;
-	*why = "the Secret is marked to be retained";
-	if (is_to_be_retained(json_object_get(a->object, "metadata"))) {
-		m->d->s.made_retain = true;
-		return VERDICT_STOP;
-	}
+	if (is_to_be_retained(json_object_get(a->object, "metadata")))
+		return VERDICT_KEEP;
 	mem_replace(&m->d->applied_uid, uid);
 	mem_replace(&m->d->applied_version, version);
 	return VERDICT_ON;
@@ -349,7 +355,7 @@ static bool named(const struct kube_remove *m)
 static void go_on(struct kube_remove *m, size_t steps_on)
 {
 	m->step += steps_on;
-	while ((steps[m->step].flux && !m->st->o->flux) || (steps[m->step].probe && !m->probe))
+	while (steps[m->step].flux && !m->st->o->flux)
 		m->step++;
 	if (named(m))
 		end(m);
@@ -359,7 +365,6 @@ static void go_on(struct kube_remove *m, size_t steps_on)
 
 static void look_again(struct kube_remove *m)
 {
-	m->probe = true;
 	m->looks++;
 	m->step--;
 	if (m->d->s.documents != 0) /* it came back while we asked */
@@ -394,6 +399,10 @@ static void answered(void *ctx, const struct kube_answer *a)
 	case VERDICT_DONE:
 		removed(m);
 		break;
+	case VERDICT_KEEP:
+		m->d->s.made_retain = true; /* the next look says so */
+		end(m);
+		break;
 	case VERDICT_STOP:
 		stop(m, a, why);
 		break;
@@ -404,9 +413,7 @@ void kube_remove_begin(struct store_kube *st, struct kube_doc *d)
 {
 	struct kube_remove *m = mem_alloc(sizeof(*m));
 
-	*m = (struct kube_remove){ .st = st,
-				   .d = d,
-				   .probe = d->applied_uid == NULL || d->applied_version == NULL };
+	*m = (struct kube_remove){ .st = st, .d = d };
 	d->remove = m;
 	d->busy = KUBE_REMOVING;
 	st->removing++;

@@ -262,6 +262,31 @@ def test_a_secret_that_was_given_to_another_stays(alone, note):
     assert not cluster.witness.wrongs
 
 
+@pytest.mark.parametrize("alone", ["namespaces"], indirect=True)
+def test_a_secret_to_be_retained_stays_though_the_agent_never_read_its_document(alone):
+    """It was made by an agent before this one, the inventory is unreadable, and the document goes before the Secrets can be
+    listed: nothing but the Secret itself says that it is to be retained."""
+    cluster, held = alone.cluster, [True]
+
+    def chaos(request):
+        if "/configmaps" in request.path:
+            return Fault(garbage=b"<html>502 Bad Gateway</html>")
+        return Fault(cut=0) if held and request.method == "GET" and "/secrets" in request.path else None
+    with alone.running():
+        cluster.put_document(sealed(alone, "c", 1))
+        wait_for(lambda: reason_of(cluster.documents("t-0")["c"]) == "Applied", 20, "the status")
+        alone.agent.stop()
+        cluster.chaos = chaos
+        alone.start_agent()
+        time.sleep(2)
+        cluster.delete_document("t-0", "c")
+        time.sleep(1)
+        held.clear()
+        wait_for(lambda: '"name":"c","reason":"Retained"' in alone.agent.output(), 40, "the agent lets it go", pause=0.1)
+        assert set(cluster.secrets("t-0")) == {"c"}
+    assert not cluster.witness.wrongs
+
+
 @pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
 def test_a_document_that_changes_while_it_is_fetched_is_not_taken_for_what_it_was(alone):
     """The answer is older than what the watch has shown by then."""
