@@ -72,7 +72,7 @@ static const struct {
 	{ "Basic realm=\"x\", realm=\"y\"", "stands twice" },
 	{ "Bearer realm=\"https://good/\",Realm=\"https://bad/\"", "stands twice" },
 	{ "Basic=x", "no space behind the scheme" },
-	{ "Basic realm=\"a\x01\"", "character 14: not printable" },
+	{ "Basic realm=\"a\x01\"", "character 15: not printable" },
 	{ "Basic realm=\"a\r\n\"", "not printable" },
 	{ "Basic realm=\"\xc3\xa4\"", "not printable" },
 	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "name is too long" },
