@@ -17,6 +17,7 @@
 #include "kube/request.h"
 #include "sealer/cluster.h"
 #include "sealer/diff.h"
+#include "sealer/pick.h"
 #include "sealer/report.h"
 #include "sealer/ring.h"
 
@@ -64,15 +65,7 @@ static struct edit_file *add_old(struct run *r)
 
 static bool is_wanted(const struct run *r, const struct document *d)
 {
-	const char *which = r->o->which, *slash;
-
-	if (which == NULL)
-		return true;
-	slash = strchr(which, '/');
-	if (slash == NULL)
-		return strcmp(d->name, which) == 0;
-	return strncmp(d->namespace, which, (size_t)(slash - which)) == 0 &&
-	       d->namespace[slash - which] == '\0' && strcmp(d->name, slash + 1) == 0;
+	return r->o->which == NULL || pick_is(d, r->o->which);
 }
 
 /* --- the file -----------------------------------------------------------------------------------
@@ -424,7 +417,7 @@ static const struct option_spec options[] = {
 const struct command cmd_diff = {
 	.name = "diff",
 	.summary = "say what is different in a document since a revision, or from a cluster",
-	.arguments = "FILE [REV]",
+	.arguments = "NAME|FILE [REV]",
 	.about = "Hold the sealed documents of FILE against those of a revision (default: HEAD) or "
 		 "of a cluster: which parts were added, removed or sealed anew, their recipients "
 		 "and facts; with a key at hand also whether the value is another one. Values are "

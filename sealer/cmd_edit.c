@@ -489,7 +489,7 @@ static const struct option_spec options[] = {
 const struct command cmd_edit = {
 	.name = "edit",
 	.summary = "change the values of a document in an editor",
-	.arguments = "FILE",
+	.arguments = "NAME|FILE",
 	.about = "Open a sealed document with a private key, let $BULLA_EDITOR, $VISUAL, $EDITOR "
 		 "or vi edit its values, and seal what has changed; all other bytes of the file "
 		 "stay. The text is in memory alone, never on a disk, and is gone however the "

@@ -119,7 +119,7 @@ static const struct option_spec options[] = {
 const struct command cmd_open = {
 	.name = "open",
 	.summary = "print the Secret that a document holds",
-	.arguments = "FILE",
+	.arguments = "NAME|FILE",
 	.about = "Open a sealed document with a private key and print it for another program to "
 		 "read. Nothing is written to disk: use a pipe or process substitution, as in "
 		 "'terraform apply -var-file=<(bulla open FILE -o tfvars)'.",

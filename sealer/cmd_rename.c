@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/command.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -16,6 +13,7 @@
 #include "sealer/fresh.h"
 #include "sealer/newcomer.h"
 #include "sealer/pick.h"
+#include "sealer/rename_file.h"
 #include "sealer/ring.h"
 #include "sealer/target.h"
 #include "sealer/who.h"
@@ -37,10 +35,8 @@ struct job {
 	struct stat st;
 	size_t index;
 	char *name, *namespace; /* the new ones */
-	char *real;		/* of FILE */
-	char *path;		/* where it is then, as people know it; FILE itself mostly */
-	bool moves;		/* path is another one */
-	struct target target;	/* of path */
+	struct rename_file at;
+	struct target target; /* of at.path */
 	struct recipients to;
 	struct document fresh;
 };
@@ -50,8 +46,7 @@ static void job_clear(struct job *j)
 	edit_clear(&j->file);
 	mem_free(j->name);
 	mem_free(j->namespace);
-	mem_free(j->real);
-	mem_free(j->path);
+	rename_file_clear(&j->at);
 	target_clear(&j->target);
 	recipients_clear(&j->to);
 	document_clear(&j->fresh);
@@ -86,43 +81,6 @@ static int take_names(struct job *j, struct err *err)
 	return 0;
 }
 
-/* "NAME.yaml", "NAME.yml", "NAME.json": what behind the name, or NULL when it is named otherwise.
- */
-static const char *ending(const char *file, const char *name)
-{
-	static const char *const endings[] = { ".yaml", ".yml", ".json" };
-	size_t n = strlen(name);
-
-	for (size_t i = 0; strncmp(file, name, n) == 0 && i < 3; i++)
-		if (strcmp(file + n, endings[i]) == 0)
-			return endings[i];
-	return NULL;
-}
-
-/* A file that is named as its only document follows it; a link stays what somebody made it. */
-static int take_path(struct job *j, struct err *err)
-{
-	const char *given = j->in->args[0], *slash = strrchr(given, '/');
-	const char *file = slash != NULL ? slash + 1 : given;
-	const char *end = ending(file, document(j)->name);
-	struct stat st;
-
-	if (end == NULL || j->file.n != 1 || j->file.yaml.n != 1 ||
-	    strcmp(j->name, document(j)->name) == 0 || lstat(given, &st) != 0 ||
-	    S_ISLNK(st.st_mode)) {
-		j->path = mem_str(given);
-		return 0;
-	}
-	j->moves = true;
-	j->path = mem_printf("%.*s%s%s", (int)(file - given), given, j->name, end);
-	if (lstat(j->path, &st) == 0)
-		return err_set(err, ERR_CONFLICT,
-			       "%s is there already, and the file would be "
-			       "named so",
-			       j->path);
-	return errno == ENOENT ? 0 : err_sys(err, "%s: cannot look at it", j->path);
-}
-
 /* --- sealing ---------------------------------------------------------------------------------- */
 
 /* All parts have old values, and the rules of another place may name others. */
@@ -147,7 +105,7 @@ static int find_recipients(struct job *j, struct err *err)
 	who.namespace = j->namespace;
 	who.kind = document(j)->kind->name;
 	who.dry_run = j->o->dry_run;
-	if (target_open(j->path, j->name, &j->target, err) != 0 ||
+	if (target_open(j->at.path, j->name, &j->target, err) != 0 ||
 	    who_select(&j->target, &who, &j->to, err) != 0)
 		return -1;
 	return check_newcomers(j, err);
@@ -192,16 +150,16 @@ static int rebind_all(struct job *j, struct err *err)
 /* What the kustomization beside it makes of the new name; it is a person's to change. */
 static void tell_kustomization(const struct job *j)
 {
-	const char *slash = strrchr(j->path, '/');
-	int folder = slash != NULL ? (int)(slash - j->path) + 1 : 0;
+	const char *slash = strrchr(j->at.path, '/');
+	int folder = slash != NULL ? (int)(slash - j->at.path) + 1 : 0;
 	struct kustomize_findings found = KUSTOMIZE_FINDINGS_INIT;
 
 	for (size_t i = 0; kustomize_names[i] != NULL && found.n == 0; i++) {
-		char *name = mem_printf("%.*s%s", folder, j->path, kustomize_names[i]);
+		char *name = mem_printf("%.*s%s", folder, j->at.path, kustomize_names[i]);
 		struct buf text = BUF_INIT;
 		struct kustomize_input in = {
 			.name = name,
-			.file = j->path + folder,
+			.file = j->at.path + folder,
 			.documents = j->file.documents,
 			.n = j->file.n,
 		};
@@ -220,32 +178,6 @@ static void tell_kustomization(const struct job *j)
 	kustomize_clear(&found);
 }
 
-/*
- * The text first, the file's name then: whatever ends it between the two, there is one document,
- * and it opens.
- */
-static int write_file(const struct job *j, struct err *err)
-{
-	struct file_write w = { .path = j->real, .mode = 0600, .expect = &j->st };
-	struct stat st;
-
-	if (file_write(&w, j->file.text.data, j->file.text.len, err) != 0)
-		return -1;
-	if (!j->moves)
-		return 0;
-	if (lstat(j->path, &st) == 0)
-		return err_set(err, ERR_CONFLICT,
-			       "the document has its new name, but %s was made meanwhile, so the "
-			       "file keeps its own",
-			       j->path);
-	if (rename(j->in->args[0], j->path) != 0)
-		return err_sys(err,
-			       "the document has its new name, but the file cannot be named "
-			       "%s",
-			       j->path);
-	return 0;
-}
-
 static int put(struct job *j, struct err *err)
 {
 	const bool dry = j->o->dry_run;
@@ -256,11 +188,11 @@ static int put(struct job *j, struct err *err)
 	recipients_names(&j->to, &to);
 	r = edit_rename(&j->file, j->index, &j->fresh, err);
 	if (r == 0 && !dry)
-		r = write_file(j, err);
+		r = rename_file_write(&j->at, j->target.real, &j->file, &j->st, err);
 	if (r == 0) {
 		out_note("%s: %s %s %s/%s, sealed to %s%s%s", j->in->args[0], old,
 			 dry ? "would be" : "is now", j->namespace, j->name, buf_str(&to),
-			 j->moves ? ", in " : "", j->moves ? j->path : "");
+			 j->at.moves ? ", in " : "", j->at.moves ? j->at.path : "");
 		out_note("what reads the Secret %s has to name the new one; where an agent keeps "
 			 "the old one, it goes or stays as its document's deletionPolicy says",
 			 old);
@@ -274,12 +206,17 @@ static int put(struct job *j, struct err *err)
 static int run(const struct invocation *in, struct err *err)
 {
 	struct job j = { .in = in, .o = in->options, .fresh = DOCUMENT_INIT };
+	const char *slash = strchr(in->args[1], '/'),
+		   *new = slash != NULL ? slash + 1 : in->args[1];
 	int r = -1;
 
-	if (pick_load(in->args[0], j.o->which, &j.file, &j.index, &j.st, err) != 0)
+	if (rename_file_find(in->args[0], new, &j.at, err) != 0 ||
+	    pick_load(j.at.from, j.o->which, &j.file, &j.index, &j.st, err) != 0) {
+		rename_file_clear(&j.at);
 		return -1;
-	j.real = file_absolute(in->args[0], err);
-	if (j.real != NULL && take_names(&j, err) == 0 && take_path(&j, err) == 0 &&
+	}
+	if (take_names(&j, err) == 0 &&
+	    rename_file_plan(&j.at, &j.file, document(&j), j.name, err) == 0 &&
 	    find_recipients(&j, err) == 0 && rebind_all(&j, err) == 0 && put(&j, err) == 0)
 		r = 0;
 	else
@@ -301,7 +238,7 @@ static const struct option_spec options[] = {
 const struct command cmd_rename = {
 	.name = "rename",
 	.summary = "give a document another name or namespace",
-	.arguments = "FILE NEW",
+	.arguments = "NAME|FILE NEW",
 	.about = "Open a sealed document with a private key and seal all of it for another name, "
 		 "NEW, or another namespace too, NAMESPACE/NEW, because both are bound inside; the "
 		 "values stay. It is sealed to whom the rules name for the new place. A file that "

@@ -326,7 +326,7 @@ static int run(const struct invocation *in, struct err *err)
 const struct command cmd_set = {
 	.name = "set",
 	.summary = "replace the secret of a document, or some of its values",
-	.arguments = "FILE [KEY[=FILE]...]",
+	.arguments = "NAME|FILE [KEY[=FILE]...]",
 	.about = "Seal a new secret into a document that is there. Of kind opaque the values named "
 		 "are set: each KEY from its FILE, or all of a .env file, in one write; of any "
 		 "other kind the secret is replaced and everything else is taken from the "

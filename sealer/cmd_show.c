@@ -2,6 +2,7 @@
 #include "sealer/command.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -9,6 +10,8 @@
 #include "base/out.h"
 #include "base/walk.h"
 #include "document/edit.h"
+#include "sealer/locate.h"
+#include "sealer/pick.h"
 #include "sealer/report.h"
 
 struct show_options {
@@ -19,6 +22,7 @@ struct show_options {
 /* What one walk collects. */
 struct show {
 	const struct show_options *options;
+	const char *which; /* only this document, or NULL */
 	bool wide;
 	struct out_table *table; /* or */
 	json_t *documents;	 /* or neither: facts are printed at once */
@@ -260,11 +264,31 @@ static int visit(void *ctx, const char *path, struct buf *text, const struct err
 		fail(s, &why);
 		return 0;
 	}
-	for (size_t i = 0; i < f.n; i++)
+	for (size_t i = 0; i < f.n; i++) {
+		if (s->which != NULL && !pick_is(&f.documents[i], s->which))
+			continue;
 		add(s, path, &f.documents[i]);
-	s->found += f.n;
+		s->found++;
+	}
 	edit_clear(&f);
 	return 0;
+}
+
+/* A file or folder that is there is itself; else it may be the name of a document. */
+static int show_one(struct show *s, const char *given, struct err *err)
+{
+	struct located at = { NULL, NULL };
+	struct stat st;
+	int r = 0;
+
+	if (lstat(given, &st) != 0)
+		r = locate(given, &at, err);
+	s->which = at.which;
+	if (r == 0)
+		r = walk_yaml(at.path != NULL ? at.path : given, DOCUMENT_FILE_MAX, visit, s, err);
+	s->which = NULL;
+	located_clear(&at);
+	return r;
 }
 
 static void header(struct show *s)
@@ -315,7 +339,7 @@ static int run(const struct invocation *in, struct err *err)
 	if (in->n == 0)
 		r = walk_yaml(".", DOCUMENT_FILE_MAX, visit, &s, err);
 	for (size_t i = 0; r == 0 && i < in->n; i++)
-		r = walk_yaml(in->args[i], DOCUMENT_FILE_MAX, visit, &s, err);
+		r = show_one(&s, in->args[i], err);
 	if (r == 0)
 		r = finish(&s, strcmp(output, "yaml") == 0, err);
 	out_table_free(s.table);
@@ -334,7 +358,7 @@ static const struct option_spec options[] = {
 const struct command cmd_show = {
 	.name = "show",
 	.summary = "list sealed documents and what may be known of them without a key",
-	.arguments = "[PATH...]",
+	.arguments = "[NAME|PATH...]",
 	.about = "List the sealed documents of files and folders (default: this folder): kind, "
 		 "parts, facts, who can open them, their age and expiry. No key is needed, and "
 		 "facts are what the document claims: bulla check with a key proves them.",

@@ -125,7 +125,7 @@ static const struct option_spec options[] = {
 const struct command cmd_unset = {
 	.name = "unset",
 	.summary = "take values out of a document",
-	.arguments = "FILE KEY [KEY...]",
+	.arguments = "NAME|FILE KEY [KEY...]",
 	.about = "Remove parts of a document of kind opaque, in one write. No private key is "
 		 "needed, and all "
 		 "other bytes of the file stay. Git keeps what was there: revoke the credential "

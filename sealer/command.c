@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/out.h"
+#include "sealer/locate.h"
+#include "sealer/pick.h"
 
 #define LIST_COLUMN 18
 
@@ -76,6 +78,48 @@ static int refuse_head(const struct command *c, bool named, struct err *err)
 	return -1;
 }
 
+/* Where the table has the member of an option that takes an argument. */
+static const char **member(const struct option_spec *specs, void *options, const char *name)
+{
+	while (strcmp(specs->name, name) != 0)
+		specs++;
+	return (const char **)((char *)options + specs->at);
+}
+
+/* One that takes a document gets a FILE, whatever was given. */
+static int locate_first(const struct command *c, void *options, struct option_common *common,
+			struct located *at, struct err *err)
+{
+	const char **which;
+
+	if (strncmp(c->arguments, LOCATE_ARGUMENT, strlen(LOCATE_ARGUMENT)) != 0)
+		return 0;
+	which = member(command_options(c), options, PICK_NAME);
+	if (locate(common->args[0], at, err) != 0)
+		return -1;
+	if (at->which != NULL && *which != NULL)
+		return err_set(err, ERR_USAGE,
+			       "--" PICK_NAME " chooses in a FILE; NAME says it already");
+	if (at->which != NULL)
+		*which = at->which;
+	common->args[0] = at->path;
+	return 0;
+}
+
+static int run_it(const struct command *c, const struct invocation *line, void *options,
+		  struct option_common *common, struct err *err)
+{
+	struct invocation in = *line;
+	struct located at = { NULL, NULL };
+	int r = locate_first(c, options, common, &at, err);
+
+	in.args = common->args;
+	if (r == 0)
+		r = c->run(&in, err);
+	located_clear(&at);
+	return r;
+}
+
 int command_run(const struct command *c, const char *path, int words, int argc, char **argv,
 		struct err *err)
 {
@@ -98,7 +142,7 @@ int command_run(const struct command *c, const char *path, int words, int argc, 
 		struct invocation in = { c,    options, common.args, common.n, common.verbose,
 					 argv, argc };
 
-		r = c->run(&in, err);
+		r = run_it(c, &in, options, &common, err);
 	} else {
 		r = refuse_head(c, false, err);
 	}

@@ -28,10 +28,14 @@ struct invocation {
 };
 
 struct command {
-	const char *name;      /* one word; NULL ends a table */
-	const char *summary;   /* one line, no full stop */
-	const char *arguments; /* "FILE [KEY]"; "" for none */
-	const char *about;     /* a paragraph for help, or NULL */
+	const char *name;    /* one word; NULL ends a table */
+	const char *summary; /* one line, no full stop */
+	/*
+	 * "FILE [KEY]"; "" for none.  "NAME|FILE ..." and a PICK_OPTION in its table: the command
+	 * gets a FILE in any case, found by sealer/locate.h, and which document in `which`.
+	 */
+	const char *arguments;
+	const char *about; /* a paragraph for help, or NULL */
 	const struct option_spec *options;
 	const struct option_spec *(*make_options)(void); /* instead of options, when it is built */
 	size_t options_size; /* of the struct that the table fills; zeroed before */

@@ -29,7 +29,8 @@ static bool is_file(const char *given)
 
 	if (stat(given, &st) == 0 && !S_ISDIR(st.st_mode))
 		return true;
-	return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+	return dot != NULL &&
+	       (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0);
 }
 
 static void take(struct search *s, const char *path, const struct document *d)
@@ -76,8 +77,9 @@ static int look(struct search *s, struct err *err)
 			       "show' lists them");
 	if (s->found > 1)
 		return err_set(err, ERR_USAGE,
-			       "NAME: %zu documents are called so; say which FILE: %s", s->found,
-			       buf_str(&s->list));
+			       "NAME: %zu documents are called so; say NAMESPACE/NAME, or which "
+			       "FILE: %s",
+			       s->found, buf_str(&s->list));
 	return 0;
 }
 

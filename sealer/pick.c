@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/pick.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/file.h"
 
-static bool is_it(const struct document *d, const char *which)
+bool pick_is(const struct document *d, const char *which)
 {
 	const char *slash = strchr(which, '/');
 	size_t n = slash == NULL ? 0 : (size_t)(slash - which);
@@ -30,7 +29,7 @@ static int choose(const struct edit_file *f, const char *which, size_t *index, s
 			       "NAMESPACE/NAME",
 			       f->name, f->n);
 	for (size_t i = 0; i < f->n; i++) {
-		if (which != NULL && !is_it(&f->documents[i], which))
+		if (which != NULL && !pick_is(&f->documents[i], which))
 			continue;
 		*index = i;
 		found++;

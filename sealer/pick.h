@@ -3,6 +3,7 @@
 #ifndef BULLA_SEALER_PICK_H
 #define BULLA_SEALER_PICK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
@@ -18,9 +19,13 @@ struct err;
 int pick_load(const char *path, const char *which, struct edit_file *out, size_t *index,
 	      struct stat *st, struct err *err);
 
+/* Is d the document that "NAME" or "NAMESPACE/NAME" means? */
+bool pick_is(const struct document *d, const char *which);
+
+#define PICK_NAME "document"
 #define PICK_OPTION(type)                                                                          \
 	{                                                                                          \
-		0, "document", "NAMESPACE/NAME", "which document, when FILE holds several",        \
+		0, PICK_NAME, "NAMESPACE/NAME", "which document, when FILE holds several",         \
 		    offsetof(struct type, which), 0                                                \
 	}
 

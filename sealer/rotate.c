@@ -62,35 +62,22 @@ static int check_wait(const struct rotation *r, struct err *err)
 	return wait_check(o, err);
 }
 
-static int choose_which(struct rotation *r, const char **which, struct err *err)
-{
-	if (r->o->which != NULL && r->at.which != NULL)
-		return err_set(err, ERR_USAGE,
-			       "--document chooses in a FILE; NAME says it already");
-	*which = r->at.which != NULL ? r->at.which : r->o->which;
-	return 0;
-}
-
 int rotate_open(const struct invocation *in, const struct kind *kind, struct rotation *r,
 		struct err *err)
 {
-	const char *which = NULL;
-
 	*r = (struct rotation){ .in = in, .o = in->options, .kind = kind };
 	if (check_wait(r, err) != 0 || read_expiry(r, err) != 0 ||
-	    locate(in->args[0], &r->at, err) != 0 || choose_which(r, &which, err) != 0 ||
-	    pick_load(r->at.path, which, &r->file, &r->index, &r->st, err) != 0)
+	    pick_load(in->args[0], r->o->which, &r->file, &r->index, &r->st, err) != 0)
 		return -1;
 	r->document = &r->file.documents[r->index];
 	if (check_document(r, err) != 0 || load_keys(r, err) != 0 ||
-	    target_open(r->at.path, r->document->name, &r->target, err) != 0)
-		return err_wrap(err, "%s", r->at.path);
+	    target_open(r->in->args[0], r->document->name, &r->target, err) != 0)
+		return err_wrap(err, "%s", r->in->args[0]);
 	return 0;
 }
 
 void rotate_clear(struct rotation *r)
 {
-	located_clear(&r->at);
 	edit_clear(&r->file);
 	target_clear(&r->target);
 	recipients_clear(&r->to);
@@ -129,7 +116,7 @@ static void tell_taken(const struct rotation *r)
 				   (const char *)fact->data);
 	}
 	if (text.len > 0)
-		out_note("%s: %s/%s keeps what nobody has proven: %s", r->at.path, d->namespace,
+		out_note("%s: %s/%s keeps what nobody has proven: %s", r->in->args[0], d->namespace,
 			 d->name, buf_str(&text));
 	buf_clear(&text);
 }
@@ -175,7 +162,7 @@ static void tell_added(const struct rotation *r)
 			kv_set_str(&parts, r->fields.items[i].name, "");
 	else
 		kv_set_str(&parts, KIND_PART, "");
-	fresh_tell_added(r->document, &parts, &r->to, r->at.path);
+	fresh_tell_added(r->document, &parts, &r->to, r->in->args[0]);
 	kv_clear(&parts);
 }
 
@@ -190,7 +177,7 @@ int rotate_input(struct rotation *r, struct err *err)
 	}
 	if (rc == 0)
 		tell_added(r);
-	return rc == 0 ? 0 : err_wrap(err, "%s", r->at.path);
+	return rc == 0 ? 0 : err_wrap(err, "%s", r->in->args[0]);
 }
 
 /* --- sealing -------------------------------------------------------------------------------------
@@ -272,9 +259,9 @@ int rotate_seal(struct rotation *r, struct err *err)
 	else
 		rc = seal_one(r, document_part(r->document, KIND_PART), &r->fields, err);
 	for (size_t i = 0; i < r->notes.n; i++)
-		out_warn("%s: %s", r->at.path, r->notes.text[i]);
+		out_warn("%s: %s", r->in->args[0], r->notes.text[i]);
 	notes_clear(&r->notes);
-	return rc == 0 ? 0 : err_wrap(err, "%s", r->at.path);
+	return rc == 0 ? 0 : err_wrap(err, "%s", r->in->args[0]);
 }
 
 /* --- writing -------------------------------------------------------------------------------------
@@ -287,7 +274,7 @@ static char *make_note(const struct rotation *r)
 
 	fresh_names(&r->fresh, &parts);
 	recipients_names(&r->to, &names);
-	note = out_note_made("%s: %s/%s, %s %s for %s", r->at.path, r->document->namespace,
+	note = out_note_made("%s: %s/%s, %s %s for %s", r->in->args[0], r->document->namespace,
 			     r->document->name, buf_str(&parts),
 			     r->o->dry_run ? "would be rotated" : "rotated", buf_str(&names));
 	buf_clear(&parts);
@@ -303,7 +290,7 @@ int rotate_write(struct rotation *r, struct err *err)
 	if (fresh_put(&r->file, r->index, &r->fresh, err) != 0 ||
 	    (!r->o->dry_run && file_write(&w, r->file.text.data, r->file.text.len, err) != 0)) {
 		mem_free(note);
-		return err_wrap(err, "%s", r->at.path);
+		return err_wrap(err, "%s", r->in->args[0]);
 	}
 	r->document = &r->file.documents[r->index];
 	out_note_print(note);

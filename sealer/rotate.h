@@ -16,7 +16,6 @@
 #include "keys/keyring.h"
 #include "keys/recipients.h"
 #include "sealer/command.h"
-#include "sealer/locate.h"
 #include "sealer/pending.h"
 #include "sealer/rotate_options.h"
 #include "sealer/target.h"
@@ -28,7 +27,6 @@ struct rotation {
 	const struct rotate_options *o;
 	const struct kind *kind;
 	int64_t now, expires; /* expires 0: not given */
-	struct located at;
 	struct edit_file file;
 	struct stat st;
 	size_t index;

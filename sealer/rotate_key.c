@@ -90,7 +90,7 @@ static int open_old(struct rotation *r, const struct document_part *part, struct
 		rc = read_chain(&s, out, err);
 	kind_secret_clear(&s);
 	for (size_t i = 0; i < r->notes.n; i++)
-		out_warn("%s: %s", r->at.path, r->notes.text[i]);
+		out_warn("%s: %s", r->in->args[0], r->notes.text[i]);
 	notes_clear(&r->notes);
 	return rc;
 }
@@ -109,8 +109,8 @@ static int take_names(const struct rotation *r, const struct document_part *part
 		return err_set(err, ERR_INVALID,
 			       "its facts do not list all names of the old certificate; give a key "
 			       "that opens it (-i, --keys), or each name with --dns-name");
-	out_note("%s: the names are those of the facts, which no key has proven: %s", r->at.path,
-		 facts);
+	out_note("%s: the names are those of the facts, which no key has proven: %s",
+		 r->in->args[0], facts);
 	buf_puts(&out->names, facts);
 	return 0;
 }
@@ -147,12 +147,12 @@ static void tell_kept(const struct rotation *r, const struct pkey *key)
 {
 	struct buf to = BUF_INIT, file = BUF_INIT;
 
-	out_shell(&file, r->at.path);
+	out_shell(&file, r->in->args[0]);
 	for (size_t i = 0; i < r->keys.n; i++)
 		buf_printf(&to, "%s%s", i > 0 ? ", " : "key ", age_identity_id(r->keys.ids[i]));
-	out_note("%s: a new %s key waits for its certificate, encrypted to %s, in %s", r->at.path,
-		 pkey_type_name(key->type), to.len > 0 ? buf_str(&to) : "the passphrase",
-		 r->pending.path);
+	out_note("%s: a new %s key waits for its certificate, encrypted to %s, in %s",
+		 r->in->args[0], pkey_type_name(key->type),
+		 to.len > 0 ? buf_str(&to) : "the passphrase", r->pending.path);
 	for (size_t i = 0; i < r->o->ring.identities.n; i++) {
 		buf_puts(&file, " -i ");
 		out_shell(&file, r->o->ring.identities.items[i]);
@@ -215,7 +215,8 @@ static int forget(struct rotation *r, struct err *err)
 {
 	if (pending_remove(&r->pending, err) != 0)
 		return -1;
-	out_note("%s: the key that waited is gone; a certificate for it is of no use", r->at.path);
+	out_note("%s: the key that waited is gone; a certificate for it is of no use",
+		 r->in->args[0]);
 	return 0;
 }
 
@@ -244,7 +245,7 @@ static int first_step(struct rotation *r, struct err *err)
 
 int rotate_key_request(struct rotation *r, struct err *err)
 {
-	return first_step(r, err) == 0 ? 0 : err_wrap(err, "%s", r->at.path);
+	return first_step(r, err) == 0 ? 0 : err_wrap(err, "%s", r->in->args[0]);
 }
 
 /* --- the second step -----------------------------------------------------------------------------
@@ -279,7 +280,7 @@ int rotate_key_take(struct rotation *r, struct err *err)
 {
 	if (!needs_key(r))
 		return 0;
-	return take(r, err) == 0 ? 0 : err_wrap(err, "%s", r->at.path);
+	return take(r, err) == 0 ? 0 : err_wrap(err, "%s", r->in->args[0]);
 }
 
 void rotate_key_done(struct rotation *r)

@@ -28,7 +28,7 @@ static void ask_head(void *ctx)
 		return;
 	state = headstate_of(h->r->target.top, h->r->target.below, h->r->document);
 	if (h->asked == 0 || state != h->state)
-		out_note("%s: %s", h->r->at.path, headstate_text(state));
+		out_note("%s: %s", h->r->in->args[0], headstate_text(state));
 	h->state = state;
 	h->asked = clock_monotonic_ms();
 }
@@ -81,7 +81,7 @@ int rotate_wait(struct rotation *r, struct err *err)
 	if (!r->o->wait.wait || r->o->dry_run)
 		return 0;
 	git = json_object();
-	standing_add_document(git, r->at.path, r->document);
+	standing_add_document(git, r->in->args[0], r->document);
 	w.git = git;
 	w.idle = ask_head;
 	w.ctx = &head;
@@ -90,5 +90,5 @@ int rotate_wait(struct rotation *r, struct err *err)
 		rc = conclude(r, end, rows, err);
 	json_decref(rows);
 	json_decref(git);
-	return rc == 0 ? 0 : err_wrap(err, "%s: it is rotated here", r->at.path);
+	return rc == 0 ? 0 : err_wrap(err, "%s: it is rotated here", r->in->args[0]);
 }

@@ -201,7 +201,7 @@ def test_a_user_with_a_key_of_his_own(env):
 def test_names(env):
     env.bulla("seal", "opaque", "env", "-n", "other", "--stdin", "A", "-w", "clusters/env.yaml", input="1")
     several = env.bulla("rotate", "opaque", "env", "--stdin", "A", input="2", status=USAGE).err
-    assert "2 documents are called so; say which FILE: other/env in clusters/env.yaml, web/env in env.yaml" in several
+    assert "2 documents are called so; say NAMESPACE/NAME, or which FILE: other/env in clusters/env.yaml, web/env in env.yaml" in several
     env.bulla("rotate", "opaque", "other/env", "--stdin", "A", input="2")
     env.bulla("rotate", "opaque", "env", "--stdin", "A", input="3", cwd=env.top / "clusters")
     assert secret(env, "clusters/env.yaml") == {"A": "3"}
