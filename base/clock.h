@@ -10,6 +10,8 @@
 
 int64_t clock_now(void);
 int64_t clock_monotonic_ms(void);
+/* Wait so many milliseconds, whatever signals come. */
+void clock_sleep(int64_t ms);
 /* The earlier of two times. */
 int64_t clock_sooner(int64_t a, int64_t b);
 /* How long to wait before another try: first, doubled so many times, but no longer than last. */

@@ -26,6 +26,7 @@ struct rest_options {
 	const char *api_url;	 /* NULL: REST_API_URL */
 	const char *ca_file;	 /* or NULL */
 	const struct buf *token; /* copied and wiped at the end; NULL: ask without one */
+	const char *rejected;	 /* what a 401 says of the credential; NULL: of a token */
 	/* How long one call may take with its pauses, in ms, where a rate limit asks for patience;
 	 * 0: HTTP_TOTAL_MS.  GitHub's pauses are 60 s and more. */
 	int64_t patience_ms;
