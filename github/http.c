@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "github/http_explain.h"
 #include "github/http_state.h"
 
 #define CA_MAX ((size_t)4 << 20)
@@ -239,41 +240,6 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 	return 0;
 }
 
-static void drop_headers(struct http_answer *a)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		mem_free(a->headers[i].name);
-		mem_free(a->headers[i].value);
-	}
-	mem_free(a->headers);
-	a->headers = NULL;
-	a->n = 0;
-}
-
-static void add_header(struct http_answer *a, const char *line, size_t n)
-{
-	const char *colon = memchr(line, ':', n);
-	struct http_header *header;
-	size_t at;
-
-	if (colon == NULL || colon == line)
-		return;
-	if (a->headers == NULL)
-		a->headers = mem_array(HTTP_HEADERS_MAX, sizeof(*a->headers));
-	header = &a->headers[a->n++];
-	header->name = mem_strn(line, (size_t)(colon - line));
-	for (char *c = header->name; *c != '\0'; c++) {
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c - 'A' + 'a');
-	}
-	at = (size_t)(colon - line) + 1;
-	while (at < n && (line[at] == ' ' || line[at] == '\t'))
-		at++;
-	while (n > at && strchr(" \t\r\n", line[n - 1]) != NULL)
-		n--;
-	header->value = mem_strn(line + at, n - at);
-}
-
 /* Each answer begins with its status line; those before the last (1xx, redirects) are dropped. */
 static size_t on_header(char *line, size_t size, size_t n, void *ctx)
 {
@@ -281,16 +247,11 @@ static size_t on_header(char *line, size_t size, size_t n, void *ctx)
 
 	n *= size;
 	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-		drop_headers(x->a);
-		buf_reset(&x->a->body);
+		http_answer_drop(x->a);
 		return n;
 	}
-	if (x->a->n == HTTP_HEADERS_MAX || n > HTTP_HEADER_MAX) {
-		x->overflow = true;
-		return 0;
-	}
-	add_header(x->a, line, n);
-	return n;
+	x->overflow = !http_answer_add(x->a, line, n);
+	return x->overflow ? 0 : n;
 }
 
 /* --- one try ---------------------------------------------------------------------------------- */
@@ -409,15 +370,6 @@ static bool set_exchange(struct exchange *x, int64_t left_ms)
 	       curl->easy_setopt(e, CURLOPT_HEADERDATA, x) == CURLE_OK && set_method(x);
 }
 
-static bool is_json(const struct http_answer *a)
-{
-	const char *type = http_header(a, "content-type", 0);
-	size_t n = type == NULL ? 0 : strcspn(type, "; \t");
-
-	return (n == 16 && strncasecmp(type, "application/json", n) == 0) ||
-	       (n > 5 && strncasecmp(type + n - 5, "+json", 5) == 0);
-}
-
 static int take(struct exchange *x, struct err *err)
 {
 	struct http_answer *a = x->a;
@@ -430,7 +382,8 @@ static int take(struct exchange *x, struct err *err)
 	mem_replace(&a->url, url == NULL ? x->url : url);
 	if (date != NULL && http_date(date, &t))
 		a->skew = t - clock_now();
-	if (!x->r->json || a->status < 200 || a->status > 299 || a->body.len == 0 || is_json(a))
+	if (!x->r->json || a->status < 200 || a->status > 299 || a->body.len == 0 ||
+	    http_answer_is_json(a))
 		return 0;
 	a->fault = HTTP_PAGE;
 	return err_set(err, ERR_IO,
@@ -471,8 +424,7 @@ static int try_once(struct exchange *x, int64_t left_ms, struct err *err)
 			err_set(err, ERR_IO, "%s: the answer is larger than %zu bytes", x->h->host,
 				a->body.max);
 		}
-		drop_headers(a);
-		buf_reset(&a->body);
+		http_answer_drop(a);
 		r = -1;
 	}
 	return r;
@@ -547,19 +499,7 @@ out:
 	return result;
 }
 
-void http_answer_clear(struct http_answer *a)
+char *http_clock_hint(const struct http *h, const struct http_answer *a)
 {
-	drop_headers(a);
-	mem_free(a->url);
-	buf_clear(&a->body);
-	memset(a, 0, sizeof(*a));
-}
-
-const char *http_header(const struct http_answer *a, const char *name, size_t nth)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		if (strcasecmp(a->headers[i].name, name) == 0 && nth-- == 0)
-			return a->headers[i].value;
-	}
-	return NULL;
+	return http_explain_skew(h->host, a->skew);
 }

@@ -21,6 +21,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "github/http_answer.h"
+#include "github/http_text.h"
 
 struct err;
 struct http;
@@ -47,7 +49,6 @@ void http_free(struct http *h); /* NULL is fine */
 const char *http_host(const struct http *h);
 
 struct http_request;
-struct http_answer;
 
 /*
  * Shall the request be sent once more?  Milliseconds to wait before, or -1: the answer is final.
@@ -83,46 +84,6 @@ struct http_request {
  */
 http_again_fn http_again;
 
-/* Why there is no answer. */
-enum http_fault {
-	HTTP_ANSWERED,
-	HTTP_NAME,    /* the host's or proxy's name cannot be looked up */
-	HTTP_CONNECT, /* refused, no route */
-	HTTP_PROXY,   /* the proxy refuses or cannot be used */
-	HTTP_TLS,     /* handshake, certificate, wrong name */
-	HTTP_CLOCK,   /* certificate outside its validity: expired, or our clock is wrong */
-	HTTP_TIMEOUT,
-	HTTP_BROKEN, /* closed or cut, or not HTTP */
-	HTTP_LARGE,
-	HTTP_PAGE, /* a web page where JSON was due */
-	HTTP_LOCAL,
-};
-
-struct http_header {
-	char *name; /* lower case */
-	char *value;
-};
-
-struct http_answer {
-	enum http_fault fault;
-	long status;	/* 0 without an answer */
-	bool unsent;	/* certainly nothing of the request was acted on; only without an answer */
-	unsigned tries; /* how often it was sent */
-	struct http_header *headers; /* of the last answer, in order; at most HTTP_HEADERS_MAX */
-	size_t n;
-	char
-	    *url; /* where the answer came from in the end; differs from what was asked by follow */
-	struct buf body;
-	int64_t skew; /* the server's clock minus ours, seconds; 0 when there is no Date */
-};
-
-#define HTTP_ANSWER_INIT                                                                           \
-	{                                                                                          \
-		HTTP_ANSWERED, 0, false, 0, NULL, 0, NULL, BUF_INIT, 0                             \
-	}
-#define HTTP_HEADERS_MAX 200
-#define HTTP_HEADER_MAX 16384 /* bytes of one */
-
 /*
  * Ask.  0 when an answer came, whatever its status (a redirect that is not followed is one).  -1:
  * none came, a->fault says which kind of failure and err (ERR_IO) tells the user what failed and
@@ -130,26 +91,11 @@ struct http_answer {
  * another host).  a is cleared before; the caller clears it, which wipes.
  */
 int http_send(struct http *h, const struct http_request *r, struct http_answer *a, struct err *err);
-void http_answer_clear(struct http_answer *a);
-
-/* The value of the nth (from 0) header of that name (any case), or NULL; owned by a. */
-const char *http_header(const struct http_answer *a, const char *name, size_t nth);
-
 /*
  * Is our clock off?  When the answer's Date is more than five minutes from it, a text that says by
  * how much and which way, for the end of an error ("; this machine's clock is 24 h behind that of
  * HOST: set it"); else "".  A new string.
  */
 char *http_clock_hint(const struct http *h, const struct http_answer *a);
-
-/* "Thu, 26 Nov 2026 10:45:21 GMT" (RFC 9110 5.6.7, the form that must be sent) and nothing else. */
-bool http_date(const char *text, int64_t *t);
-/* Retry-After: seconds, or such a date.  Milliseconds from now, not negative; -1: not readable. */
-int64_t http_retry_after(const char *text, int64_t now);
-/*
- * The target of the link with that relation in a Link header (RFC 8288), or NULL: a new string.
- * The first one counts; nothing is resolved or checked here.
- */
-char *http_link(const char *text, const char *rel);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "github/http_explain.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "github/http_state.h"
+#include "github/http_text.h"
 
 #define PROBE_MS 5000
 #define SKEW_S 300
@@ -26,7 +29,7 @@ static char *skew_text(int64_t skew)
 	return mem_printf("%lld minutes", (long long)(s / 60));
 }
 
-static char *hint(const char *host, int64_t skew)
+char *http_explain_skew(const char *host, int64_t skew)
 {
 	char *by, *text;
 
@@ -37,11 +40,6 @@ static char *hint(const char *host, int64_t skew)
 			  skew > 0 ? "behind" : "ahead of", host);
 	mem_free(by);
 	return text;
-}
-
-char *http_clock_hint(const struct http *h, const struct http_answer *a)
-{
-	return hint(h->host, a->skew);
 }
 
 struct probe {
@@ -111,7 +109,7 @@ static int explain_dates(struct http *h, const char *words, struct err *err)
 		(void)curl->easy_perform(easy);
 		curl->easy_getinfo(easy, CURLINFO_CERTINFO, &info);
 	}
-	clock = hint(h->host, p.skew);
+	clock = http_explain_skew(h->host, p.skew);
 	if (info != NULL && info->num_of_certs > 0)
 		err_set(
 		    err, ERR_IO,

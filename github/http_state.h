@@ -8,7 +8,6 @@
 
 #include "base/buf.h"
 #include "base/curl.h"
-#include "github/http.h"
 
 struct http {
 	const struct curl_api *curl;
@@ -26,9 +25,5 @@ struct http {
 /* What holds for each request, asked by a user or by us: TLS, proxies, times.  false: libcurl lacks
  * something without which it is not safe. */
 bool http_set_up(const struct http *h, CURL *easy, int64_t left_ms);
-
-/* Why the last try failed, and what that says of it: fills fault and unsent of a, and err. */
-void http_explain(struct http *h, CURLcode code, const char *words, struct http_answer *a,
-		  struct err *err);
 
 #endif

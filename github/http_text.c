@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "github/http_text.h"
+
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "github/http.h"
 
 #define WAIT_MAX_S 86400
 

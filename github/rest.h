@@ -13,14 +13,13 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "github/http.h"
+#include "github/rest_answer.h"
 
 struct err;
 struct rest;
 
 #define REST_API_URL "https://api.github.com" /* GitHub Enterprise Server: https://HOST/api/v3 */
 #define REST_PAGES_MAX 100
-#define REST_MESSAGE_MAX 400 /* bytes of what GitHub says in an error */
 
 struct rest_options {
 	const char *api_url;	 /* NULL: REST_API_URL */
@@ -39,30 +38,6 @@ const char *rest_host(const struct rest *r);
 
 /* Requests that were sent, tries among them. */
 unsigned rest_calls(const struct rest *r);
-
-struct rest_request {
-	const char *method; /* NULL: GET */
-	const char *path;   /* "/repos/o/r/keys": checked names alone in it */
-	const json_t *body; /* or NULL; borrowed */
-	const char *what;   /* what fails, begins the error: "list the deploy keys of o/r" */
-	/* The permission it takes, for 403 and 404: "Administration (write)"; NULL: none in
-	 * particular. */
-	const char *needs;
-	bool idempotent; /* a POST that may be sent twice */
-};
-
-struct rest_answer {
-	struct http_answer http;	    /* http_header reads its headers */
-	json_t *body;			    /* NULL when there is none */
-	char message[REST_MESSAGE_MAX + 1]; /* GitHub's own words of an error; "" */
-	bool limited;  /* a rate limit, primary or secondary, stands in the way */
-	int64_t until; /* when it ends, Unix seconds; 0: not known */
-};
-
-#define REST_ANSWER_INIT                                                                           \
-	{                                                                                          \
-		HTTP_ANSWER_INIT, NULL, "", false, 0                                               \
-	}
 
 /*
  * One call.  0: 200 to 299.  -1: everything else, with a->http.status (0: no answer) for whoever

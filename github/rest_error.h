@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "github/rest.h"
+#include "github/rest_answer.h"
 
 struct err;
 
