@@ -85,9 +85,20 @@ $(foreach l,$(LAYERS),$(eval $(call archive_rule,$(l))))
 $(BUILD)/libagent.a: $(filter-out $(BUILD)/agent/main.o,$(call objects,agent))
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
-$(BUILD)/libsealer.a: $(filter-out $(BUILD)/sealer/main.o,$(call objects,sealer))
+$(BUILD)/libsealer.a: $(filter-out $(BUILD)/sealer/main.o,$(call objects,sealer)) $(BUILD)/gen/install_manifest.o
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# manifests/install.yaml as bytes (sealer/install_manifest.h): a string literal could not be as long.
+$(BUILD)/gen/install_manifest.c: manifests/install.yaml Makefile
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "sealer/install_manifest.h"'; \
+		echo 'const unsigned char install_manifest[] = {'; \
+		od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; \
+		echo '};'; echo 'const size_t install_manifest_len = sizeof(install_manifest);'; } >$@
+$(BUILD)/gen/install_manifest.o: $(BUILD)/gen/install_manifest.c $(BUILD)/flags.mk
+	$(say) CC $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/bulla: $(BUILD)/sealer/main.o $(call archives,sealer $(USES_sealer))
 	$(say) LD $@

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/name.h"
 #include "base/yaml.h"
 #include "keys/config.h"
@@ -278,6 +279,69 @@ int config_edit_remove(const char *name, struct buf *text, const char *recipient
 		cut(&e, (size_t)at, &s);
 		r = apply(name, text, &s, err);
 	}
+	buf_clear(&s.text);
+	editor_clear(&e);
+	return r;
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+static void put_rule(struct buf *out, const char *indent, const char *path, const char *recipient,
+		     const char *end)
+{
+	buf_printf(out, "%s- path: ", indent);
+	json_format_string(out, path, strlen(path));
+	buf_printf(out, "%s%s  to: [", end, indent);
+	buf_printf(out, yaml_plain_ambiguous(recipient, strlen(recipient)) ? "\"%s\"" : "%s",
+		   recipient);
+	buf_printf(out, "]%s", end);
+}
+
+/* Before the first that is there, as it is indented; or the key itself, behind all else. */
+static int place_rule(const struct editor *e, const char *path, const char *recipient,
+		      struct splice *s)
+{
+	const struct yaml_node *rules = yaml_get(e->root, "rules");
+	const char *end = eol(e->text);
+	struct buf indent = BUF_INIT;
+
+	if (e->root->style == YAML_FLOW ||
+	    (rules != NULL && rules->type == YAML_LIST && rules->style == YAML_FLOW))
+		return err_set(e->err, ERR_INVALID,
+			       "%s: rules: written with brackets; put them on lines of their own, "
+			       "so that one can be added before them",
+			       e->name);
+	if (rules != NULL && rules->type == YAML_LIST) {
+		s->begin = s->end = line_begin(e->text, rules->begin);
+		buf_printf(&indent, "%*s", (int)rules->column, "");
+	} else if (rules != NULL) {
+		s->begin = s->end = line_end(e->text, rules->begin);
+		buf_puts(&indent, "  ");
+	} else {
+		s->begin = s->end = e->text->len;
+		buf_puts(&indent, "  ");
+	}
+	if (s->begin > 0 && e->text->data[s->begin - 1] != '\n')
+		buf_puts(&s->text, end);
+	if (rules == NULL)
+		buf_printf(&s->text, "rules:%s", end);
+	put_rule(&s->text, buf_str(&indent), path, recipient, end);
+	buf_clear(&indent);
+	return 0;
+}
+
+int config_edit_rule(const char *name, struct buf *text, const char *path, const char *recipient,
+		     struct err *err)
+{
+	struct splice s = SPLICE_INIT;
+	struct editor e;
+	int r;
+
+	if (editor_init(&e, name, text, err) != 0)
+		return -1;
+	r = place_rule(&e, path, recipient, &s);
+	if (r == 0)
+		r = apply(name, text, &s, err);
 	buf_clear(&s.text);
 	editor_clear(&e);
 	return r;

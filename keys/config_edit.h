@@ -19,5 +19,11 @@ int config_edit_add(const char *name, struct buf *text, const char *recipient,
 		    const struct age_recipient *key, struct err *err);
 /* ERR_RECIPIENT when it is not there, ERR_CONFLICT while a rule names it. */
 int config_edit_remove(const char *name, struct buf *text, const char *recipient, struct err *err);
+/*
+ * Add a rule before all others, which so decides for its path: "path" to this one recipient.
+ * ERR_INVALID when the rules are written as "[...]", which nothing can be put before.
+ */
+int config_edit_rule(const char *name, struct buf *text, const char *path, const char *recipient,
+		     struct err *err);
 
 #endif

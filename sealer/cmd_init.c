@@ -9,16 +9,13 @@
 #include "base/out.h"
 #include "keys/config.h"
 #include "sealer/agree.h"
-#include "git/run.h"
+#include "sealer/driver.h"
 #include "sealer/keygen.h"
 #include "sealer/recovery.h"
 #include "sealer/repo.h"
 #include "sealer/report.h"
 #include "sealer/rules.h"
 #include "sealer/target.h"
-
-#define ATTRIBUTES ".gitattributes"
-#define ATTRIBUTES_MAX 1048576
 
 struct init_options {
 	struct option_list recipients;
@@ -162,68 +159,6 @@ static int decide(struct plan *p, const struct init_options *o, struct err *err)
 	return make_config(p, err);
 }
 
-/* --- the merge driver ------------------------------------------------------------------------- */
-
-static bool has_line(const struct buf *text, const char *line)
-{
-	size_t n = strlen(line);
-
-	for (const char *s = buf_str(text); *s != '\0'; s += strcspn(s, "\n"), s += *s == '\n') {
-		size_t len = strcspn(s, "\r\n");
-
-		if (len == n && memcmp(s, line, n) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Git falls back to its own merge of text where a clone has not been told what "bulla" is. */
-static int add_attributes(const char *top, struct err *err)
-{
-	static const char *const lines[] = { "*.yaml merge=bulla", "*.yml merge=bulla",
-					     "*.yaml diff=bulla", "*.yml diff=bulla" };
-	struct buf text = BUF_INIT;
-	struct stat st;
-	size_t had;
-	bool exists;
-	int r;
-
-	r = repo_read(top, ATTRIBUTES, ATTRIBUTES_MAX, &text, &st, &exists, err);
-	had = text.len;
-	for (size_t i = 0; r == 0 && i < sizeof(lines) / sizeof(*lines); i++) {
-		if (has_line(&text, lines[i]))
-			continue;
-		if (text.len > 0 && text.data[text.len - 1] != '\n')
-			buf_putc(&text, '\n');
-		buf_printf(&text, "%s\n", lines[i]);
-	}
-	if (r == 0 && text.len > had)
-		r = repo_write(top, ATTRIBUTES, &text, exists ? &st : NULL, err);
-	buf_clear(&text);
-	return r;
-}
-
-/* The merge driver, and how diffs are shown: with the name of the part at the head of a hunk. */
-static int set_up_driver(const char *top, struct err *err)
-{
-	static const char *const settings[][2] = {
-		{ "merge.bulla.name", "join sealed documents part by part" },
-		{ "merge.bulla.driver", "bulla merge-driver %O %A %B %L %P" },
-		{ "diff.bulla.textconv", "bulla textconv" },
-		{ "diff.bulla.xfuncname", "^    ([A-Za-z0-9._\"-]+):[ \t]*$" },
-	};
-
-	if (add_attributes(top, err) != 0)
-		return -1;
-	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
-		const char *const args[] = { "config", settings[i][0], settings[i][1], NULL };
-
-		if (git_run(top, args, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* --- writing ---------------------------------------------------------------------------------- */
 
 /*
@@ -240,7 +175,7 @@ static int write_all(const struct plan *p, struct err *err)
 	if (r == 0)
 		r = agree_pin(p->top, &p->recipients, err);
 	if (r == 0)
-		r = set_up_driver(p->top, err);
+		r = driver_set_up(p->top, err);
 	return r;
 }
 
@@ -300,7 +235,7 @@ static int print_plan(const struct plan *p, const char *output, struct err *err)
 		print_table(p);
 	}
 	out_note("commit %s and %s; 'bulla keys install NAME' gives a cluster its key", REPO_DIR,
-		 ATTRIBUTES);
+		 DRIVER_ATTRIBUTES);
 	return 0;
 }
 
@@ -321,7 +256,7 @@ static int run_in(struct plan *p, const struct init_options *o, struct err *err)
 			       "%s/%s is there already; 'bulla recipients add' adds to it", p->top,
 			       CONFIG_PATH);
 	if (found) {
-		r = set_up_driver(p->top, err);
+		r = driver_set_up(p->top, err);
 		if (r == 0)
 			out_note("%s is there; merges and diffs are set up here", CONFIG_PATH);
 		return r;

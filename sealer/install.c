@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/out.h"
+#include "keys/keyring.h"
 #include "sealer/backup.h"
 
 #define TRIES 5
@@ -204,4 +206,42 @@ int install_read(struct cluster *c, const char *namespace, struct kv *out, char 
 	json_decref(secret);
 	buf_clear(&path);
 	return r;
+}
+
+/*
+ * The key of the greatest file name becomes the cluster's active one, which it publishes.  Whoever
+ * can write to the repository can put a backup of his own key there, so that must be the key that
+ * .bulla/config has.
+ */
+static int check_active(const char *name, const struct kv *files, const struct recipient *current,
+			bool earlier, struct err *err)
+{
+	const struct kv_item *last = &files->items[files->n - 1];
+	struct keyring kr = KEYRING_INIT;
+	const char *active;
+	int r = keyring_add_bytes(&kr, last->name, last->data, last->len, NULL, NULL, err);
+
+	active = r == 0 ? age_identity_id(kr.ids[0]) : NULL;
+	if (r == 0 && strcmp(active, current->id) != 0 && !earlier)
+		r = err_set(err, ERR_REFUSED,
+			    "by its file name, key %s would become the active one, but %s has %s "
+			    "for %s; 'bulla keys verify' says what is in each backup, and "
+			    "--earlier installs them all the same",
+			    active, CONFIG_PATH, current->id, name);
+	else if (r == 0 && strcmp(active, current->id) != 0)
+		out_warn("key %s becomes the active one, and %s has %s for %s", active, CONFIG_PATH,
+			 current->id, name);
+	keyring_clear(&kr);
+	return r;
+}
+
+int install_check(const char *name, const struct config *config, const struct kv *files,
+		  bool earlier, struct err *err)
+{
+	const struct recipient *current = recipients_find(&config->recipients, name);
+
+	if (current != NULL)
+		return check_active(name, files, current, earlier, err);
+	out_warn("%s names no recipient %s any more", CONFIG_PATH, name);
+	return 0;
 }

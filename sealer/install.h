@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "base/kv.h"
+#include "keys/config.h"
 #include "sealer/cluster.h"
 
 struct err;
@@ -35,5 +36,12 @@ int install_keys(struct cluster *c, const char *namespace, const struct kv *file
  */
 int install_read(struct cluster *c, const char *namespace, struct kv *out, char **version,
 		 struct err *err);
+
+/*
+ * Is the key that would become the cluster's active one, by the names of these files, the one that
+ * config has for name?  ERR_REFUSED when not and earlier is false; else a warning says so.
+ */
+int install_check(const char *name, const struct config *config, const struct kv *files,
+		  bool earlier, struct err *err);
 
 #endif

@@ -148,44 +148,6 @@ static int install_in_cluster(const struct job *j, struct err *err)
 	return r;
 }
 
-/*
- * The key of the greatest file name becomes the cluster's active one, which it publishes.  Whoever
- * can write to the repository can put a backup of his own key there, so that must be the key that
- * .bulla/config has.
- */
-static int check_active(const char *name, const struct kv *files, const struct recipient *current,
-			bool earlier, struct err *err)
-{
-	const struct kv_item *last = &files->items[files->n - 1];
-	struct keyring kr = KEYRING_INIT;
-	const char *active;
-	int r = keyring_add_bytes(&kr, last->name, last->data, last->len, NULL, NULL, err);
-
-	active = r == 0 ? age_identity_id(kr.ids[0]) : NULL;
-	if (r == 0 && strcmp(active, current->id) != 0 && !earlier)
-		r = err_set(err, ERR_REFUSED,
-			    "by its file name, key %s would become the active one, but %s has %s "
-			    "for %s; 'bulla keys verify' says what is in each backup, and "
-			    "--earlier installs them all the same",
-			    active, CONFIG_PATH, current->id, name);
-	else if (r == 0 && strcmp(active, current->id) != 0)
-		out_warn("key %s becomes the active one, and %s has %s for %s", active, CONFIG_PATH,
-			 current->id, name);
-	keyring_clear(&kr);
-	return r;
-}
-
-static int check_current(const char *name, const struct config *config, const struct kv *files,
-			 bool earlier, struct err *err)
-{
-	const struct recipient *current = recipients_find(&config->recipients, name);
-
-	if (current != NULL)
-		return check_active(name, files, current, earlier, err);
-	out_warn("%s names no recipient %s any more", CONFIG_PATH, name);
-	return 0;
-}
-
 static int open_backups(struct job *j, struct err *err)
 {
 	struct keyring recovery = KEYRING_INIT;
@@ -207,7 +169,7 @@ static int install(struct job *j, struct err *err)
 	int r = -1;
 
 	if (open_backups(j, err) == 0 && roster_load(j->top, &j->config, err) == 0 &&
-	    check_current(j->name, &j->config, &j->files, o->earlier, err) == 0)
+	    install_check(j->name, &j->config, &j->files, o->earlier, err) == 0)
 		r = o->context != NULL ? install_in_cluster(j, err)
 		    : o->to != NULL    ? keygen_install(&j->files, o->to, err)
 				       : print_manifest(&j->files, o->namespace, err);

@@ -25,7 +25,7 @@
  */
 
 /* "90s", "10m", "1h": what kubectl takes for one, too. */
-static bool parse_timeout(const char *text, int64_t *ms)
+bool wait_parse_timeout(const char *text, int64_t *ms)
 {
 	static const struct {
 		char unit;
@@ -58,7 +58,7 @@ int wait_check(const struct wait_options *o, struct err *err)
 		return err_set(err, ERR_USAGE, "--wait: say for which clusters, with --context");
 	if (!o->wait && o->timeout != NULL)
 		return err_set(err, ERR_USAGE, "--timeout goes with --wait");
-	if (o->timeout != NULL && !parse_timeout(o->timeout, &ms))
+	if (o->timeout != NULL && !wait_parse_timeout(o->timeout, &ms))
 		return err_set(err, ERR_USAGE,
 			       "--timeout: not a span of time (90s, 10m, 1h; at most 7d)");
 	return 0;
@@ -365,7 +365,7 @@ int wait_run(const struct wait *w, enum wait_end *end, json_t **rows, struct err
 	int64_t timeout = 0;
 	int r;
 
-	parse_timeout(w->o->timeout != NULL ? w->o->timeout : WAIT_DEFAULT, &timeout);
+	wait_parse_timeout(w->o->timeout != NULL ? w->o->timeout : WAIT_DEFAULT, &timeout);
 	s.begun = s.asked = clock_monotonic_ms();
 	s.end = s.begun + timeout;
 	progress_start(&s.progress, "waiting for clusters", 0);

@@ -54,6 +54,9 @@ struct wait_options {
 		    offsetof(struct type, wait.agent_namespace), 0                                 \
 	}
 
+/* "90s", "10m", "1h", "2d": a span as kubectl takes it, in milliseconds, at most seven days. */
+bool wait_parse_timeout(const char *text, int64_t *ms);
+
 /*
  * Before anything is changed: --wait has a --context, --timeout is a span, names are names.
  * ERR_USAGE.

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/driver.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "git/run.h"
+#include "sealer/repo.h"
+
+#define ATTRIBUTES_MAX 1048576
+
+static bool has_line(const struct buf *text, const char *line)
+{
+	size_t n = strlen(line);
+
+	for (const char *s = buf_str(text); *s != '\0'; s += strcspn(s, "\n"), s += *s == '\n') {
+		size_t len = strcspn(s, "\r\n");
+
+		if (len == n && memcmp(s, line, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+void driver_attributes(struct buf *text)
+{
+	static const char *const lines[] = { "*.yaml merge=bulla", "*.yml merge=bulla",
+					     "*.yaml diff=bulla", "*.yml diff=bulla" };
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		if (has_line(text, lines[i]))
+			continue;
+		if (text->len > 0 && text->data[text->len - 1] != '\n')
+			buf_putc(text, '\n');
+		buf_printf(text, "%s\n", lines[i]);
+	}
+}
+
+/* Git falls back to its own merge of text where a clone has not been told what "bulla" is. */
+static int add_attributes(const char *top, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	struct stat st;
+	size_t had;
+	bool exists;
+	int r;
+
+	r = repo_read(top, DRIVER_ATTRIBUTES, ATTRIBUTES_MAX, &text, &st, &exists, err);
+	had = text.len;
+	if (r == 0)
+		driver_attributes(&text);
+	if (r == 0 && text.len > had)
+		r = repo_write(top, DRIVER_ATTRIBUTES, &text, exists ? &st : NULL, err);
+	buf_clear(&text);
+	return r;
+}
+
+/* The merge driver, and how diffs are shown: with the name of the part at the head of a hunk. */
+int driver_set_up(const char *top, struct err *err)
+{
+	static const char *const settings[][2] = {
+		{ "merge.bulla.name", "join sealed documents part by part" },
+		{ "merge.bulla.driver", "bulla merge-driver %O %A %B %L %P" },
+		{ "diff.bulla.textconv", "bulla textconv" },
+		{ "diff.bulla.xfuncname", "^    ([A-Za-z0-9._\"-]+):[ \t]*$" },
+	};
+
+	if (add_attributes(top, err) != 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+		const char *const args[] = { "config", settings[i][0], settings[i][1], NULL };
+
+		if (git_run(top, args, err) != 0)
+			return -1;
+	}
+	return 0;
+}

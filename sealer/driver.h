@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How git joins sealed documents and shows their changes: .gitattributes, and this clone's
+ * settings. */
+#ifndef BULLA_SEALER_DRIVER_H
+#define BULLA_SEALER_DRIVER_H
+
+#include "base/buf.h"
+
+struct err;
+
+#define DRIVER_ATTRIBUTES ".gitattributes"
+
+/* Set up the repository top; lines and settings that are there stay.  Done twice is done once. */
+int driver_set_up(const char *top, struct err *err);
+
+/* The pure part: text, that of .gitattributes or empty, gets the lines that it lacks at its end. */
+void driver_attributes(struct buf *text);
+
+#endif
