@@ -85,16 +85,28 @@ static int read_head(struct git_blobs *b, struct err *err)
 	}
 }
 
-static int parse_head(const struct git_blobs *b, const char *type, struct git_blob *blob,
-		      struct err *err)
+/* What git says of blob->id; where a place was asked for, it names the id that is there. */
+static const char *answer_of(const struct git_blobs *b, const struct git_blobs_ask *ask,
+			     const struct git_blob *blob)
 {
 	const char *s = buf_str(&b->head);
-	size_t n = strlen(blob->id), m = strlen(type);
-	char *end = NULL;
+	size_t n = strlen(blob->id);
 
 	if (strncmp(s, blob->id, n) != 0 || s[n] != ' ')
+		n = ask->places ? strspn(s, "0123456789abcdef") : 0;
+	return n > 0 && s[n] == ' ' ? s + n + 1 : NULL;
+}
+
+static int parse_head(const struct git_blobs *b, const struct git_blobs_ask *ask,
+		      struct git_blob *blob, struct err *err)
+{
+	const char *type = ask->type != NULL ? ask->type : "blob";
+	const char *s = answer_of(b, ask, blob);
+	size_t m = strlen(type);
+	char *end = NULL;
+
+	if (s == NULL)
 		return err_set(err, ERR_IO, "git cat-file: an answer to another question");
-	s += n + 1;
 	if (strcmp(s, "missing") == 0) {
 		blob->state = GIT_BLOB_MISSING;
 		return 0;
@@ -142,8 +154,7 @@ static int read_answer(struct git_blobs *b, const struct git_blobs_ask *ask, str
 {
 	size_t max = ask->max < BUF_MAX ? ask->max : BUF_MAX;
 
-	if (read_head(b, err) != 0 ||
-	    parse_head(b, ask->type != NULL ? ask->type : "blob", blob, err) != 0)
+	if (read_head(b, err) != 0 || parse_head(b, ask, blob, err) != 0)
 		return -1;
 	if (blob->state == GIT_BLOB_MISSING)
 		return 0;
@@ -220,4 +231,38 @@ int git_blobs_read(struct git_blobs *b, const char *id, size_t max, struct buf *
 	    b,
 	    &(struct git_blobs_ask){ .ids = &id, .n = 1, .max = max, .visit = take_one, .ctx = &o },
 	    err);
+}
+
+struct one_place {
+	struct one one;
+	bool *exists;
+};
+
+static int take_place(void *ctx, const struct git_blob *blob, struct err *err)
+{
+	struct one_place *p = ctx;
+
+	*p->exists = blob->state != GIT_BLOB_MISSING;
+	return *p->exists ? take_one(&p->one, blob, err) : 0;
+}
+
+int git_blobs_read_at(struct git_blobs *b, const struct git_blobs_place *at, struct buf *out,
+		      bool *exists, struct err *err)
+{
+	struct one_place p = { { out, at->max }, exists };
+	char *place = mem_printf("%s:%s", at->commit, at->path);
+	const char *id = place;
+	int r;
+
+	buf_clear(out);
+	r = git_blobs_each(b,
+			   &(struct git_blobs_ask){ .ids = &id,
+						    .n = 1,
+						    .max = at->max,
+						    .places = true,
+						    .visit = take_place,
+						    .ctx = &p },
+			   err);
+	mem_free(place);
+	return r;
 }

@@ -6,6 +6,9 @@
 #ifndef BULLA_GIT_BLOBS_H
 #define BULLA_GIT_BLOBS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "git/run.h"
 
 struct git_blobs;
@@ -28,6 +31,17 @@ void git_blobs_close(struct git_blobs *b); /* NULL is fine */
 int git_blobs_read(struct git_blobs *b, const char *id, size_t max, struct buf *out,
 		   struct err *err);
 
+/*
+ * The same for the file at path in a commit: a full id from git, and a path without newlines.
+ * *exists false: nothing is there.  ERR_INVALID also for a folder.  Of a link it is the text.
+ */
+struct git_blobs_place {
+	const char *commit, *path;
+	size_t max;
+};
+int git_blobs_read_at(struct git_blobs *b, const struct git_blobs_place *at, struct buf *out,
+		      bool *exists, struct err *err);
+
 /* One of many: the i-th id.  size is what git says, also of one that is too large.  text may be
  * taken over.  Not 0 ends the run with that result (-1: fill err). */
 struct git_blob {
@@ -47,6 +61,7 @@ struct git_blobs_ask {
 	const char *const *ids;
 	size_t n, max;
 	const char *type; /* what the objects must be; NULL: "blob" */
+	bool places; /* ids are "COMMIT:PATH" (git_blobs_read_at), of which git knows the ids */
 	git_blob_visit *visit;
 	void *ctx;
 };

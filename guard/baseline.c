@@ -99,11 +99,22 @@ static bool is_path(const char *s)
 	return true;
 }
 
+const char *const baseline_rules[] = { "config", "conflict",   "list",	"open",
+				       "read",	 "recipients", "shape", NULL };
+
+static bool is_rule(const char *name, size_t len)
+{
+	for (size_t i = 0; baseline_rules[i] != NULL; i++)
+		if (strlen(baseline_rules[i]) == len && memcmp(baseline_rules[i], name, len) == 0)
+			return true;
+	return guard_rule_find(name, len) != NULL;
+}
+
 static const char *fault_of(const char *line)
 {
 	const char *print = strchr(line, ' ');
 
-	if (print == NULL || guard_rule_find(line, (size_t)(print - line)) == NULL)
+	if (print == NULL || !is_rule(line, (size_t)(print - line)))
 		return "does not begin with the name of a rule and a blank";
 	print++;
 	if (!is_hex(print, PRINT_LEN, "0123456789abcdef") || print[PRINT_LEN] != ' ')
@@ -180,9 +191,8 @@ int baseline_parse(const char *name, const void *text, size_t len, struct baseli
 
 void baseline_format(const struct baseline *b, struct buf *out)
 {
-	buf_puts(out,
-		 "# Credentials that 'bulla check' found and somebody accepted: RULE PRINT PATH.\n"
-		 "# Take a line out and it is found again.\n");
+	buf_puts(out, "# What 'bulla check' found and somebody accepted: RULE PRINT PATH.\n"
+		      "# Take a line out and it is found again.\n");
 	for (size_t i = 0; i < b->n; i++)
 		buf_printf(out, "%s\n", b->lines[i]);
 }

@@ -3,6 +3,9 @@
  * Known findings, `.bulla/baseline`: one a line, "RULE PRINT PATH", sorted, each once; lines that
  * begin with "#" and empty ones say nothing.  In PATH every byte up to the blank, "%" and DEL is
  * written %XX.  It holds nothing from which a credential could be guessed (guard_hit.print).
+ *
+ * RULE is the guard's, or one of those below, which sealed documents in the history are held
+ * against; PRINT is then from their bytes, which are no secret.
  */
 #ifndef BULLA_GUARD_BASELINE_H
 #define BULLA_GUARD_BASELINE_H
@@ -17,6 +20,8 @@ struct guard_hit;
 
 #define BASELINE_PATH ".bulla/baseline"
 #define BASELINE_MAX ((size_t)4 << 20) /* bytes of the file */
+
+extern const char *const baseline_rules[]; /* ends with NULL; names of sealer/findings.h */
 
 struct baseline {
 	char **lines; /* sorted */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/check.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "document/conflict.h"
 #include "document/edit.h"
 #include "document/seal.h"
+#include "git/idset.h"
 #include "sealer/check_kustomize.h"
 #include "sealer/repo.h"
 #include "sealer/write.h"
@@ -20,13 +22,21 @@ struct place {
 	unsigned line;
 };
 
+/* What of a file is held against the rules. */
+enum scope {
+	SCOPE_ALL,
+	SCOPE_EXPOSURE, /* who may open it and should not */
+	SCOPE_PAST,	/* check_past */
+};
+
 struct check {
 	struct findings *findings;
 	const struct keyring *keys;
 	int64_t now;
 	struct check_base base;
-	bool exposure_only; /* of the file at hand */
-	char *misplaced;    /* the last one told */
+	enum scope scope;     /* of the file at hand */
+	struct idset *judged; /* age files of the history, by digest; made when needed */
+	char *misplaced;      /* the last one told */
 	struct place *places;
 	size_t n, cap;
 };
@@ -57,6 +67,7 @@ void check_free(struct check *c)
 	}
 	mem_free(c->places);
 	mem_free(c->misplaced);
+	idset_free(c->judged);
 	mem_free(c);
 }
 
@@ -84,6 +95,78 @@ static char *difference(const struct kv *a, const struct kv *b, bool rekeyed, co
 
 #define EXPOSED 2 /* the row below of those who should not */
 
+/* Of a part in the history, those who could open it and should not. */
+static void tell_exposed(struct check *c, struct finding at, const struct document_part *part,
+			 const struct kv *wanted)
+{
+	static const char *const texts[] = {
+		"could open it, but the rules of then did not say so; change the credential",
+		"(another key of that name than the rules of then had) could open it; change the "
+		"credential",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		char *names = difference(&part->recipients, wanted, i == 1, ", ");
+
+		if (names != NULL)
+			findings_add(c->findings, &at, "spec.parts.%s.recipients: %s %s",
+				     part->name, names, texts[i]);
+		mem_free(names);
+	}
+}
+
+#define SHA256_TEXT (2 * crypto_hash_sha256_BYTES + 1)
+
+static void sha256_hex(const void *data, size_t len, char hex[static SHA256_TEXT])
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256(hash, data, len);
+	sodium_bin2hex(hex, SHA256_TEXT, hash, sizeof(hash));
+}
+
+/* Fill print from the first digits of a digest in hex. */
+static void print_of(struct finding *at, const char *hex)
+{
+	memcpy(at->print, hex, sizeof(at->print) - 1);
+	at->print[sizeof(at->print) - 1] = '\0';
+}
+
+/*
+ * A part that a commit does not bring stays as it is when others of the document are set, by older
+ * rules: it was judged where it came.
+ */
+static void check_past_recipients(struct check *c, struct finding at, const struct document *d)
+{
+	struct recipients to = RECIPIENTS_INIT;
+	struct kv wanted = KV_INIT;
+	struct err why = ERR_INIT;
+	bool told = false;
+	int r = -1;
+
+	at.rule = RULE_RECIPIENTS;
+	if (c->base.config != NULL) {
+		r = config_select(c->base.config, at.below, d->namespace, d->kind->name, &to, &why);
+		recipients_ids(&to, &wanted);
+	}
+	for (size_t i = 0; i < d->n; i++) {
+		char hex[SHA256_TEXT];
+
+		sha256_hex(d->parts[i].age.data, d->parts[i].age.len, hex);
+		print_of(&at, hex);
+		if (!idset_add(c->judged, hex) || c->base.config == NULL)
+			continue;
+		at.line = r == 0 ? d->parts[i].line : d->line;
+		if (r == 0)
+			tell_exposed(c, at, &d->parts[i], &wanted);
+		else if (!told)
+			findings_add(c->findings, &at, "%s", why.text);
+		told = true;
+	}
+	recipients_clear(&to);
+	kv_clear(&wanted);
+}
+
 static void check_part_recipients(struct check *c, struct finding at,
 				  const struct document_part *part, const struct kv *wanted)
 {
@@ -106,7 +189,7 @@ static void check_part_recipients(struct check *c, struct finding at,
 	at.line = part->line;
 	at.rule = RULE_RECIPIENTS;
 	for (size_t i = 0; i < sizeof(found) / sizeof(*found); i++) {
-		if (found[i].names != NULL && (i == EXPOSED || !c->exposure_only))
+		if (found[i].names != NULL && (i == EXPOSED || c->scope == SCOPE_ALL))
 			findings_add(c->findings, &at, "spec.parts.%s.recipients: %s%s%s",
 				     part->name, found[i].before, found[i].names, found[i].after);
 		mem_free(found[i].names);
@@ -127,7 +210,7 @@ static void check_recipients(struct check *c, struct finding at, const struct do
 		recipients_ids(&to, &wanted);
 		for (size_t i = 0; i < d->n; i++)
 			check_part_recipients(c, at, &d->parts[i], &wanted);
-	} else if (!c->exposure_only) {
+	} else if (c->scope == SCOPE_ALL) {
 		at.rule = RULE_RECIPIENTS;
 		findings_add(c->findings, &at, "%s", why.text);
 	}
@@ -176,7 +259,7 @@ static void check_opening(struct check *c, struct finding at, const struct docum
 		findings_add(c->findings, &at, "%s", why.text);
 	at.rule = RULE_READER;
 	at.warning = true;
-	for (size_t i = 0; i < notes.n; i++)
+	for (size_t i = 0; i < notes.n && c->scope == SCOPE_ALL; i++)
 		findings_add(c->findings, &at, "%s", notes.text[i]);
 	notes_clear(&notes);
 	kind_secret_clear(&secret);
@@ -216,6 +299,17 @@ static void check_document(struct check *c, struct finding at, const struct yaml
 	check_expiry(c, at, d);
 	check_opening(c, at, d);
 	remember(c, at, d);
+}
+
+static void check_past_document(struct check *c, struct finding at, const struct document *d)
+{
+	char digest[DOCUMENT_DIGEST_TEXT];
+
+	at.line = d->line;
+	check_past_recipients(c, at, d);
+	document_digest(d, digest);
+	print_of(&at, digest);
+	check_opening(c, at, d);
 }
 
 /* --- one file --------------------------------------------------------------------------------- */
@@ -259,9 +353,12 @@ static void check_stream(struct check *c, struct finding at, const struct check_
 	for (size_t i = 0; i < yaml.n; i++) {
 		if (read_document(c, at, &yaml.docs[i], &documents[n]) == 0)
 			continue;
-		check_document(c, at, &yaml.docs[i], &documents[n++]);
+		if (c->scope == SCOPE_PAST)
+			check_past_document(c, at, &documents[n++]);
+		else
+			check_document(c, at, &yaml.docs[i], &documents[n++]);
 	}
-	if (n > 0)
+	if (n > 0 && c->scope == SCOPE_ALL)
 		check_kustomize(c->findings, &c->base, &at, documents, n);
 	for (size_t i = 0; i < n; i++)
 		document_clear(&documents[i]);
@@ -321,7 +418,7 @@ void check_exposure(struct check *c, const struct check_text *t)
 	if (!edit_mentions(t->text, t->len) || t->len > DOCUMENT_FILE_MAX ||
 	    yaml_parse(t->name, t->text, t->len, &yaml, NULL) != 0)
 		return;
-	c->exposure_only = true;
+	c->scope = SCOPE_EXPOSURE;
 	for (size_t i = 0; i < yaml.n; i++) {
 		struct document d = DOCUMENT_INIT;
 
@@ -330,8 +427,27 @@ void check_exposure(struct check *c, const struct check_text *t)
 			check_recipients(c, place_of(t), &d);
 		document_clear(&d);
 	}
-	c->exposure_only = false;
+	c->scope = SCOPE_ALL;
 	yaml_clear(&yaml);
+}
+
+void check_past(struct check *c, const struct check_text *t, struct findings *out)
+{
+	struct findings *own = c->findings;
+	char print[9];
+
+	if (c->judged == NULL)
+		c->judged = idset_new();
+	c->findings = out;
+	c->scope = SCOPE_PAST;
+	check_documents(c, t);
+	c->scope = SCOPE_ALL;
+	c->findings = own;
+	if (out->n > 0)
+		findings_fingerprint(t->text, t->len, print);
+	for (size_t i = 0; i < out->n; i++)
+		if (out->items[i].print[0] == '\0')
+			memcpy(out->items[i].print, print, sizeof(print));
 }
 
 void check_misplaced(struct check *c, const char *below)

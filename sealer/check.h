@@ -30,6 +30,14 @@ void check_documents(struct check *c, const struct check_text *t);
  * one, everything else has been mended since.
  */
 void check_exposure(struct check *c, const struct check_text *t);
+/*
+ * What a document in the history is held against: it must be whole, open where a key is at hand,
+ * and each part of it be sealed to those whom the rules named when it came.  A part is judged once,
+ * where it is met first: call it in the order of the commits.  What could be mended since (somebody
+ * who should open it too, expiry, what stands around it) is none.  Findings go to out,
+ * which has none, each with a print.
+ */
+void check_past(struct check *c, const struct check_text *t, struct findings *out);
 /* A finding, when a path (below the top level) is in a .bulla/ that does not count. */
 void check_misplaced(struct check *c, const char *below);
 /* What needs all files: duplicates. */

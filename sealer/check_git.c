@@ -6,14 +6,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "git/history.h"
 #include "git/index.h"
-#include "git/range.h"
 #include "guard/baseline.h"
 #include "sealer/check_blobs.h"
-#include "sealer/check_messages.h"
 #include "sealer/check_state.h"
-#include "sealer/repo.h"
 
 /* --- the index -------------------------------------------------------------------------------- */
 
@@ -65,93 +61,5 @@ int check_git_staged(struct check_git *x, struct err *err)
 	check_against(x->c, &(struct check_base){ 0 });
 	x->plain->baseline = NULL;
 	check_state_clear(&state);
-	return r;
-}
-
-/* --- the history ------------------------------------------------------------------------------ */
-
-static int history_text(void *ctx, const struct git_entry *e, const struct check_text *t,
-			struct err *err)
-{
-	const struct check_git *x = ctx;
-
-	(void)e;
-	return plaintext_scan(x->plain, t, err);
-}
-
-static int load_baseline(const struct check_git *x, struct baseline *baseline, struct err *err)
-{
-	struct buf text = BUF_INIT;
-	bool exists;
-	int r = repo_read(git_top(x->g), BASELINE_PATH, BASELINE_MAX, &text, NULL, &exists, err);
-
-	if (r == 0 && exists)
-		r = baseline_parse(BASELINE_PATH, text.data, text.len, baseline, err);
-	buf_clear(&text);
-	return r;
-}
-
-static int search_history(struct check_git *x, struct err *err)
-{
-	struct check_blobs *blobs = check_blobs_new(x->g, x->findings, history_text, x, err);
-	int r = 0;
-
-	if (blobs != NULL)
-		r = git_history_each(x->g, check_blobs_add, blobs, err);
-	return check_blobs_end(blobs, r, err);
-}
-
-static int search_messages(struct check_git *x, const char *head, struct err *err)
-{
-	struct git_range range = { .from = &head, .n_from = head != NULL, .all = true };
-	struct buf commits = BUF_INIT;
-	int r;
-
-	commits.max = CHECK_COMMITS_MAX;
-	r = git_range_commits(x->g, &range, &commits, err);
-	if (r == 0)
-		r = check_messages(x->g, &commits, x->plain, err);
-	buf_clear(&commits);
-	return r;
-}
-
-static int tell_shallow(const struct check_git *x, struct err *err)
-{
-	struct finding at = { .rule = RULE_READ, .warning = true };
-	bool shallow = false;
-	int r = git_history_shallow(x->g, &shallow, err);
-
-	if (shallow)
-		findings_add(x->findings, &at,
-			     "a shallow clone: the history before it is not here and was not "
-			     "searched; git fetch --unshallow");
-	return r;
-}
-
-int check_git_history(struct check_git *x, struct err *err)
-{
-	struct check_state head = { 0 };
-	struct baseline baseline = BASELINE_INIT;
-	char id[GIT_ID_TEXT];
-	bool born;
-	int r = git_resolve(x->g, "HEAD", "commit", id, &born, err);
-
-	if (r == 0 && git_top(x->g) != NULL)
-		r = load_baseline(x, &baseline, err);
-	else if (r == 0 && born)
-		r = check_state_load(&head, x->g, id, x->findings, err);
-	x->plain->baseline = git_top(x->g) != NULL ? &baseline : &head.baseline;
-	x->plain->once = true;
-	if (r == 0)
-		r = tell_shallow(x, err);
-	if (r == 0)
-		r = search_history(x, err);
-	if (r == 0)
-		r = search_messages(x, born ? id : NULL, err);
-	if (r == 0)
-		r = check_tags(x->g, x->plain, err);
-	x->plain->baseline = NULL;
-	check_state_clear(&head);
-	baseline_clear(&baseline);
 	return r;
 }

@@ -37,8 +37,9 @@ int check_git_pre_receive(struct check_git *x, struct err *err);
 int check_git_pre_push(struct check_git *x, struct err *err);
 
 /*
- * Credentials in every blob that a ref leads to, each where it stands first.  The baseline is that
- * of the work tree, or of HEAD in a bare repository.
+ * Credentials in every blob that a ref leads to, each where it stands first, and sealed documents
+ * that are damaged or were sealed to somebody whom the rules of their own commit did not name
+ * (check_past).  The baseline is that of the work tree, or of HEAD in a bare repository.
  */
 int check_git_history(struct check_git *x, struct err *err);
 

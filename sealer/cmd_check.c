@@ -217,7 +217,7 @@ static const struct option_spec options[] = {
 	  offsetof(struct check_options, pre_receive), 0 },
 	{ 0, "pre-push", NULL, "what a push will send, from the standard input of git's hook",
 	  offsetof(struct check_options, pre_push), 0 },
-	{ 0, "history", NULL, "credentials in every version of every file",
+	{ 0, "history", NULL, "every version of every file, documents by the rules of then",
 	  offsetof(struct check_options, history), 0 },
 	{ 0, "accept", "age1...", "a recipient that a range may add",
 	  offsetof(struct check_options, accept), OPTION_MANY },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/findings.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,14 @@ const struct finding_rule_text finding_rules[RULE_COUNT] = {
 const char *finding_rule_name(const struct finding *item)
 {
 	return item->guard != NULL ? item->guard->name : finding_rules[item->rule].name;
+}
+
+void findings_fingerprint(const void *data, size_t len, char print[static 9])
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256(hash, data, len);
+	sodium_bin2hex(print, 9, hash, 4);
 }
 
 /* "FILE:LINE: text": the line is taken from there, and the text without it. */

@@ -43,8 +43,8 @@ struct finding {
 	unsigned line, column; /* 1-based; 0: not known */
 	enum finding_rule rule;
 	const struct guard_rule *guard; /* of RULE_PLAINTEXT */
-	char print[9];			/* guard_hit.print; "" else */
-	bool warning;			/* does not fail the check */
+	char print[9]; /* guard_hit.print; in the history also of a document; "" else */
+	bool warning;  /* does not fail the check */
 	char *text;
 };
 
@@ -65,6 +65,8 @@ struct findings {
 /* Add one; text may begin with "file:line: ", which is taken off when it names the same file. */
 void findings_add(struct findings *f, const struct finding *where, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The first eight hex digits of SHA-256 of what is no secret, for print. */
+void findings_fingerprint(const void *data, size_t len, char print[static 9]);
 /* The name of its rule: of RULE_PLAINTEXT the guard's. */
 const char *finding_rule_name(const struct finding *item);
 /* By file and line; the printing functions do it first. */

@@ -111,6 +111,62 @@ static void what_is_missing_or_no_blob_is_told(void **state)
 	git_close(g);
 }
 
+static void files_by_commit_and_path(void **state)
+{
+	static const char *const missing = "1234567890123456789012345678901234567890"
+					   "123456789012345678901234";
+	struct buf out = BUF_INIT;
+	struct err err = ERR_INIT;
+	char first[GIT_ID_TEXT], second[GIT_ID_TEXT], none[GIT_ID_TEXT] = "";
+	struct git *g;
+	struct git_blobs *b;
+	bool exists;
+
+	(void)state;
+	repo_write("folder/file", "first");
+	repo_commit("one");
+	repo_write("folder/file", "second\n");
+	repo_write("missing", "beside");
+	repo_commit("two");
+	g = repo_open();
+	assert_int_equal(git_resolve(g, "HEAD~1", "commit", first, NULL, &err), 0);
+	assert_int_equal(git_resolve(g, "HEAD", "commit", second, NULL, &err), 0);
+	memcpy(none, missing, strlen(first));
+	const struct {
+		struct git_blobs_place at;
+		const char *text; /* NULL: not there; or what is wrong */
+		enum err_class class;
+	} cases[] = {
+		{ { first, "folder/file", 9 }, "first", ERR_NONE },
+		{ { second, "folder/file", 9 }, "second\n", ERR_NONE },
+		{ { first, "missing", 9 }, NULL, ERR_NONE },
+		{ { second, "missing", 9 }, "beside", ERR_NONE },
+		{ { second, "folder/file", 6 }, "larger than 6 bytes", ERR_INVALID },
+		{ { second, "folder", 99 }, "is no blob", ERR_INVALID },
+		{ { second, "folder/other file", 9 }, NULL, ERR_NONE },
+		{ { none, "folder/file", 9 }, NULL, ERR_NONE },
+		{ { first, "folder/file", 5 }, "first", ERR_NONE },
+	};
+	b = open_blobs(g);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int r = git_blobs_read_at(b, &cases[i].at, &out, &exists, &err);
+
+		assert_int_equal(r, cases[i].class == ERR_NONE ? 0 : -1);
+		if (r != 0)
+			assert_non_null(strstr(err.text, cases[i].text));
+		assert_int_equal(err.class, cases[i].class);
+		assert_int_equal(exists, cases[i].text != NULL);
+		assert_string_equal(buf_str(&out), r == 0 && exists ? cases[i].text : "");
+		err = (struct err)ERR_INIT;
+	}
+	/* what is asked for by id is not taken for a place */
+	assert_int_equal(git_blobs_read(b, "HEAD:missing", 9, &out, &err), -1);
+	assert_non_null(strstr(err.text, "an answer to another question"));
+	buf_clear(&out);
+	git_blobs_close(b);
+	git_close(g);
+}
+
 static int keep_text(void *ctx, const struct git_blob *blob, struct err *err)
 {
 	(void)err;
@@ -242,6 +298,7 @@ int main(void)
 		BOTH(reads_one_after_the_other),
 		BOTH(the_limit_is_exact_and_what_follows_is_read),
 		EACH(what_is_missing_or_no_blob_is_told),
+		BOTH(files_by_commit_and_path),
 		BOTH(objects_of_another_type),
 		BOTH(many_come_in_order_and_can_be_broken_off),
 		cmocka_unit_test(an_id_is_in_a_set_once),

@@ -66,6 +66,7 @@ static void test_read(void **state)
 		{ "jwt 01234567 a", 1 },
 		{ "jwt 01234567 a\r\n\r\n", 1 },
 		{ "jwt 01234567 b\njwt 01234567 a\njwt 01234567 b\n", 2 },
+		{ "recipients 01234567 a\nshape 01234567 a\njwt 01234567 a\n", 3 },
 		{ "# x\n\njwt 01234567 a\n# y\nnetrc 01234567 a\n", 2 },
 	};
 
@@ -94,6 +95,10 @@ static void test_refused(void **state)
 		{ "jwt", RULE },
 		{ "jwx 01234567 a", RULE },
 		{ " jwt 01234567 a", RULE },
+		{ "recipient 01234567 a", RULE },
+		{ "recipientss 01234567 a", RULE },
+		{ "plaintext 01234567 a", RULE },
+		{ "growth 01234567 a", RULE },
 		{ "jwt 0123456 a", PRINT },
 		{ "jwt 0123456g a", PRINT },
 		{ "jwt 0123456A a", PRINT },

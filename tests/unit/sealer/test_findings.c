@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/out.h"
+#include "guard/baseline.h"
 #include "guard/rules.h"
 #include "sealer/findings.h"
 
@@ -172,6 +173,33 @@ static void what_is_beyond_the_limit_is_counted(void **state)
 	findings_clear(&f);
 }
 
+/* SHA-256 of the empty string and of "abc" (FIPS 180-4). */
+static void the_fingerprint_is_of_the_bytes(void **state)
+{
+	char print[9];
+
+	(void)state;
+	findings_fingerprint("", 0, print);
+	assert_string_equal(print, "e3b0c442");
+	findings_fingerprint("abc", 3, print);
+	assert_string_equal(print, "ba7816bf");
+}
+
+/* The baseline names rules that are ours; those of the guard have other names. */
+static void rules_of_the_baseline_are_rules(void **state)
+{
+	(void)state;
+	for (size_t i = 0; baseline_rules[i] != NULL; i++) {
+		const char *name = baseline_rules[i];
+		bool found = false;
+
+		for (size_t k = 0; k < RULE_COUNT; k++)
+			found = found || strcmp(finding_rules[k].name, name) == 0;
+		assert_true(found);
+		assert_null(guard_rule_find(name, strlen(name)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +208,8 @@ int main(void)
 		cmocka_unit_test(json_takes_any_bytes),
 		cmocka_unit_test(sarif_has_paths_below_the_top_level),
 		cmocka_unit_test(what_is_beyond_the_limit_is_counted),
+		cmocka_unit_test(the_fingerprint_is_of_the_bytes),
+		cmocka_unit_test(rules_of_the_baseline_are_rules),
 	};
 
 	mem_init();
