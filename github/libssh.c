@@ -6,7 +6,13 @@
 #include <stddef.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#include <stdlib.h>
+#endif
+
 #include "base/err.h"
+#include "base/mem.h"
 
 #ifdef __APPLE__
 #define LIBRARY "libssh.4.dylib"
@@ -91,6 +97,37 @@ const struct github_libssh *github_libssh_load(struct err *err)
 		dlclose(library);
 		return NULL;
 	}
+#ifdef __GLIBC__
+	mallopt(M_PERTURB, 1);
+#endif
 	loaded = true;
 	return &table;
 }
+
+#ifdef __GLIBC__
+#define CACHED 7 /* blocks of a size, as far as nobody tuned it */
+
+static void wipe_size(size_t size)
+{
+	void *blocks[CACHED];
+
+	for (size_t i = 0; i < CACHED; i++) {
+		blocks[i] = malloc(size);
+		if (blocks[i] != NULL)
+			mem_wipe(blocks[i], size);
+	}
+	for (size_t i = 0; i < CACHED; i++)
+		free(blocks[i]);
+}
+
+void github_libssh_wipe(void)
+{
+	/* the sizes that a thread's cache holds */
+	for (size_t size = 24; size <= 1032; size += 16)
+		wipe_size(size);
+}
+#else
+void github_libssh_wipe(void)
+{
+}
+#endif

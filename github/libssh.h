@@ -6,8 +6,8 @@
  *
  * Not libssh2, because that of Debian 12 (1.10) signs with SHA-1 only, for RSA host keys and RSA
  * deploy keys alike, which OpenSSH and GitHub refuse, and has no way to put in another signature.
- * libssh's memory is the C library's: it wipes keys and passwords itself when they are freed, and
- * OpenSSL's part of them is base/mem.h's.
+ * libssh's memory is the C library's, and it wipes only most of what it frees; OpenSSL's part is
+ * base/mem.h's.
  */
 #ifndef BULLA_GITHUB_LIBSSH_H
 #define BULLA_GITHUB_LIBSSH_H
@@ -55,5 +55,12 @@ struct github_libssh {
  * (CVE-2023-48795).
  */
 const struct github_libssh *github_libssh_load(struct err *err);
+
+/*
+ * Overwrite what libssh has freed: with glibc what is freed is overwritten from load on, but for
+ * the few blocks of each size that a thread keeps for itself, and this does those.  Nothing
+ * elsewhere.
+ */
+void github_libssh_wipe(void);
 
 #endif

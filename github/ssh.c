@@ -46,19 +46,21 @@ static int describe_key(struct check *c)
 	return rc;
 }
 
-/* A password is always given: without one OpenSSL would ask the terminal for it. */
+/*
+ * libssh takes Ed25519 only in OpenSSH's format (out of PKCS#8 it makes no public half), and leaves
+ * copies of that text behind: hence the wipe.  A password is always given: without one OpenSSL
+ * would ask the terminal for it.
+ */
 static int read_key(struct check *c, struct err *err)
 {
-	const char *password = c->q->password == NULL ? "" : c->q->password;
+	int rc =
+	    c->lib->pki_import_privkey_base64(buf_str(c->q->identity), "", NULL, NULL, &c->key);
 
-	if (c->lib->pki_import_privkey_base64(buf_str(c->q->identity), password, NULL, NULL,
-					      &c->key) == SSH_OK &&
-	    describe_key(c) == 0)
+	github_libssh_wipe();
+	if (rc == SSH_OK && describe_key(c) == 0)
 		return 0;
 	c->r->outcome = GITHUB_SSH_KEY;
-	return err_set(err, ERR_INVALID,
-		       "libssh cannot read the private key%s: it must be Ed25519, ECDSA or RSA",
-		       c->q->password == NULL ? "" : " with its password");
+	return err_set(err, ERR_INVALID, "libssh cannot read the private key");
 }
 
 /* --- host keys -------------------------------------------------------------------------------- */
@@ -332,6 +334,7 @@ int github_ssh_check(const struct github_ssh_request *q, struct github_ssh_resul
 		r->outcome = GITHUB_SSH_OK;
 	if (c.key != NULL)
 		c.lib->key_free(c.key);
+	github_libssh_wipe();
 	r->ms = clock_monotonic_ms() - begin;
 	return rc;
 }

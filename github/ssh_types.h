@@ -25,9 +25,9 @@ struct github_ssh_request {
 	const char *user; /* "git" */
 	const char *host; /* IPv6 without brackets */
 	unsigned port;
-	const char *path;	    /* "/org/repo" */
-	const struct buf *identity; /* PEM, as it is sealed */
-	const char *password;	    /* of an encrypted key; NULL: there is none */
+	const char *path; /* "/org/repo" */
+	/* not encrypted: Ed25519 in OpenSSH's format, others in PKCS#8 PEM */
+	const struct buf *identity;
 	const struct github_ssh_host_key *host_keys;
 	size_t n_host_keys;
 	const struct github_proxy *proxy; /* NULL: directly */

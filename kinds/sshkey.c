@@ -68,7 +68,15 @@ struct attempt {
 	struct pem_block block;
 	const struct buf *password;
 	enum sshkey_depth depth;
+	struct buf *pem; /* NULL: the private half is not wanted */
 };
+
+static int format(const struct pkey *key, const struct buf *public, struct buf *pem,
+		  struct err *err)
+{
+	return key->type == PKEY_ED25519 ? openssh_format_ed25519(key, public, pem, err)
+					 : pkey_format(key, pem, err);
+}
 
 static int parse_openssh(const struct attempt *a, struct sshkey *out, struct err *err)
 {
@@ -82,6 +90,8 @@ static int parse_openssh(const struct attempt *a, struct sshkey *out, struct err
 			   &key, err);
 	if (rc == 0 && key.encrypted && a->password == NULL)
 		rc = refuse_closed(a->what, "ssh-keygen -p -N \"\" -f FILE", err);
+	if (rc == 0 && a->pem != NULL)
+		rc = format(&key.key, &key.public, a->pem, err);
 	if (rc == 0) {
 		out->encrypted = key.encrypted;
 		buf_move(&out->blob, &key.public);
@@ -108,6 +118,8 @@ static int parse_pem(const struct attempt *a, struct sshkey *out, struct err *er
 	rc = pkey_pem_parse(a->what, &a->block, a->password, &key, err);
 	if (rc == 0)
 		rc = sshpub_of(&key, &out->blob, err);
+	if (rc == 0 && a->pem != NULL)
+		rc = format(&key, &out->blob, a->pem, err);
 	pkey_clear(&key);
 	return rc;
 }
@@ -132,24 +144,43 @@ static int check_key(const struct attempt *a, struct sshkey *k, struct err *err)
 	return 0;
 }
 
-int sshkey_parse(const struct pem_source *src, const struct buf *password, enum sshkey_depth depth,
-		 struct sshkey *out, struct err *err)
+static int parse(const struct pem_source *src, struct attempt *a, struct sshkey *out,
+		 struct err *err)
 {
-	struct attempt a = { src->what, PEM_BLOCK_INIT, password, depth };
 	int rc;
 
 	if (refuse_lookalikes(src, err) != 0 ||
-	    pem_only(src->what, src->text, src->len, &a.block, err) != 0)
+	    pem_only(src->what, src->text, src->len, &a->block, err) != 0)
 		return -1;
-	if (strcmp(a.block.label, OPENSSH_LABEL) == 0)
-		rc = parse_openssh(&a, out, err);
+	if (strcmp(a->block.label, OPENSSH_LABEL) == 0)
+		rc = parse_openssh(a, out, err);
 	else
-		rc = parse_pem(&a, out, err);
+		rc = parse_pem(a, out, err);
 	if (rc == 0)
-		rc = check_key(&a, out, err);
-	pem_clear(&a.block);
+		rc = check_key(a, out, err);
+	pem_clear(&a->block);
 	if (rc != 0)
 		sshkey_clear(out);
+	return rc;
+}
+
+int sshkey_parse(const struct pem_source *src, const struct buf *password, enum sshkey_depth depth,
+		 struct sshkey *out, struct err *err)
+{
+	struct attempt a = { src->what, PEM_BLOCK_INIT, password, depth, NULL };
+
+	return parse(src, &a, out, err);
+}
+
+int sshkey_open(const struct pem_source *src, const struct buf *password, struct buf *pem,
+		struct sshkey *out, struct err *err)
+{
+	struct attempt a = { src->what, PEM_BLOCK_INIT, password, SSHKEY_FULL, pem };
+	size_t before = pem->len;
+	int rc = parse(src, &a, out, err);
+
+	if (rc != 0)
+		buf_truncate(pem, before);
 	return rc;
 }
 
@@ -159,8 +190,7 @@ int sshkey_generate(enum pkey_type type, struct buf *pem, struct sshkey *out, st
 	int rc = -1;
 
 	if (pkey_generate(type, &key, err) == 0 && sshpub_of(&key, &out->blob, err) == 0 &&
-	    (type == PKEY_ED25519 ? openssh_format_ed25519(&key, &out->blob, pem, err)
-				  : pkey_format(&key, pem, err)) == 0) {
+	    format(&key, &out->blob, pem, err) == 0) {
 		/* what was made passes the same check as what is given */
 		rc = sshpub_check(out->blob.data, out->blob.len, &out->pub) == NULL
 			 ? 0

@@ -44,6 +44,13 @@ enum sshkey_depth {
 int sshkey_parse(const struct pem_source *src, const struct buf *password, enum sshkey_depth depth,
 		 struct sshkey *out, struct err *err);
 
+/*
+ * The same in full depth; the private key is appended to pem, not encrypted, in the form of a key
+ * made here (sshkey_generate), for a library that is to use it.
+ */
+int sshkey_open(const struct pem_source *src, const struct buf *password, struct buf *pem,
+		struct sshkey *out, struct err *err);
+
 /* --type: "ed25519", "ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-4096"; ERR_INVALID. */
 int sshkey_type(const char *what, const char *text, enum pkey_type *type, struct err *err);
 

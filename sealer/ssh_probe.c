@@ -34,13 +34,29 @@ static struct github_ssh_host_key *host_keys(const struct known_hosts *kh, const
 	return keys;
 }
 
-static int check_key(const struct buf *identity, const struct buf *password, struct err *err)
+static bool take(const struct kv *data, const char *name, struct buf *out)
 {
-	const struct pem_source src = { "identity", identity->data, identity->len };
-	struct sshkey key = SSHKEY_INIT;
-	int rc = sshkey_parse(&src, password, SSHKEY_FULL, &key, err);
+	const struct kv_item *item = kv_get(data, name);
 
+	if (item != NULL)
+		buf_put(out, item->data, item->len);
+	return item != NULL;
+}
+
+/* The key as it is sealed to the form that libssh is given. */
+static int open_key(const struct kv *data, struct buf *pem, struct err *err)
+{
+	struct buf identity = BUF_INIT, password = BUF_INIT;
+	bool has_password = take(data, "password", &password);
+	struct sshkey key = SSHKEY_INIT;
+	int rc;
+
+	take(data, "identity", &identity);
+	rc = sshkey_open(&(struct pem_source){ "identity", identity.data, identity.len },
+			 has_password ? &password : NULL, pem, &key, err);
 	sshkey_clear(&key);
+	buf_clear(&identity);
+	buf_clear(&password);
 	return rc;
 }
 
@@ -51,19 +67,10 @@ static int read_url(const char *text, struct url *u, struct err *err)
 	return github_hosts_is(u->host) ? github_hosts_check_url("url", u, err) : 0;
 }
 
-static bool take(const struct kv *data, const char *name, struct buf *out)
-{
-	const struct kv_item *item = kv_get(data, name);
-
-	if (item != NULL)
-		buf_put(out, item->data, item->len);
-	return item != NULL;
-}
-
 int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_options *o,
 	      struct github_ssh_result *result, struct err *err)
 {
-	struct buf identity = BUF_INIT, hosts = BUF_INIT, password = BUF_INIT;
+	struct buf identity = BUF_INIT, hosts = BUF_INIT;
 	struct known_hosts kh = KNOWN_HOSTS_INIT;
 	struct github_proxy proxy = GITHUB_PROXY_INIT;
 	struct github_ssh_host_key *keys = NULL;
@@ -71,16 +78,14 @@ int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_opt
 					.proxy = &proxy,
 					.every_host_key = o->every_host_key,
 					.timeout = o->timeout };
-	bool has_password = take(data, "password", &password);
 	struct url u;
 	int rc = -1;
 
 	*result = (struct github_ssh_result){ .outcome = GITHUB_SSH_KEY };
-	take(data, "identity", &identity);
 	take(data, "known_hosts", &hosts);
 	if (read_url(url, &u, err) != 0 ||
 	    known_hosts_parse("known_hosts", buf_str(&hosts), hosts.len, &kh, err) != 0 ||
-	    check_key(&identity, has_password ? &password : NULL, err) != 0 ||
+	    open_key(data, &identity, err) != 0 ||
 	    github_proxy_from_environment(u.host, u.port, &proxy, err) != 0)
 		goto out;
 	keys = host_keys(&kh, &u, &q.n_host_keys);
@@ -89,7 +94,6 @@ int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_opt
 	q.host = u.host;
 	q.port = u.port;
 	q.path = u.path;
-	q.password = has_password ? buf_str(&password) : NULL;
 	rc = github_ssh_check(&q, result, err);
 out:
 	mem_free(keys);
@@ -97,6 +101,5 @@ out:
 	github_proxy_clear(&proxy);
 	buf_clear(&identity);
 	buf_clear(&hosts);
-	buf_clear(&password);
 	return rc;
 }
