@@ -20,7 +20,7 @@
 #include "sealer/reveal.h"
 #include "sealer/ring.h"
 #include "sealer/target.h"
-#include "sealer/who.h"
+#include "sealer/whom.h"
 
 struct edit_options {
 	struct ring_options ring;
@@ -97,17 +97,21 @@ static int check_options(struct job *j, struct err *err)
 
 static int find_recipients(struct job *j, struct err *err)
 {
-	struct who who = who_given(&j->o->who, j->in);
+	const struct whom w = {
+		.in = j->in,
+		.who = &j->o->who,
+		.namespace = j->document->namespace,
+		.kind = j->document->kind,
+		.dry_run = j->o->dry_run,
+	};
+	const struct newcomer_given given = { .add = &j->o->add,
+					      .typed = &j->o->who.recipients,
+					      .to = &j->to };
 
-	who.namespace = j->document->namespace;
-	who.kind = j->document->kind->name;
-	who.dry_run = j->o->dry_run;
 	if (target_open(j->in->args[0], j->document->name, &j->target, err) != 0 ||
-	    who_select(&j->target, &who, &j->to, err) != 0)
+	    whom_find(&w, &j->target, &j->to, err) != 0)
 		return -1;
-	newcomer_typed(&j->o->who.recipients, &j->to, &j->add);
-	return newcomer_take(&j->o->add, &(struct newcomer_known){ &j->to, NEWCOMER_SELECTED },
-			     &j->add, err);
+	return newcomer_take(&given, &j->add, err);
 }
 
 /* Values that were sealed together stand in a part that is named as none of them. */

@@ -129,12 +129,7 @@ static const struct option_spec dir_specs[] = {
 
 static const struct option_spec sops_specs[] = {
 	RING_OPTIONS(export_options),
-	{ 'r', "recipient", "NAME|age1...", "encrypt to it, not to what the rules say",
-	  AT(recipients), OPTION_MANY },
-	{ 'R', "recipients-file", "FILE", "encrypt to the recipients of a file",
-	  AT(recipients_files), OPTION_MANY },
-	{ 0, "accept", "age1...", "agree to a recipient that is new or changed", AT(accept),
-	  OPTION_MANY },
+	WHO_OPTIONS(export_options),
 	NEWCOMER_OPTION(export_options),
 	{ 'w', "write", "DIR", "write a file below this folder for each that is read", AT(write),
 	  0 },

@@ -16,7 +16,7 @@
 #include "sealer/rename_file.h"
 #include "sealer/ring.h"
 #include "sealer/target.h"
-#include "sealer/who.h"
+#include "sealer/whom.h"
 
 #define KUSTOMIZATION_MAX 1048576
 
@@ -84,31 +84,23 @@ static int take_names(struct job *j, struct err *err)
 /* --- sealing ---------------------------------------------------------------------------------- */
 
 /* All parts have old values, and the rules of another place may name others. */
-static int check_newcomers(struct job *j, struct err *err)
-{
-	const struct newcomer_known known = { &j->to, NEWCOMER_SELECTED };
-	struct kv add = KV_INIT;
-	const struct newcomer_check c = { .d = document(j), .to = &j->to, .add = &add };
-	int r = newcomer_take(&j->o->add, &known, &add, err);
-
-	newcomer_typed(&j->o->who.recipients, &j->to, &add);
-	if (r == 0)
-		r = newcomer_check(&c, err);
-	kv_clear(&add);
-	return r;
-}
-
 static int find_recipients(struct job *j, struct err *err)
 {
-	struct who who = who_given(&j->o->who, j->in);
+	const struct whom w = {
+		.in = j->in,
+		.who = &j->o->who,
+		.namespace = j->namespace,
+		.kind = document(j)->kind,
+		.dry_run = j->o->dry_run,
+	};
+	const struct newcomer_given given = { .add = &j->o->add,
+					      .typed = &j->o->who.recipients,
+					      .to = &j->to };
 
-	who.namespace = j->namespace;
-	who.kind = document(j)->kind->name;
-	who.dry_run = j->o->dry_run;
 	if (target_open(j->at.path, j->name, &j->target, err) != 0 ||
-	    who_select(&j->target, &who, &j->to, err) != 0)
+	    whom_find(&w, &j->target, &j->to, err) != 0)
 		return -1;
-	return check_newcomers(j, err);
+	return newcomer_check_all(&given, document(j), err);
 }
 
 static int rebind(struct job *j, const struct document_part *part, const struct keyring *keys,

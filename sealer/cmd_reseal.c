@@ -64,9 +64,9 @@ static void job_clear(struct job *j)
 
 static int take_added(struct job *j, struct err *err)
 {
-	const struct newcomer_known known = { &j->config.recipients, NEWCOMER_CONFIG };
+	const struct newcomer_given given = { .add = &j->o->add, .known = &j->config.recipients };
 
-	return newcomer_take(&j->o->add, &known, &j->want.add, err);
+	return newcomer_take(&given, &j->want.add, err);
 }
 
 /* A key id, a public key, or the name of a recipient, whom the config need not have any more. */

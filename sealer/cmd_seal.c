@@ -18,7 +18,7 @@
 #include "sealer/manifest.h"
 #include "sealer/seal_options.h"
 #include "sealer/target.h"
-#include "sealer/who.h"
+#include "sealer/whom.h"
 #include "sealer/write.h"
 
 #define MANIFEST_MAX 2097152
@@ -94,12 +94,15 @@ static int read_public(struct job *j, struct err *err)
 
 static int find_recipients(struct job *j, struct err *err)
 {
-	struct who who = who_given(&j->o->who, j->in);
+	const struct whom w = {
+		.in = j->in,
+		.who = &j->o->who,
+		.namespace = j->namespace,
+		.kind = j->kind,
+		.dry_run = j->o->dry_run,
+	};
 
-	who.namespace = j->namespace;
-	who.kind = j->kind->name;
-	who.dry_run = j->o->dry_run;
-	return who_select(&j->target, &who, &j->to, err);
+	return whom_find(&w, &j->target, &j->to, err);
 }
 
 static int prepare(struct job *j, struct err *err)

@@ -16,7 +16,7 @@
 #include "sealer/pick.h"
 #include "sealer/set_options.h"
 #include "sealer/target.h"
-#include "sealer/who.h"
+#include "sealer/whom.h"
 
 /* --- one setting ------------------------------------------------------------------------------ */
 
@@ -130,14 +130,17 @@ static int check_keys(const struct job *j, struct err *err)
 
 static int find_recipients(struct job *j, struct err *err)
 {
-	struct who who = who_given(&j->o->who, j->in);
+	const struct whom w = {
+		.in = j->in,
+		.who = &j->o->who,
+		.namespace = j->document->namespace,
+		.kind = j->document->kind,
+		.dry_run = j->o->dry_run,
+	};
 
-	who.namespace = j->document->namespace;
-	who.kind = j->document->kind->name;
-	who.dry_run = j->o->dry_run;
 	if (target_open(j->in->args[0], j->document->name, &j->target, err) != 0)
 		return -1;
-	return who_select(&j->target, &who, &j->to, err);
+	return whom_find(&w, &j->target, &j->to, err);
 }
 
 /* Said before the secret is asked for: what it is going to be, on nobody's word but the file's. */

@@ -14,6 +14,7 @@
 #include "sealer/command.h"
 #include "sealer/options.h"
 #include "sealer/ring.h"
+#include "sealer/who.h"
 
 struct err;
 
@@ -21,7 +22,8 @@ struct err;
 
 struct export_options {
 	struct ring_options ring;
-	struct option_list recipients, recipients_files, accept, add;
+	struct who_options who;
+	struct option_list add;
 	const char *write;
 	bool reveal;
 };

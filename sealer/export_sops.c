@@ -11,7 +11,7 @@
 #include "sealer/export.h"
 #include "sealer/newcomer.h"
 #include "sealer/repo.h"
-#include "sealer/who.h"
+#include "sealer/whom.h"
 
 /* A file to be written. */
 struct made {
@@ -28,40 +28,27 @@ static bool same(const struct recipients *a, const struct recipients *b)
 	return equal;
 }
 
-/* A file of SOPS in a repository is read like a document: an old value, for whom the rules name. */
-static int check_newcomers(const struct export *ex, const struct document *d,
-			   const struct recipients *config, const struct recipients *to,
-			   struct err *err)
-{
-	/* one --add is for all files, of which some may name others */
-	const struct newcomer_known known = { config, NEWCOMER_CONFIG };
-	struct kv add = KV_INIT;
-	const struct newcomer_check c = { .d = d, .to = to, .add = &add };
-	int r = newcomer_take(&ex->o->add, &known, &add, err);
-
-	newcomer_typed(&ex->o->recipients, to, &add);
-	if (r == 0 && newcomer_check(&c, err) != 0)
-		r = err_wrap(err, "%s/%s", d->namespace, d->name);
-	kv_clear(&add);
-	return r;
-}
-
+/* It is read like a document is: old values, for whom the rules name. */
 static int select_for(const struct export *ex, const struct target *t, const struct document *d,
 		      struct recipients *out, struct err *err)
 {
-	const struct who who = {
-		.names = &ex->o->recipients,
-		.files = &ex->o->recipients_files,
-		.accept = &ex->o->accept,
+	const struct whom w = {
+		.in = ex->in,
+		.who = &ex->o->who,
 		.namespace = d->namespace,
-		.kind = d->kind->name,
-		.line = ex->in->line,
-		.line_n = ex->in->line_n,
+		.kind = d->kind,
 	};
+	/* one --add is for all files, of which some may name others */
+	const struct newcomer_given given = { .add = &ex->o->add,
+					      .known = &t->config.recipients,
+					      .typed = &ex->o->who.recipients,
+					      .to = out };
 
-	if (who_select(t, &who, out, err) != 0)
+	if (whom_find(&w, t, out, err) != 0)
 		return -1;
-	return check_newcomers(ex, d, &t->config.recipients, out, err);
+	if (newcomer_check_all(&given, d, err) != 0)
+		return err_wrap(err, "%s/%s", d->namespace, d->name);
+	return 0;
 }
 
 /* A file of SOPS has one data key, so all of its documents go to the same recipients. */

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "sealer/fresh.h"
 #include "sealer/import.h"
-#include "sealer/who.h"
+#include "sealer/whom.h"
 #include "sealer/write.h"
 
 /* One Secret on its way. */
@@ -59,18 +59,16 @@ static void remember(struct import *im, const struct recipients *r)
 static int find_recipients(struct import *im, const struct target *t, struct one *o,
 			   struct err *err)
 {
-	const struct who who = {
-		.names = &im->o->recipients,
-		.files = &im->o->recipients_files,
-		.accept = &im->accept,
+	const struct who_options who = { im->o->recipients, im->o->recipients_files, im->accept };
+	const struct whom w = {
+		.in = im->in,
+		.who = &who,
 		.namespace = o->m->namespace,
-		.kind = o->kind->name,
+		.kind = o->kind,
 		.dry_run = im->o->dry_run,
-		.line = im->in->line,
-		.line_n = im->in->line_n,
 	};
 
-	if (who_select(t, &who, &o->to, err) != 0)
+	if (whom_find(&w, t, &o->to, err) != 0)
 		return -1;
 	remember(im, &o->to);
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/name.h"
 #include "base/out.h"
+#include "keys/config.h"
 
 /* --- one recipient and one part --------------------------------------------------------------- */
 
@@ -31,37 +32,40 @@ enum newcomer newcomer_of(const struct document_part *part, const struct recipie
 
 /* --- who may ---------------------------------------------------------------------------------- */
 
-int newcomer_take(const struct option_list *given, const struct newcomer_known *known,
-		  struct kv *out, struct err *err)
+static void take_typed(const struct newcomer_given *g, struct kv *out)
 {
-	for (size_t i = 0; i < given->n; i++) {
-		const char *name = given->items[i];
-
-		/* what is no name may be a secret typed at the wrong place */
-		if (!name_is_label(name))
-			return err_set(err, ERR_USAGE, "--add: not the name of a recipient");
-		if (recipients_find(known->recipients, name) == NULL)
-			return err_set(err, ERR_RECIPIENT, "--add %s: no such recipient %s", name,
-				       known->where);
-		kv_set_str(out, name, "");
-	}
-	return 0;
-}
-
-void newcomer_typed(const struct option_list *typed, const struct recipients *to, struct kv *out)
-{
-	for (size_t i = 0; i < typed->n; i++) {
-		const struct recipient *r = recipients_find(to, typed->items[i]);
+	for (size_t i = 0; g->typed != NULL && i < g->typed->n; i++) {
+		const struct recipient *r = recipients_find(g->to, g->typed->items[i]);
 		struct age_recipient key;
 		char id[AGE_KEY_ID_TEXT];
 
-		if (r == NULL && age_recipient_parse(typed->items[i], &key, NULL) == 0) {
+		if (r == NULL && age_recipient_parse(g->typed->items[i], &key, NULL) == 0) {
 			age_recipient_id(&key, id);
-			r = recipients_find_id(to, id);
+			r = recipients_find_id(g->to, id);
 		}
 		if (r != NULL)
 			kv_set_str(out, r->name, "");
 	}
+}
+
+int newcomer_take(const struct newcomer_given *g, struct kv *out, struct err *err)
+{
+	const struct recipients *known = g->known != NULL ? g->known : g->to;
+
+	for (size_t i = 0; i < g->add->n; i++) {
+		const char *name = g->add->items[i];
+
+		/* what is no name may be a secret typed at the wrong place */
+		if (!name_is_label(name))
+			return err_set(err, ERR_USAGE, "--add: not the name of a recipient");
+		if (recipients_find(known, name) == NULL)
+			return err_set(err, ERR_RECIPIENT, "--add %s: no such recipient %s", name,
+				       g->known != NULL ? "in " CONFIG_PATH
+							: "among those whom it is sealed to");
+		kv_set_str(out, name, "");
+	}
+	take_typed(g, out);
+	return 0;
 }
 
 /* --- a document ------------------------------------------------------------------------------- */
@@ -127,5 +131,18 @@ int newcomer_check(const struct newcomer_check *c, struct err *err)
 	buf_clear(&names);
 	buf_clear(&options);
 	buf_clear(&file);
+	return r;
+}
+
+int newcomer_check_all(const struct newcomer_given *given, const struct document *d,
+		       struct err *err)
+{
+	struct kv add = KV_INIT;
+	const struct newcomer_check c = { .d = d, .to = given->to, .add = &add };
+	int r = newcomer_take(given, &add, err);
+
+	if (r == 0)
+		r = newcomer_check(&c, err);
+	kv_clear(&add);
 	return r;
 }

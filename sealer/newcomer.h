@@ -39,23 +39,19 @@ enum newcomer {
 enum newcomer newcomer_of(const struct document_part *part, const struct recipient *r,
 			  const char **had);
 
-/* Whom --add may name, and how an error calls these. */
-struct newcomer_known {
-	const struct recipients *recipients;
-	const char *where;
+/* What a command line says of it. */
+struct newcomer_given {
+	const struct option_list *add;	 /* --add NAME */
+	const struct recipients *known;	 /* of .bulla/config, whom --add may name; NULL: to */
+	const struct option_list *typed; /* -r NAME|age1..., as good as added; may be NULL */
+	const struct recipients *to; /* as who_select gave them; needed without known, with typed */
 };
-#define NEWCOMER_CONFIG "in .bulla/config"
-#define NEWCOMER_SELECTED "among those whom it is sealed to" /* as who_select gave them */
 
 /*
- * Take the names of --add into out (name -> "").  ERR_USAGE: not even a name, and not quoted;
- * ERR_RECIPIENT: none of known.
+ * The names of those who may be new, into out (name -> "").  ERR_USAGE: --add has not even a name,
+ * and it is not quoted; ERR_RECIPIENT: there is nobody of that name.
  */
-int newcomer_take(const struct option_list *given, const struct newcomer_known *known,
-		  struct kv *out, struct err *err);
-
-/* Whom the user typed himself (-r NAME|age1...) is as good as added. */
-void newcomer_typed(const struct option_list *typed, const struct recipients *to, struct kv *out);
+int newcomer_take(const struct newcomer_given *given, struct kv *out, struct err *err);
 
 struct newcomer_check {
 	const struct document *d;    /* as it is now */
@@ -70,6 +66,10 @@ struct newcomer_check {
  * these, the first such part, and what to type.  Parts that d does not have are new values.
  */
 int newcomer_check(const struct newcomer_check *c, struct err *err);
+
+/* Take, and check all parts of d, sealed again to given->to, without advice to reseal. */
+int newcomer_check_all(const struct newcomer_given *given, const struct document *d,
+		       struct err *err);
 
 /* Who would be refused (name -> "" in out), without refusing. */
 void newcomer_find(const struct newcomer_check *c, struct kv *out);

@@ -13,7 +13,7 @@
 #include "sealer/fresh.h"
 #include "sealer/pick.h"
 #include "sealer/rotate_check.h"
-#include "sealer/who.h"
+#include "sealer/whom.h"
 
 static bool is_free(const struct rotation *r)
 {
@@ -93,12 +93,15 @@ void rotate_clear(struct rotation *r)
 
 static int find_recipients(struct rotation *r, struct err *err)
 {
-	struct who who = who_given(&r->o->who, r->in);
+	const struct whom w = {
+		.in = r->in,
+		.who = &r->o->who,
+		.namespace = r->document->namespace,
+		.kind = r->kind,
+		.dry_run = r->o->dry_run,
+	};
 
-	who.namespace = r->document->namespace;
-	who.kind = r->kind->name;
-	who.dry_run = r->o->dry_run;
-	return who_select(&r->target, &who, &r->to, err);
+	return whom_find(&w, &r->target, &r->to, err);
 }
 
 /* Said before the secret is asked for: where it goes, on nobody's word but the file's. */

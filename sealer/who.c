@@ -223,17 +223,6 @@ static int check_agreed(const struct gathered *g, const struct who *who, struct 
 	return agree_check(&a, err);
 }
 
-struct who who_given(const struct who_options *o, const struct invocation *in)
-{
-	return (struct who){
-		.names = &o->recipients,
-		.files = &o->recipients_files,
-		.accept = &o->accept,
-		.line = in->line,
-		.line_n = in->line_n,
-	};
-}
-
 int who_select(const struct target *t, const struct who *who, struct recipients *out,
 	       struct err *err)
 {

@@ -52,10 +52,6 @@ struct who {
 	int line_n;
 };
 
-/* As the command line has it; it points into both.  namespace, kind and dry_run are the caller's.
- */
-struct who who_given(const struct who_options *o, const struct invocation *in);
-
 /*
  * ERR_RECIPIENT: nobody to seal to, unknown, not a public key, more than RECIPIENTS_MAX, new or
  * changed and not accepted.  Without a terminal the command with the --accept it needs is printed

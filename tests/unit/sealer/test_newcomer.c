@@ -162,28 +162,38 @@ static void test_take(void **state)
 	static const struct {
 		const char *name, *text;
 		enum err_class class;
+		bool known;
 	} refused[] = {
-		{ "Not A Name", "--add: not the name of a recipient", ERR_USAGE },
-		{ "", "--add: not the name of a recipient", ERR_USAGE },
-		{ "nobody", "--add nobody: no such recipient in .bulla/config", ERR_RECIPIENT },
+		{ "Not A Name", "--add: not the name of a recipient", ERR_USAGE, true },
+		{ "", "--add: not the name of a recipient", ERR_USAGE, false },
+		{ "nobody", "--add nobody: no such recipient in .bulla/config", ERR_RECIPIENT,
+		  true },
+		{ "nobody", "--add nobody: no such recipient among those whom it is sealed to",
+		  ERR_RECIPIENT, false },
 	};
 	struct recipients to = RECIPIENTS_INIT;
-	const struct newcomer_known known = { &to, NEWCOMER_CONFIG };
 	const char *good[] = { "us", "eu", "us" };
 	const struct option_list list = { good, COUNT(good) };
+	const struct newcomer_given given = { .add = &list, .known = &to };
 	struct kv out = KV_INIT;
 	struct err err = ERR_INIT;
 
 	(void)state;
 	parse("eu=A us=B ci=C", NULL, &to);
-	assert_int_equal(newcomer_take(&list, &known, &out, &err), 0);
+	assert_int_equal(newcomer_take(&given, &out, &err), 0);
 	assert_int_equal(out.n, 2);
 	assert_true(kv_has(&out, "eu") && kv_has(&out, "us"));
 	for (size_t i = 0; i < COUNT(refused); i++) {
 		const char *one[] = { refused[i].name };
 		const struct option_list bad = { one, 1 };
 
-		assert_int_equal(newcomer_take(&bad, &known, &out, &err), -1);
+		const struct newcomer_given wrong = {
+			.add = &bad,
+			.known = refused[i].known ? &to : NULL,
+			.to = &to,
+		};
+
+		assert_int_equal(newcomer_take(&wrong, &out, &err), -1);
 		assert_int_equal(err.class, refused[i].class);
 		assert_string_equal(err.text, refused[i].text);
 	}
@@ -197,24 +207,53 @@ static void test_typed(void **state)
 	struct recipients to = RECIPIENTS_INIT;
 	const char *words[] = { "eu", texts[1], texts[3], "nobody" };
 	const struct option_list list = { words, COUNT(words) };
+	const struct option_list none = { NULL, 0 };
+	const struct newcomer_given given = { .add = &none, .typed = &list, .to = &to };
 	struct kv out = KV_INIT;
 
 	(void)state;
 	parse("eu=A us=B recovery=C", NULL, &to);
-	newcomer_typed(&list, &to, &out);
+	assert_int_equal(newcomer_take(&given, &out, NULL), 0);
 	assert_int_equal(out.n, 2);
 	assert_true(kv_has(&out, "eu") && kv_has(&out, "us"));
 	kv_clear(&out);
 	recipients_clear(&to);
 }
 
+static void test_check_all(void **state)
+{
+	struct document_part part = { .name = (char *)(uintptr_t) "X" };
+	const struct document d = { .parts = &part, .n = 1 };
+	struct recipients to = RECIPIENTS_INIT;
+	const char *add[] = { "us" }, *typed[] = { texts[1] }, *bad[] = { "nobody" };
+	const struct option_list none = { NULL, 0 }, one = { add, 1 }, two = { typed, 1 },
+				 wrong = { bad, 1 };
+	const struct newcomer_given named = { .add = &one, .to = &to },
+				    by_key = { .add = &none, .typed = &two, .to = &to },
+				    unnamed = { .add = &none, .to = &to },
+				    unknown = { .add = &wrong, .to = &to };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	parse("eu=A", &part.recipients, NULL);
+	parse("eu=A us=B", NULL, &to);
+	assert_int_equal(newcomer_check_all(&named, &d, &err), 0);
+	assert_int_equal(newcomer_check_all(&by_key, &d, &err), 0);
+	assert_int_equal(newcomer_check_all(&unnamed, &d, &err), -1);
+	assert_non_null(strstr(err.text, "say --add us"));
+	assert_null(strstr(err.text, "reseal"));
+	assert_int_equal(newcomer_check_all(&unknown, &d, &err), -1);
+	assert_non_null(strstr(err.text, "--add nobody"));
+	kv_clear(&part.recipients);
+	recipients_clear(&to);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_of),
-		cmocka_unit_test(test_check),
-		cmocka_unit_test(test_take),
-		cmocka_unit_test(test_typed),
+		cmocka_unit_test(test_of),	  cmocka_unit_test(test_check),
+		cmocka_unit_test(test_take),	  cmocka_unit_test(test_typed),
+		cmocka_unit_test(test_check_all),
 	};
 
 	mem_init();
