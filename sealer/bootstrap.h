@@ -22,6 +22,7 @@
 #include "sealer/cluster.h"
 #include "sealer/command.h"
 #include "sealer/objects.h"
+#include "sealer/register.h"
 
 struct err;
 
@@ -30,7 +31,8 @@ struct bootstrap_options {
 	const char *image, *branch, *known_hosts;
 	const char *identity, *passphrase_file, *recovery;
 	struct option_list accept;
-	bool upgrade, no_commit, push, wait, dry_run;
+	struct register_options at;
+	bool no_register, upgrade, no_commit, push, wait, dry_run;
 	const char *timeout, *output;
 };
 
@@ -57,9 +59,11 @@ struct bootstrap {
 
 	struct buf public; /* of the deploy key, out of the opened document; empty: not known */
 	bool sealed_now;   /* the deploy key is of this run */
-	struct kv wrote;   /* paths below top, of this run */
-	struct buf left;   /* lines: what is left for the user */
-	size_t planned;	   /* steps that the plan has so far; 0 once it is carried out */
+	bool to_seal;	   /* there is none yet */
+	struct register_at at;
+	struct kv wrote; /* paths below top, of this run */
+	struct buf left; /* lines: what is left for the user */
+	size_t planned;	 /* steps that the plan has so far; 0 once it is carried out */
 };
 
 /* What a step found. */

@@ -102,6 +102,7 @@ static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
 
 	if (r == 0 && exists)
 		r = look_in(b, path, &text, err);
+	b->to_seal = !exists;
 	if (r == 0 && exists)
 		bootstrap_found(l, false, "%s is there", path);
 	else if (r == 0)
@@ -202,6 +203,7 @@ static int act(struct bootstrap *b, struct err *err)
 	if (r == 0) {
 		kv_set_str(&b->wrote, path, "");
 		b->sealed_now = true;
+		b->to_seal = false;
 	}
 	making_clear(&m);
 	mem_free(path);

@@ -34,6 +34,9 @@ static const struct option_spec specs[] = {
 	{ 0, "known-hosts", "FILE",
 	  "host keys of the URL's host (those of github.com are built in)",
 	  offsetof(struct bootstrap_options, known_hosts), 0 },
+	REGISTER_OPTIONS(bootstrap_options),
+	{ 0, "no-register", NULL, "leave the registering of the deploy key to you",
+	  offsetof(struct bootstrap_options, no_register), 0 },
 	{ 0, "recovery", "FILE|age1...", "as for 'bulla init', where it was not run yet",
 	  offsetof(struct bootstrap_options, recovery), 0 },
 	{ 'i', "identity", "FILE", "the recovery key, to bring a rebuilt cluster its key back",
@@ -118,6 +121,8 @@ static int check_options(struct bootstrap *b, struct err *err)
 		return err_wrap(err, "--cluster");
 	if (url_parse("--url", o->url, URL_SSH, &url, err) != 0)
 		return -1;
+	if (register_check(&o->at, err) != 0)
+		return -1;
 	if (o->image != NULL && bootstrap_manifest_check_image(o->image, err) != 0)
 		return -1;
 	b->path = tidy_path(o->path);
@@ -188,6 +193,7 @@ static int open_repository(struct bootstrap *b, struct err *err)
 
 static void clear(struct bootstrap *b)
 {
+	register_close(&b->at);
 	objects_clear(&b->objects);
 	cluster_close(&b->cluster);
 	git_close(b->git);

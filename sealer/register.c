@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/register.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/out.h"
+#include "document/edit.h"
+#include "document/seal.h"
+#include "github/app.h"
+#include "github/rest.h"
+#include "kinds/sshpub.h"
+#include "kinds/url.h"
+#include "sealer/input.h"
+
+#define TOKEN_MAX 4096
+#define PATIENCE_MS 300000 /* GitHub's own pauses are a minute and more */
+#define TITLE_HASH 19	   /* characters of the fingerprint in a title: "SHA256:" and 12 */
+
+int register_check(const struct register_options *o, struct err *err)
+{
+	if (o->app != NULL && o->token_file != NULL)
+		return err_set(err, ERR_USAGE,
+			       "--app and --token-file: one of the two registers the key");
+	if (o->app == NULL && o->ring.keys != NULL)
+		return err_set(err, ERR_USAGE, "--keys opens the document of --app");
+	return 0;
+}
+
+enum register_way register_way(const struct register_options *o, const char *url)
+{
+	struct url u;
+	bool github = url_parse("--url", url, URL_SSH, &u, NULL) == 0 &&
+		      (strcmp(u.host, "github.com") == 0 || strcmp(u.host, "ssh.github.com") == 0);
+
+	if (!github && o->api_url == NULL)
+		return REGISTER_BY_HAND;
+	if (o->app != NULL || o->token_file != NULL)
+		return REGISTER_GIVEN;
+	return input_terminal() ? REGISTER_ASKED : REGISTER_NOBODY;
+}
+
+/* --- as whom ---------------------------------------------------------------------------------- */
+
+static const struct document *only_app(const struct edit_file *file)
+{
+	const struct document *found = NULL;
+
+	for (size_t i = 0; i < file->n; i++) {
+		if (strcmp(file->documents[i].kind->name, "github-app") != 0)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &file->documents[i];
+	}
+	return found;
+}
+
+static int open_app(const struct register_options *o, struct kind_secret *out, struct err *err)
+{
+	struct edit_file file = EDIT_FILE_INIT;
+	struct keyring keys = KEYRING_INIT;
+	struct notes notes = NOTES_INIT;
+	struct buf text = BUF_INIT;
+	const struct document *d;
+	int r = file_read(o->app, DOCUMENT_FILE_MAX, 0, &text, NULL, err);
+
+	if (r == 0)
+		r = edit_load(o->app, &text, &file, err);
+	d = r == 0 ? only_app(&file) : NULL;
+	if (r == 0 && d == NULL)
+		r = err_set(err, ERR_INVALID,
+			    "%s: it holds no sealed document of kind github-app, or several",
+			    o->app);
+	if (r == 0)
+		r = ring_load(&o->ring, &keys, err);
+	if (r == 0)
+		r = open_document(d, &keys, clock_now(), out, NULL, &notes, err);
+	for (size_t i = 0; i < notes.n; i++)
+		out_warn("%s", notes.text[i]);
+	notes_clear(&notes);
+	keyring_clear(&keys);
+	edit_clear(&file);
+	buf_clear(&text);
+	return r == 0 ? 0 : err_wrap(err, "--app");
+}
+
+/* A token of the App, for this repository alone and for nothing but its deploy keys. */
+static int mint(const struct register_options *o, const char *repository, struct buf *token,
+		struct err *err)
+{
+	struct kind_secret secret = KIND_SECRET_INIT;
+	struct app_token minted = APP_TOKEN_INIT;
+	struct kv permissions = KV_INIT;
+	struct buf pem = BUF_INIT;
+	const struct kv_item *key;
+	const char *installation;
+	struct app_options app = {
+		.api_url = o->api_url,
+		.key = &pem,
+		.repository = repository,
+		.permissions = &permissions,
+		.patience_ms = PATIENCE_MS,
+	};
+	int r = open_app(o, &secret, err);
+
+	kv_set_str(&permissions, "administration", "write");
+	if (r == 0) {
+		key = kv_get(&secret.data, "githubAppPrivateKey");
+		buf_put(&pem, key->data, key->len);
+		app.id = kv_get_str(&secret.data, "githubAppID");
+		installation = kv_get_str(&secret.data, "githubAppInstallationID");
+		app.installation = installation != NULL ? strtoll(installation, NULL, 10) : 0;
+		r = app_token(&app, &minted, err);
+	}
+	if (r == 0)
+		buf_put(token, minted.token.data, minted.token.len);
+	app_token_clear(&minted);
+	kind_secret_clear(&secret);
+	kv_clear(&permissions);
+	buf_clear(&pem);
+	return r;
+}
+
+/* The one newline that an editor or echo adds goes; what else is wrong the token's reader says. */
+static int read_token(const struct register_options *o, const char *repository, struct buf *token,
+		      struct err *err)
+{
+	char *what = mem_printf("a GitHub token (Administration: write on %s)", repository);
+	int r;
+
+	if (o->token_file != NULL)
+		r = input_read(o->token_file, "the GitHub token", TOKEN_MAX, token, err);
+	else
+		r = input_prompt(what, false, token, err);
+	if (r == 0 && token->len > 0 && token->data[token->len - 1] == '\n')
+		buf_truncate(token, token->len - 1);
+	if (r == 0 && token->len == 0)
+		r = err_set(err, ERR_INVALID, "the GitHub token: it is empty");
+	mem_free(what);
+	return r;
+}
+
+int register_open(const struct register_options *o, const char *url, struct register_at *out,
+		  struct err *err)
+{
+	struct buf token = { .max = TOKEN_MAX };
+	struct rest_options rest = {
+		.api_url = o->api_url,
+		.token = &token,
+		.patience_ms = PATIENCE_MS,
+	};
+	struct url u;
+	int r = -1;
+
+	*out = (struct register_at){ .app = o->app != NULL, .keys = DEPLOY_KEYS_INIT };
+	if (url_parse("--url", url, URL_SSH, &u, err) != 0)
+		return -1;
+	out->repository = rest_repository(u.path, err);
+	if (out->repository == NULL)
+		return -1;
+	r = out->app ? mint(o, out->repository, &token, err)
+		     : read_token(o, out->repository, &token, err);
+	if (r == 0)
+		out->rest = rest_new(&rest, err);
+	buf_clear(&token);
+	return out->rest != NULL ? 0 : -1;
+}
+
+/* An App's token is of no use any more; one that cannot be given back ends within the hour. */
+void register_close(struct register_at *at)
+{
+	struct err err = ERR_INIT;
+
+	if (at->app && at->rest != NULL && app_revoke(at->rest, &err) != 0)
+		out_warn("the App's token ends by itself within the hour: %s", err.text);
+	rest_free(at->rest);
+	mem_free(at->repository);
+	deploy_keys_clear(&at->keys);
+	*at = (struct register_at){ .rest = NULL };
+}
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+int register_look(struct register_at *at, struct err *err)
+{
+	deploy_keys_clear(&at->keys);
+	at->keys = (struct deploy_keys)DEPLOY_KEYS_INIT;
+	return deploy_keys_list(at->rest, at->repository, &at->keys, err);
+}
+
+const struct deploy_key *register_find(const struct register_at *at, const char *public,
+				       struct err *err)
+{
+	const struct deploy_key *key = deploy_keys_find(&at->keys, public);
+
+	if (key == NULL)
+		return NULL;
+	if (key->disabled) {
+		err_set(err, ERR_REFUSED,
+			"%s: a policy of the organisation stops its deploy keys; an owner allows "
+			"them in the settings, under deploy keys",
+			at->repository);
+		return NULL;
+	}
+	if (!key->read_only) {
+		err_set(err, ERR_CONFLICT,
+			"%s: the key is registered already, but may write, which Flux does not "
+			"need; delete it at GitHub and run this again",
+			at->repository);
+		return NULL;
+	}
+	return key;
+}
+
+int register_key(struct register_at *at, const char *title, const char *public, bool *added,
+		 struct err *err)
+{
+	char *line = mem_strn(public, strcspn(public, "\r\n"));
+	const struct deploy_key_new new = {
+		.repository = at->repository,
+		.title = title,
+		.key = line,
+		.read_only = true,
+	};
+	struct deploy_key key = { .id = 0 };
+	int r = deploy_keys_add(at->rest, &new, &key, added, err);
+
+	if (r == 0 && key.disabled)
+		r = err_set(err, ERR_REFUSED,
+			    "%s: the key is registered, and a policy of the organisation stops "
+			    "deploy keys; an owner allows them in the settings, under deploy keys",
+			    at->repository);
+	deploy_key_clear(&key);
+	mem_free(line);
+	return r;
+}
+
+char *register_title(const char *cluster, const char *document, const char *public)
+{
+	char fingerprint[SSHPUB_FINGERPRINT];
+	struct buf blob = BUF_INIT;
+	char *title = NULL;
+
+	if (sshpub_parse_line("key", public, strlen(public), &blob, NULL) == 0) {
+		sshpub_fingerprint(blob.data, blob.len, fingerprint);
+		title = mem_printf("bulla %s %s %.*s", cluster, document, TITLE_HASH, fingerprint);
+	}
+	buf_clear(&blob);
+	return title;
+}

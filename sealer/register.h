@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Deploy keys at GitHub, for the commands that register them: as whom, in which repository, and
+ * this public key, for reading only.
+ *
+ * As whom: a GitHub App whose key is a sealed document (kind github-app), of which a token for one
+ * repository is minted, or a personal token.  An App is to be preferred: what a personal token
+ * registered goes with that token.
+ */
+#ifndef BULLA_SEALER_REGISTER_H
+#define BULLA_SEALER_REGISTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "github/deploy_keys.h"
+#include "sealer/ring.h"
+
+struct err;
+struct rest;
+
+struct register_options {
+	const char *token_file;	  /* FILE or "-" */
+	const char *app;	  /* the file of a sealed github-app document */
+	struct ring_options ring; /* what opens it */
+	const char *api_url;	  /* NULL: that of github.com */
+};
+
+/* Their rows in the table of a command, for the member `at` of its struct `type`. */
+#define REGISTER_OPTIONS(type)                                                                     \
+	{ 0,                                                                                       \
+	  "app",                                                                                   \
+	  "FILE",                                                                                  \
+	  "register as this GitHub App: a sealed document of kind github-app",                     \
+	  offsetof(struct type, at.app),                                                           \
+	  0 },                                                                                     \
+	    { 0,                                                                                   \
+	      "keys",                                                                              \
+	      "DIR",                                                                               \
+	      "open it with the keys of a folder (default: ~/.config/bulla/keys)",                 \
+	      offsetof(struct type, at.ring.keys),                                                 \
+	      0 },                                                                                 \
+	    { 0,                                                                                   \
+	      "token-file",                                                                        \
+	      "FILE|-",                                                                            \
+	      "register with a personal token, which is not kept",                                 \
+	      offsetof(struct type, at.token_file),                                                \
+	      0 },                                                                                 \
+	{                                                                                          \
+		0, "api-url", "URL", "GitHub Enterprise Server: https://HOST/api/v3",              \
+		    offsetof(struct type, at.api_url), 0                                           \
+	}
+
+/* ERR_USAGE: two ways at once, or a folder of keys without --app. */
+int register_check(const struct register_options *o, struct err *err);
+
+enum register_way {
+	REGISTER_BY_HAND, /* the host is not GitHub, as far as is known */
+	REGISTER_ASKED,	  /* GitHub, and a person can be asked for a token */
+	REGISTER_GIVEN,	  /* GitHub, and the options say as whom */
+	REGISTER_NOBODY,  /* GitHub, and nobody to be asked */
+};
+enum register_way register_way(const struct register_options *o, const char *url);
+
+struct register_at {
+	struct rest *rest;
+	char *repository; /* "owner/name" */
+	bool app;	  /* the token is an App's, minted here and given back by register_close */
+	struct deploy_keys keys; /* those that there are, after register_look */
+};
+
+/*
+ * Get ready to ask: read and mint the token, or ask for it at the terminal.  url is that of the
+ * repository.  Errors as app_token, rest_new, open_document.  register_close in every case.
+ */
+int register_open(const struct register_options *o, const char *url, struct register_at *out,
+		  struct err *err);
+void register_close(struct register_at *at);
+
+/* List what there is.  ERR_REFUSED and others as deploy_keys_list. */
+int register_look(struct register_at *at, struct err *err);
+/*
+ * The key with these bytes, of those listed, or NULL.  ERR_CONFLICT in err (and NULL) when it may
+ * write; ERR_REFUSED when the organisation has deploy keys switched off.
+ */
+const struct deploy_key *register_find(const struct register_at *at, const char *public,
+				       struct err *err);
+
+/* Register it for reading only.  Done already is success (*added false). */
+int register_key(struct register_at *at, const char *title, const char *public, bool *added,
+		 struct err *err);
+
+/*
+ * "bulla eu-west9 flux-ssh SHA256:AbCdEfGhIjKl": one for each repository (which has it), cluster
+ * and key.  A new string; NULL when public is no public key.
+ */
+char *register_title(const char *cluster, const char *document, const char *public);
+
+#endif
