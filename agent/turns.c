@@ -10,7 +10,8 @@ struct turns_line {
 	char *namespace;
 	struct turn *oldest, *newest;
 	struct turns_line *prev, *next; /* in the ring */
-	bool newest_next;
+	struct turns_line *fresher, *staler;
+	bool fresh;
 };
 
 static bool is_line(const struct table_node *node, const void *key, size_t len)
@@ -146,9 +147,42 @@ static void enter_ring(struct turns *q, struct turns_line *l)
 		q->next = l;
 }
 
+static void leave_fresh(struct turns *q, struct turns_line *l)
+{
+	if (!l->fresh)
+		return;
+	l->fresh = false;
+	q->n_fresh--;
+	if (l->fresher != NULL)
+		l->fresher->staler = l->staler;
+	else
+		q->freshest = l->staler;
+	if (l->staler != NULL)
+		l->staler->fresher = l->fresher;
+	else
+		q->stalest = l->fresher;
+}
+
+/* The freshest, also when it was fresh before. */
+static void enter_fresh(struct turns *q, struct turns_line *l)
+{
+	leave_fresh(q, l);
+	l->fresh = true;
+	l->fresher = NULL;
+	l->staler = q->freshest;
+	if (q->freshest != NULL)
+		q->freshest->fresher = l;
+	else
+		q->stalest = l;
+	q->freshest = l;
+	if (++q->n_fresh > TURNS_FRESH)
+		leave_fresh(q, q->stalest);
+}
+
 /* An empty line is not kept: names of namespaces would pile up for ever. */
 static void leave_ring(struct turns *q, struct turns_line *l)
 {
+	leave_fresh(q, l);
 	if (q->next == l)
 		q->next = l->next == l ? NULL : l->next;
 	l->prev->next = l->next;
@@ -176,6 +210,7 @@ void turns_ask(struct turns *q, struct turn *t, const char *namespace)
 		l->oldest = t;
 	l->newest = t;
 	q->n++;
+	enter_fresh(q, l);
 }
 
 static void leave_line(struct turns *q, struct turn *t)
@@ -197,16 +232,32 @@ static void leave_line(struct turns *q, struct turn *t)
 		leave_ring(q, l);
 }
 
-struct turn *turns_take(struct turns *q)
+static struct turn *take_fresh(struct turns *q, struct turns_line *l)
+{
+	leave_fresh(q, l);
+	return l->newest;
+}
+
+static struct turn *take_next(struct turns *q)
 {
 	struct turns_line *l = q->next;
-	struct turn *t;
 
-	if (l == NULL)
-		return NULL;
 	q->next = l->next;
-	l->newest_next = !l->newest_next;
-	t = l->newest_next ? l->newest : l->oldest;
+	return l->oldest;
+}
+
+struct turn *turns_take(struct turns *q)
+{
+	struct turn *t;
+	unsigned nth;
+
+	if (q->n == 0)
+		return NULL;
+	nth = q->taken++ % 4;
+	if (q->freshest != NULL && nth % 2 == 0)
+		t = take_fresh(q, nth == 0 ? q->freshest : q->stalest);
+	else
+		t = take_next(q);
 	leave_line(q, t);
 	return t;
 }

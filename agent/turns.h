@@ -2,9 +2,13 @@
 /*
  * Whose turn it is, and who waits until when.
  *
- * Turns are fair: namespaces take turns, so that a flood in one does not hold up the others; and
- * within one the newest and the oldest are taken in turn, so that new work does not wait behind a
- * backlog and the backlog still ends.
+ * Turns are fair: every second one goes round the namespaces, to the oldest of each, so that a
+ * flood in one does not hold up the others and every backlog ends.  The rest are for what is new: a
+ * namespace in which someone asks is fresh until one such turn, which its newest takes.  They go to
+ * the freshest namespace and to the one that has been fresh longest in turn; of more than
+ * TURNS_FRESH the rest are no longer new.  So who asks now has its turn within four, however many
+ * wait in however many namespaces; where others go on asking, within four for each of their
+ * namespaces.
  */
 #ifndef BULLA_AGENT_TURNS_H
 #define BULLA_AGENT_TURNS_H
@@ -14,6 +18,8 @@
 #include <stdint.h>
 
 #include "agent/table.h"
+
+#define TURNS_FRESH 32
 
 struct turns_line; /* of one namespace */
 
@@ -27,9 +33,12 @@ struct turn {
 
 struct turns {
 	struct table lines;
-	struct turns_line *next; /* of the ring of those that are not empty */
-	size_t n;		 /* that have a turn to come */
-	struct turn **heap;	 /* of those that wait; heap[0] unused */
+	struct turns_line *next;	       /* of the ring of those that are not empty */
+	struct turns_line *freshest, *stalest; /* of those where someone asked of late */
+	size_t n_fresh;
+	unsigned taken;
+	size_t n;	    /* that have a turn to come */
+	struct turn **heap; /* of those that wait; heap[0] unused */
 	size_t waiting, cap;
 };
 
