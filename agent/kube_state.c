@@ -20,6 +20,16 @@ void kube_state_tell(struct store_kube *st, struct kube_doc *d)
 		turns_ask(&st->tells, &d->tell, d->s.namespace);
 }
 
+void kube_state_ended(struct kube_limit *l, size_t under_way, const struct kube_answer *a)
+{
+	const struct kube_limit_answer ended = { .under_way = under_way,
+						 .took_us = a->took_us,
+						 .status = a->status,
+						 .now_ms = clock_monotonic_ms() };
+
+	kube_limit_answered(l, &ended);
+}
+
 /* A first success is none: four thousand of them would cost a third of the time. */
 static bool is_event(enum reason before, enum reason now)
 {

@@ -13,6 +13,7 @@
 #include "agent/kube_doc.h"
 #include "agent/opener.h"
 #include "kube/client.h"
+#include "kube/limit.h"
 #include "kube/recorder.h"
 #include "kube/watch.h"
 
@@ -65,8 +66,9 @@ struct store_kube {
 	struct turns probes;
 	struct kube_scope *scopes;
 	size_t n_scopes;
-	size_t writing;	 /* requests for Secrets under way */
-	size_t telling;	 /* for statuses */
+	size_t writing; /* requests for Secrets under way */
+	size_t telling; /* for statuses */
+	struct kube_limit writes, statuses;
 	int64_t told_ms; /* when the last of them began; monotonic */
 	size_t fetching;
 	size_t removing;
@@ -109,6 +111,8 @@ struct store_kube {
 void kube_state_look(struct store_kube *st, struct kube_doc *d);
 /* Ask for its status to be written, when that is due. */
 void kube_state_tell(struct store_kube *st, struct kube_doc *d);
+/* A request has ended that was one of so many under way. */
+void kube_state_ended(struct kube_limit *l, size_t under_way, const struct kube_answer *a);
 /* Log a reason that is new, and count it. */
 void kube_state_report(struct store_kube *st, struct kube_doc *d);
 

@@ -117,7 +117,7 @@ static void answered(void *ctx, const struct kube_answer *a)
 	struct store_kube *st = t->st;
 	struct kube_doc *d = t->d;
 
-	st->telling--;
+	kube_state_ended(&st->statuses, st->telling--, a);
 	if (a->status == 200)
 		told(t, a);
 	else

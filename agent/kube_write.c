@@ -174,7 +174,7 @@ static void answered(void *ctx, const struct kube_answer *a)
 {
 	struct kube_write *w = ctx;
 
-	w->st->writing--;
+	kube_state_ended(&w->st->writes, w->st->writing--, a);
 	switch (secret_steps_answer(&w->steps, a)) {
 	case SECRET_STEPS_ON:
 		go_on(w);

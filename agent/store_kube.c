@@ -204,6 +204,8 @@ struct store_kube *store_kube_open(const struct store_kube_options *o, struct ku
 	turns_init(&st->looks);
 	turns_init(&st->tells);
 	turns_init(&st->probes);
+	kube_limit_init(&st->writes);
+	kube_limit_init(&st->statuses);
 	kube_inventory_open(st);
 	kube_flux_open(st);
 	kube_show_open(st);
@@ -302,9 +304,11 @@ static void take_turns(struct store_kube *st, int64_t now_ms)
 
 	if (st->looks.n > 0 && st->telling == 0 && now_ms - st->told_ms >= TELL_EVERY_MS)
 		tell_next(st, now_ms);
-	while (in_flight(st) < KUBE_IN_FLIGHT && (t = turns_take(&st->looks)) != NULL)
+	while (st->writing + st->removing < kube_limit_room(&st->writes) &&
+	       (t = turns_take(&st->looks)) != NULL)
 		look(st, OF(t, turn));
-	while (st->looks.n == 0 && in_flight(st) < KUBE_IN_FLIGHT && tell_next(st, now_ms))
+	while (st->looks.n == 0 && st->telling < kube_limit_room(&st->statuses) &&
+	       tell_next(st, now_ms))
 		;
 }
 

@@ -3,8 +3,9 @@
  * The Kubernetes store: SealedCredentials of an API server, Secrets beside them (DESIGN 6.1).
  *
  * Level-triggered as the directory store, and decided by the same agent/reconcile.h: a watch only
- * says which document to look at.  Secrets go first, their statuses after; at most
- * KUBE_IN_FLIGHT requests are under way.
+ * says which document to look at.  Secrets go first, their statuses after; of each so many are
+ * under way as the server does at once and a few more (kube/limit.h), so that a new document does
+ * not wait there behind others.
  */
 #ifndef BULLA_AGENT_STORE_KUBE_H
 #define BULLA_AGENT_STORE_KUBE_H

@@ -47,6 +47,7 @@ struct kube_answer {
 	const char *name;     /* its details.name, or "" */
 	const char *message;  /* of the Status or of the transport; may quote what was sent */
 	int64_t retry_ms;     /* what the server asked to wait; 0: nothing */
+	int64_t took_us;      /* since it went out first, with pauses that the server asked for */
 	bool unsent;	      /* the server cannot have acted on it */
 	const json_t *object; /* the body when it is a JSON object; borrowed */
 };

@@ -219,6 +219,7 @@ static void forget_try(struct kube_transfer *t)
 	memset(t->words, 0, sizeof(*t->words));
 	t->status = 0;
 	t->retry_ms = 0;
+	t->took_us = 0;
 	t->body_at = 0;
 	t->overflow = false;
 	t->sent = false;
@@ -234,6 +235,7 @@ int kube_transfer_start(struct kube_transfer *t, struct kube_session *s, int64_t
 	t->credentials = s->credentials;
 	if (t->deadline_ms == 0)
 		t->deadline_ms = now_ms + t->timeout_ms;
+	t->paused_ms = now_ms - (t->deadline_ms - t->timeout_ms);
 	t->easy = kube_session_take(s);
 	if (t->easy == NULL)
 		return -1;
@@ -297,6 +299,7 @@ static void read_times(struct kube_transfer *t)
 	curl->easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &t->http_version);
 	t->sent = size > 0;
 	t->retry_ms = kube_status_wait(wait);
+	t->took_us = (int64_t)total;
 	kube_session_count(t->session, t->method, t->status,
 			   t->stream ? 0 : (double)total / 1000000.0);
 }
@@ -367,6 +370,7 @@ void kube_transfer_answer(const struct kube_transfer *t, struct kube_answer *a)
 	a->name = t->words->said.name;
 	a->message = t->words->text[0] != '\0' ? t->words->text : t->words->said.message;
 	a->retry_ms = t->retry_ms;
+	a->took_us = t->took_us + t->paused_ms * 1000;
 	a->unsent = !t->acted;
 	a->object = t->object;
 }

@@ -57,6 +57,7 @@ struct kube_transfer {
 	struct kube_transfer *next, **link;
 	enum kube_place place;
 	int64_t deadline_ms; /* 0: has not gone out yet */
+	int64_t paused_ms;   /* between the first time it went out and the last */
 	int64_t due_ms;	     /* end of a pause */
 	int asked, broken;
 	bool refreshed;
@@ -80,6 +81,7 @@ struct kube_transfer {
 	json_t *object;
 	struct kube_words *words; /* NULL before the first try */
 	int64_t retry_ms;
+	int64_t took_us; /* that one try */
 };
 
 struct kube_transfer *kube_transfer_new(const struct kube_request *r);
