@@ -5,14 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/x509.h>
-
 #include "base/buf.h"
 #include "base/curl.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "github/served_cert.h"
+#include "github/served_trust.h"
 
 #define HOST_MAX 253
 #define CA_MAX ((size_t)1 << 20)
@@ -83,15 +82,10 @@ static bool set_up(struct run *run)
 {
 	const struct curl_api *curl = run->curl;
 	int64_t ms = run->q->timeout_ms > 0 ? run->q->timeout_ms : SERVED_MS;
-	struct curl_blob ca = { run->ca.data, run->ca.len, CURL_BLOB_COPY };
 	CURL *e = run->easy;
-	bool ok = true;
 
-	if (run->q->ca_file != NULL)
-		ok = curl->easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK &&
-		     curl->easy_setopt(e, CURLOPT_CAINFO_BLOB, &ca) == CURLE_OK;
-	/* without verification OpenSSL still says what it would have come to */
-	return ok && curl->easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
+	/* verified afterwards (served_trust.h), because what fails is to be seen too */
+	return curl->easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
 	       curl->easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK &&
 	       curl->easy_setopt(e, CURLOPT_CERTINFO, 1L) == CURLE_OK &&
 	       curl->easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
@@ -121,7 +115,6 @@ static const struct {
 	{ CURLE_SSL_CONNECT_ERROR,
 	  "no TLS handshake: it speaks no TLS 1.2 or newer there, wants a client's certificate, or "
 	  "knows nothing by that name" },
-	{ CURLE_SSL_CACERT_BADFILE, "the authorities cannot be read" },
 };
 
 static int fail(const struct run *run, CURLcode code, struct err *err)
@@ -131,8 +124,7 @@ static int fail(const struct run *run, CURLcode code, struct err *err)
 	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++)
 		if (failures[i].code == code)
 			what = failures[i].what;
-	return err_set(err, code == CURLE_SSL_CACERT_BADFILE ? ERR_INVALID : ERR_IO,
-		       "%s:%s: %s (%.300s)", run->host, run->port, what,
+	return err_set(err, ERR_IO, "%s:%s: %s (%.300s)", run->host, run->port, what,
 		       run->words[0] != '\0' ? run->words : run->curl->easy_strerror(code));
 }
 
@@ -150,8 +142,7 @@ static const char *pem_of(const struct curl_slist *list)
 static int read_chain(struct run *run, struct served *out, struct err *err)
 {
 	struct curl_certinfo *info = NULL;
-	const char *first;
-	long verdict = 0;
+	const char *pems[SERVED_CHAIN_MAX], *first;
 
 	if (run->curl->easy_getinfo(run->easy, CURLINFO_CERTINFO, &info) != CURLE_OK ||
 	    info == NULL || info->num_of_certs < 1)
@@ -162,12 +153,10 @@ static int read_chain(struct run *run, struct served *out, struct err *err)
 	for (int i = 0; i < info->num_of_certs; i++)
 		if (served_cert_add(out, pem_of(info->certinfo[i]), err) != 0)
 			return -1;
-	if (run->curl->easy_getinfo(run->easy, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK)
-		verdict = X509_V_ERR_UNSPECIFIED;
-	out->trusted = verdict == X509_V_OK;
-	if (!out->trusted)
-		snprintf(out->why_not, sizeof(out->why_not), "%s",
-			 X509_verify_cert_error_string(verdict));
+	for (int i = 0; i < info->num_of_certs; i++)
+		pems[i] = pem_of(info->certinfo[i]);
+	if (served_trust(out, pems, run->q->ca_file != NULL ? &run->ca : NULL, err) != 0)
+		return -1;
 	first = pem_of(info->certinfo[0]);
 	return served_cert_compare(out, first, run->q, run->name, err);
 }
