@@ -17,6 +17,8 @@
 #include "sealer/input.h"
 #include "sealer/newcomer.h"
 #include "sealer/pick.h"
+#include "sealer/report.h"
+#include "sealer/result.h"
 #include "sealer/reveal.h"
 #include "sealer/ring.h"
 #include "sealer/target.h"
@@ -48,6 +50,7 @@ struct job {
 	struct buf text; /* as the editor gets it, and gives it back */
 	int64_t now, expires;
 	char *note; /* what was done */
+	struct result result;
 };
 
 static void job_clear(struct job *j)
@@ -62,6 +65,7 @@ static void job_clear(struct job *j)
 	edit_editor_clear(&j->editor);
 	buf_clear(&j->text);
 	mem_free(j->note);
+	result_clear(&j->result);
 }
 
 static bool is_free(const struct job *j)
@@ -330,6 +334,20 @@ static void make_note(struct job *j, const struct change *c)
 	buf_clear(&text);
 }
 
+/* Of the document as it is now. */
+static void make_result(struct job *j, const struct change *c)
+{
+	result_clear(&j->result);
+	result_begin(&j->result, j->o->output);
+	result_flag(&j->result, "changed", true);
+	result_flag(&j->result, "dryRun", j->o->dry_run);
+	result_document(&j->result, j->in->args[0], j->document);
+	result_sealed(&j->result, &c->fresh);
+	result_value(&j->result, "removed", json_array());
+	for (size_t i = 0; is_apart(j) && i < c->gone.n; i++)
+		result_row(&j->result, "removed", report_text(c->gone.items[i].name));
+}
+
 /* New parts first, so that there is always one. */
 static int put(struct job *j, const struct change *c, struct err *err)
 {
@@ -384,6 +402,7 @@ static int take(struct job *j, bool *changed, struct err *err)
 		make_note(j, &c);
 		if (put(j, &c, err) != 0)
 			goto out;
+		make_result(j, &c);
 		*changed = true;
 	}
 	r = 0;
@@ -440,19 +459,28 @@ static int edit(struct job *j, bool *changed, struct err *err)
 	return r;
 }
 
+static void tell_unchanged(struct job *j)
+{
+	const struct change none = { .fresh = DOCUMENT_INIT };
+
+	make_result(j, &none);
+	result_flag(&j->result, "changed", false);
+}
+
 static int finish(struct job *j, bool changed, struct err *err)
 {
 	struct file_write w = { .path = j->target.real, .mode = 0600, .expect = &j->st };
 
 	if (!changed) {
 		out_note("%s: nothing was changed; it stays as it is", j->in->args[0]);
-		return 0;
+		tell_unchanged(j);
+		return result_print(&j->result, err);
 	}
 	if (!j->o->dry_run && file_write(&w, j->file.text.data, j->file.text.len, err) != 0)
 		return -1;
 	out_note_print(j->note);
 	j->note = NULL; /* transferred */
-	return 0;
+	return result_print(&j->result, err);
 }
 
 static int run(const struct invocation *in, struct err *err)
@@ -478,7 +506,8 @@ static int run(const struct invocation *in, struct err *err)
 
 static const struct option_spec options[] = {
 	RING_OPTIONS(edit_options),
-	{ 'o', "output", "yaml|dotenv", "how the text is written (default: yaml)",
+	{ 'o', "output", "yaml|dotenv|json",
+	  "how the text is written (default: yaml); json: how to say what was done",
 	  offsetof(struct edit_options, output), 0 },
 	{ 0, "expires", "DATE|90d", "when the new values end",
 	  offsetof(struct edit_options, expires), 0 },

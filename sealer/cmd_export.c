@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "sealer/export.h"
 #include "sealer/newcomer.h"
+#include "sealer/result.h"
 #include "sealer/reveal.h"
 
 /* A form that Secrets leave in. */
@@ -87,6 +88,9 @@ static int check(const struct export_options *o, const struct form *form, struct
 		    "standard output is a terminal; give --reveal to show secrets there");
 	if (o->write != NULL && (o->write[0] == '\0' || strcmp(o->write, "-") == 0))
 		return err_set(err, ERR_USAGE, "-w: not a folder");
+	if (result_asked(o->output) && o->write == NULL)
+		return err_set(err, ERR_USAGE,
+			       "--output json: without -w the file itself goes to standard output");
 	return 0;
 }
 
@@ -96,10 +100,16 @@ static int run(const struct invocation *in, struct err *err)
 	struct export ex = { .in = in, .o = in->options, .now = clock_now() };
 	int r = check(ex.o, form, err);
 
+	result_begin(&ex.result, ex.o->output);
+	result_text(&ex.result, "folder", ex.o->write);
+	result_flag(&ex.result, "changed", true);
 	if (r == 0)
 		r = export_load(&ex, err);
 	if (r == 0)
 		r = form->put(&ex, err);
+	if (r == 0)
+		r = result_print(&ex.result, err);
+	result_clear(&ex.result);
 	export_clear(&ex);
 	return r;
 }
@@ -124,6 +134,7 @@ static const struct option_spec plain_specs[] = {
 static const struct option_spec dir_specs[] = {
 	RING_OPTIONS(export_options),
 	{ 'w', "write", "DIR", "the folder, outside of any Git tree", AT(write), OPTION_NEEDED },
+	RESULT_OPTION(export_options),
 	END,
 };
 
@@ -133,6 +144,7 @@ static const struct option_spec sops_specs[] = {
 	NEWCOMER_OPTION(export_options),
 	{ 'w', "write", "DIR", "write a file below this folder for each that is read", AT(write),
 	  0 },
+	RESULT_OPTION(export_options),
 	END,
 };
 

@@ -8,6 +8,14 @@
 #include "base/mem.h"
 #include "base/out.h"
 #include "sealer/hooks.h"
+#include "sealer/report.h"
+#include "sealer/result.h"
+
+struct hooks_options {
+	const char *output;
+};
+
+static const struct option_spec specs[] = { RESULT_OPTION(hooks_options), { 0 } };
 
 /* The hooks that the arguments name; without any, all. */
 static bool is_meant(const struct invocation *in, const struct hook *hook)
@@ -60,6 +68,16 @@ static char *open_folder(struct err *err)
 	return folder;
 }
 
+static void put_row(struct result *r, const char *folder, const struct hook *h, const char *word)
+{
+	char *file = mem_printf("%s/%s", folder, h->name);
+
+	result_row(r, "hooks",
+		   json_pack("{s:s, s:o, s:s}", "hook", h->name, "file", report_text(file),
+			     "result", word));
+	mem_free(file);
+}
+
 static void tell_installed(const char *folder, const struct hook *h, enum hooks_done done)
 {
 	if (done == HOOKS_CHAINED)
@@ -73,6 +91,14 @@ static void tell_installed(const char *folder, const struct hook *h, enum hooks_
 
 static int run_install(const struct invocation *in, struct err *err)
 {
+	static const char *const words[] = {
+		[HOOKS_MADE] = "installed",
+		[HOOKS_CHAINED] = "chained",
+		[HOOKS_SAME] = "unchanged",
+	};
+	const struct hooks_options *o = in->options;
+	struct result result;
+	bool changed = false;
 	char *folder = NULL, *bulla = NULL;
 	enum hooks_done done;
 	int r = check_names(in, err);
@@ -83,13 +109,21 @@ static int run_install(const struct invocation *in, struct err *err)
 		folder = open_folder(err);
 	if (folder == NULL)
 		r = -1;
+	result_begin(&result, o->output);
 	for (const struct hook *h = hooks_table; r == 0 && h->name != NULL; h++) {
 		if (!is_meant(in, h))
 			continue;
 		r = hooks_install(folder, h, bulla, &done, err);
-		if (r == 0)
-			tell_installed(folder, h, done);
+		if (r != 0)
+			break;
+		tell_installed(folder, h, done);
+		put_row(&result, folder, h, words[done]);
+		changed = changed || done != HOOKS_SAME;
 	}
+	result_flag(&result, "changed", changed);
+	if (r == 0)
+		r = result_print(&result, err);
+	result_clear(&result);
 	mem_free(folder);
 	mem_free(bulla);
 	return r;
@@ -103,6 +137,15 @@ static int run_remove(const struct invocation *in, struct err *err)
 		[HOOKS_SAME] = "there is none",
 		[HOOKS_FOREIGN] = "not one of bulla's; left as it is",
 	};
+	static const char *const words[] = {
+		[HOOKS_MADE] = "removed",
+		[HOOKS_CHAINED] = "restored",
+		[HOOKS_SAME] = "absent",
+		[HOOKS_FOREIGN] = "foreign",
+	};
+	const struct hooks_options *o = in->options;
+	struct result result;
+	bool changed = false;
 	char *folder = NULL;
 	enum hooks_done done;
 	int r = check_names(in, err);
@@ -111,13 +154,21 @@ static int run_remove(const struct invocation *in, struct err *err)
 		folder = open_folder(err);
 	if (folder == NULL)
 		r = -1;
+	result_begin(&result, o->output);
 	for (const struct hook *h = hooks_table; r == 0 && h->name != NULL; h++) {
 		if (!is_meant(in, h))
 			continue;
 		r = hooks_remove(folder, h, &done, err);
-		if (r == 0)
-			out_note("%s/%s: %s", folder, h->name, texts[done]);
+		if (r != 0)
+			break;
+		out_note("%s/%s: %s", folder, h->name, texts[done]);
+		put_row(&result, folder, h, words[done]);
+		changed = changed || done == HOOKS_MADE || done == HOOKS_CHAINED;
 	}
+	result_flag(&result, "changed", changed);
+	if (r == 0)
+		r = result_print(&result, err);
+	result_clear(&result);
 	mem_free(folder);
 	return r;
 }
@@ -130,12 +181,16 @@ static const struct command subcommands[] = {
 	    .about = "Write the hooks pre-commit and pre-push (or those named) into the folder "
 		     "where git looks for them. A hook that is there already is kept and runs "
 		     "first. Without bulla the hooks refuse.",
+	    .options = specs,
+	    .options_size = sizeof(struct hooks_options),
 	    .run = run_install,
 	},
 	{
 	    .name = "remove",
 	    .summary = "take the hooks out, and put those from before back",
 	    .arguments = "[HOOK...]",
+	    .options = specs,
+	    .options_size = sizeof(struct hooks_options),
 	    .run = run_remove,
 	},
 	{ .name = NULL },

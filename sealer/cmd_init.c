@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/command.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "sealer/recovery.h"
 #include "sealer/repo.h"
 #include "sealer/report.h"
+#include "sealer/result.h"
 #include "sealer/rules.h"
 #include "sealer/target.h"
 
@@ -210,26 +212,37 @@ static void print_table(const struct plan *p)
 	out_table_free(t);
 }
 
-static int print_json(const struct plan *p, struct err *err)
+static void put_recipient(struct result *result, const struct recipient *r, const char *where)
 {
-	json_t *list = json_array();
 	char key[AGE_RECIPIENT_TEXT];
 
-	for (size_t i = 0; i < p->recipients.n; i++) {
-		const struct recipient *r = &p->recipients.items[i];
+	age_recipient_format(&r->key, key);
+	result_row(result, "recipients",
+		   json_pack("{s:s, s:s, s:s, s:o}", "name", r->name, "keyId", r->id, "recipient",
+			     key, "privateKeyIn",
+			     where != NULL ? report_text(where) : json_null()));
+}
 
-		age_recipient_format(&r->key, key);
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?}", "name", r->name,
-						      "keyId", r->id, "recipient", key,
-						      "privateKeyIn", private_half(p, r)));
-	}
-	return report_json(json_pack("{s:o}", "recipients", list), err);
+static int print_json(const struct plan *p, const char *output, struct err *err)
+{
+	struct result result;
+
+	result_begin(&result, output);
+	result_flag(&result, "changed", true);
+	result_text(&result, "config", CONFIG_PATH);
+	for (size_t i = 0; i < p->recipients.n; i++)
+		put_recipient(&result, &p->recipients.items[i],
+			      private_half(p, &p->recipients.items[i]));
+	result_next(&result, "git add " REPO_DIR " " DRIVER_ATTRIBUTES);
+	for (size_t i = 0; i < p->n_keys; i++)
+		result_next(&result, "bulla keys install %s", p->keys[i].name);
+	return result_print(&result, err);
 }
 
 static int print_plan(const struct plan *p, const char *output, struct err *err)
 {
-	if (output != NULL && strcmp(output, "json") == 0) {
-		if (print_json(p, err) != 0)
+	if (result_asked(output)) {
+		if (print_json(p, output, err) != 0)
 			return -1;
 	} else {
 		print_table(p);
@@ -239,31 +252,47 @@ static int print_plan(const struct plan *p, const char *output, struct err *err)
 	return 0;
 }
 
+/* The repository is set up; only this clone was not. */
+static int print_clone(const struct config *c, const char *output, struct err *err)
+{
+	struct result result;
+
+	result_begin(&result, output);
+	result_text(&result, "config", CONFIG_PATH);
+	for (size_t i = 0; i < c->recipients.n; i++)
+		put_recipient(&result, &c->recipients.items[i], NULL);
+	return result_print(&result, err);
+}
+
 /* --- the command ------------------------------------------------------------------------------ */
+
+/* There is a config: merge driver and diffs of this clone are all that is to be done. */
+static int set_up_clone(const struct plan *p, const struct config *config,
+			const struct init_options *o, struct err *err)
+{
+	if (o->recipients.n > 0 || o->recovery != NULL)
+		return err_set(err, ERR_CONFLICT,
+			       "%s/%s is there already; 'bulla recipients add' adds to it", p->top,
+			       CONFIG_PATH);
+	if (driver_set_up(p->top, err) != 0)
+		return -1;
+	out_note("%s is there; merges and diffs are set up here", CONFIG_PATH);
+	return print_clone(config, o->output, err);
+}
 
 static int run_in(struct plan *p, const struct init_options *o, struct err *err)
 {
 	struct config config = CONFIG_INIT;
-	bool found;
-	int r;
+	bool found = false;
+	int r = target_config(p->top, &config, &found, err);
 
-	r = target_config(p->top, &config, &found, err);
+	if (r == 0 && found)
+		r = set_up_clone(p, &config, o, err);
+	else if (r == 0)
+		r = decide(p, o, err) == 0 && write_all(p, err) == 0 ? print_plan(p, o->output, err)
+								     : -1;
 	config_clear(&config);
-	if (r != 0)
-		return -1;
-	if (found && (o->recipients.n > 0 || o->recovery != NULL))
-		return err_set(err, ERR_CONFLICT,
-			       "%s/%s is there already; 'bulla recipients add' adds to it", p->top,
-			       CONFIG_PATH);
-	if (found) {
-		r = driver_set_up(p->top, err);
-		if (r == 0)
-			out_note("%s is there; merges and diffs are set up here", CONFIG_PATH);
-		return r;
-	}
-	if (decide(p, o, err) != 0 || write_all(p, err) != 0)
-		return -1;
-	return print_plan(p, o->output, err);
+	return r;
 }
 
 static int run(const struct invocation *in, struct err *err)

@@ -10,6 +10,7 @@
 #include "base/name.h"
 #include "base/out.h"
 #include "sealer/report.h"
+#include "sealer/result.h"
 #include "sealer/ring.h"
 #include "sealer/roster.h"
 #include "sealer/target.h"
@@ -17,7 +18,7 @@
 /* --- generate --------------------------------------------------------------------------------- */
 
 struct generate_options {
-	const char *to;
+	const char *to, *output;
 	struct option_list accept;
 };
 
@@ -26,6 +27,7 @@ static const struct option_spec generate_specs[] = {
 	  offsetof(struct generate_options, to), 0 },
 	{ 0, "accept", "age1...", "agree to a recovery key that is new or changed",
 	  offsetof(struct generate_options, accept), OPTION_MANY },
+	RESULT_OPTION(generate_options),
 	{ 0 },
 };
 
@@ -37,6 +39,7 @@ static int run_generate(const struct invocation *in, struct err *err)
 		.replace = true,
 		.to = o->to,
 		.user = { &o->accept, in->line, in->line_n },
+		.output = o->output,
 	};
 	char *top = target_top(err);
 	int r = top != NULL ? roster_add(top, &add, err) : -1;

@@ -14,6 +14,7 @@
 #include "sealer/keygen.h"
 #include "sealer/published.h"
 #include "sealer/report.h"
+#include "sealer/result.h"
 #include "sealer/roster.h"
 #include "sealer/target.h"
 
@@ -103,6 +104,7 @@ struct add_options {
 	const char *from_context;
 	struct cluster_where where;
 	struct option_list accept;
+	const char *output;
 };
 
 static const struct option_spec add_specs[] = {
@@ -114,8 +116,15 @@ static const struct option_spec add_specs[] = {
 	CLUSTER_WHERE_OPTIONS(add_options),
 	{ 0, "accept", "age1...", "agree to the key of the cluster, or to a new recovery key",
 	  offsetof(struct add_options, accept), OPTION_MANY },
+	RESULT_OPTION(add_options),
 	{ 0 },
 };
+
+struct remove_options {
+	const char *output;
+};
+
+static const struct option_spec remove_specs[] = { RESULT_OPTION(remove_options), { 0 } };
 
 static bool is_accepted(const struct option_list *accept, const struct age_recipient *key)
 {
@@ -234,6 +243,7 @@ static int run_add(const struct invocation *in, struct err *err)
 		.name = in->args[0],
 		.replace = o->replace,
 		.user = { &o->accept, in->line, in->line_n },
+		.output = o->output,
 	};
 	struct age_recipient key;
 	char *top = NULL;
@@ -256,9 +266,15 @@ static int run_add(const struct invocation *in, struct err *err)
 
 static int run_remove(const struct invocation *in, struct err *err)
 {
+	const struct remove_options *o = in->options;
+	struct result result;
 	char *top = target_top(err);
-	int r = top != NULL ? roster_remove(top, in->args[0], err) : -1;
+	int r = -1;
 
+	result_begin(&result, o->output);
+	if (top != NULL && roster_remove(top, in->args[0], &result, err) == 0)
+		r = result_print(&result, err);
+	result_clear(&result);
 	mem_free(top);
 	return r;
 }
@@ -289,6 +305,8 @@ static const struct command subs[] = {
 	    .name = "remove",
 	    .summary = "remove a recipient that no rule names",
 	    .arguments = "NAME",
+	    .options = remove_specs,
+	    .options_size = sizeof(struct remove_options),
 	    .run = run_remove,
 	},
 	{ 0 },

@@ -14,6 +14,7 @@
 #include "sealer/newcomer.h"
 #include "sealer/pick.h"
 #include "sealer/rename_file.h"
+#include "sealer/result.h"
 #include "sealer/ring.h"
 #include "sealer/target.h"
 #include "sealer/whom.h"
@@ -22,7 +23,7 @@
 
 struct rename_options {
 	struct ring_options ring;
-	const char *which;
+	const char *which, *output;
 	struct who_options who;
 	struct option_list add;
 	bool dry_run;
@@ -170,6 +171,20 @@ static void tell_kustomization(const struct job *j)
 	kustomize_clear(&found);
 }
 
+static int tell(const struct job *j, const char *old, struct err *err)
+{
+	struct result result;
+
+	result_begin(&result, j->o->output);
+	result_flag(&result, "changed", true);
+	result_flag(&result, "dryRun", j->o->dry_run);
+	result_document(&result, j->at.path, document(j));
+	result_text(&result, "documentBefore", old);
+	result_text(&result, "fileBefore", j->in->args[0]);
+	result_sealed(&result, &j->fresh);
+	return result_print(&result, err);
+}
+
 static int put(struct job *j, struct err *err)
 {
 	const bool dry = j->o->dry_run;
@@ -189,6 +204,7 @@ static int put(struct job *j, struct err *err)
 			 "the old one, it goes or stays as its document's deletionPolicy says",
 			 old);
 		tell_kustomization(j);
+		r = tell(j, old, err);
 	}
 	buf_clear(&to);
 	mem_free(old);
@@ -224,6 +240,7 @@ static const struct option_spec options[] = {
 	PICK_OPTION(rename_options),
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct rename_options, dry_run), 0 },
+	RESULT_OPTION(rename_options),
 	{ 0, NULL, NULL, NULL, 0, 0 },
 };
 

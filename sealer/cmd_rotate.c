@@ -13,11 +13,15 @@ static const struct kind *const kinds[] = { &kind_tls, &kind_registry, &kind_git
 
 static int replace(struct rotation *r, struct err *err)
 {
+	int rc;
+
 	if (rotate_input(r, err) != 0 || rotate_key_take(r, err) != 0 || rotate_seal(r, err) != 0 ||
 	    rotate_write(r, err) != 0)
 		return -1;
 	rotate_key_done(r);
-	return rotate_wait(r, err);
+	rc = rotate_wait(r, err);
+	/* what was written is told of, also when no cluster takes it */
+	return result_print(&r->result, rc == 0 ? err : NULL) == 0 ? rc : -1;
 }
 
 static int run(const struct invocation *in, struct err *err)

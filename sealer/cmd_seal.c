@@ -16,6 +16,7 @@
 #include "sealer/fresh.h"
 #include "sealer/input.h"
 #include "sealer/manifest.h"
+#include "sealer/result.h"
 #include "sealer/seal_options.h"
 #include "sealer/target.h"
 #include "sealer/whom.h"
@@ -36,6 +37,7 @@ struct job {
 	struct kind_secret secret;
 	struct notes notes;
 	struct document document;
+	struct result result;
 };
 
 static void job_clear(struct job *j)
@@ -47,6 +49,7 @@ static void job_clear(struct job *j)
 	kind_secret_clear(&j->secret);
 	notes_clear(&j->notes);
 	document_clear(&j->document);
+	result_clear(&j->result);
 }
 
 /* --- before any secret is asked for ----------------------------------------------------------- */
@@ -105,9 +108,18 @@ static int find_recipients(struct job *j, struct err *err)
 	return whom_find(&w, &j->target, &j->to, err);
 }
 
+/* Two things cannot both go to standard output. */
+static int check_output(const struct seal_options *o, struct err *err)
+{
+	if (!result_asked(o->output) || o->write != NULL || o->dry_run)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "--output json: without -w the document itself goes to standard output");
+}
+
 static int prepare(struct job *j, struct err *err)
 {
-	if (check_names(j, err) != 0 || read_public(j, err) != 0 ||
+	if (check_output(j->o, err) != 0 || check_names(j, err) != 0 || read_public(j, err) != 0 ||
 	    target_open(j->o->write, j->name, &j->target, err) != 0 ||
 	    write_begin(&j->target, j->namespace, j->name, &j->write, err) != 0)
 		return -1;
@@ -117,13 +129,17 @@ static int prepare(struct job *j, struct err *err)
 /* --- sealing ---------------------------------------------------------------------------------- */
 
 /* The half of a new key pair that has to be registered elsewhere. */
-static int print_public(const struct job *j, struct err *err)
+static int print_public(struct job *j, struct err *err)
 {
 	const struct kv_item *public = kv_get(&j->secret.data, "identity.pub");
 	bool to_stdout = j->target.path != NULL;
 
 	if (public == NULL || kv_has(&j->input.fields, "private-key"))
 		return 0;
+	if (result_asked(j->o->output)) {
+		result_line(&j->result, "publicKey", public);
+		return 0;
+	}
 	return file_write_fd(to_stdout ? STDOUT_FILENO : STDERR_FILENO, public->data, public->len,
 			     err);
 }
@@ -138,6 +154,16 @@ static void tell_why(const struct job *j)
 			 j->target.below);
 	for (size_t i = 0; i < j->to.n; i++)
 		out_note("  %s  %s", j->to.items[i].id, j->to.items[i].name);
+}
+
+/* The same for programs. */
+static void make_result(struct job *j)
+{
+	result_begin(&j->result, j->o->output);
+	result_flag(&j->result, "changed", true);
+	result_flag(&j->result, "dryRun", j->o->dry_run);
+	result_document(&j->result, j->target.path, &j->document);
+	result_sealed(&j->result, &j->document);
 }
 
 /* What is said at the end; NULL when there is nothing to say. */
@@ -177,6 +203,8 @@ static int finish(struct job *j, struct err *err)
 		tell_why(j);
 	note = make_note(j);
 	if (r == 0)
+		make_result(j);
+	if (r == 0)
 		r = write_document(&j->write, d, j->o->dry_run, err);
 	if (r == 0 && !j->o->dry_run)
 		r = print_public(j, err);
@@ -184,7 +212,7 @@ static int finish(struct job *j, struct err *err)
 		out_note_print(note);
 	else
 		mem_free(note);
-	return r;
+	return r == 0 ? result_print(&j->result, err) : -1;
 }
 
 /* --- the commands ----------------------------------------------------------------------------- */

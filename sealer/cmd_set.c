@@ -14,6 +14,7 @@
 #include "sealer/fresh.h"
 #include "sealer/input.h"
 #include "sealer/pick.h"
+#include "sealer/result.h"
 #include "sealer/set_options.h"
 #include "sealer/target.h"
 #include "sealer/whom.h"
@@ -35,6 +36,7 @@ struct job {
 	struct kind_secret secret;
 	struct document fresh; /* what is put into the file */
 	struct notes notes;
+	struct result result;
 };
 
 static void job_clear(struct job *j)
@@ -46,6 +48,7 @@ static void job_clear(struct job *j)
 	kind_secret_clear(&j->secret);
 	document_clear(&j->fresh);
 	notes_clear(&j->notes);
+	result_clear(&j->result);
 }
 
 static bool is_free(const struct job *j)
@@ -277,12 +280,25 @@ static char *make_note(const struct job *j)
 }
 
 /* The half of a new key pair that has to be registered elsewhere. */
-static void print_public(const struct job *j)
+static void print_public(struct job *j)
 {
 	const struct kv_item *public = kv_get(&j->secret.data, "identity.pub");
 
-	if (public != NULL && !kv_has(&j->input.fields, "private-key") && !j->o->dry_run)
+	if (public == NULL || kv_has(&j->input.fields, "private-key") || j->o->dry_run)
+		return;
+	if (result_asked(j->o->output))
+		result_line(&j->result, "publicKey", public);
+	else
 		file_write_fd(STDOUT_FILENO, public->data, public->len, NULL);
+}
+
+static void make_result(struct job *j)
+{
+	result_begin(&j->result, j->o->output);
+	result_flag(&j->result, "changed", true);
+	result_flag(&j->result, "dryRun", j->o->dry_run);
+	result_document(&j->result, j->in->args[0], &j->file.documents[j->index]);
+	result_sealed(&j->result, &j->fresh);
 }
 
 static int put(struct job *j, struct err *err)
@@ -301,8 +317,9 @@ static int put(struct job *j, struct err *err)
 		return -1;
 	}
 	out_note_print(note);
+	make_result(j);
 	print_public(j);
-	return 0;
+	return result_print(&j->result, err);
 }
 
 static int run(const struct invocation *in, struct err *err)

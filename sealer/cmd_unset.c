@@ -8,9 +8,11 @@
 #include "base/mem.h"
 #include "base/out.h"
 #include "sealer/pick.h"
+#include "sealer/report.h"
+#include "sealer/result.h"
 
 struct unset_options {
-	const char *which;
+	const char *which, *output;
 	bool dry_run;
 };
 
@@ -70,6 +72,20 @@ static void put_names(const struct invocation *in, struct buf *out)
 		buf_printf(out, "%s%s", i > 1 ? ", " : "", in->args[i]);
 }
 
+static int tell(const struct edit_file *f, size_t i, const struct invocation *in, struct err *err)
+{
+	const struct unset_options *o = in->options;
+	struct result result;
+
+	result_begin(&result, o->output);
+	result_flag(&result, "changed", true);
+	result_flag(&result, "dryRun", o->dry_run);
+	result_document(&result, in->args[0], &f->documents[i]);
+	for (size_t k = 1; k < in->n; k++)
+		result_row(&result, "removed", report_text(in->args[k]));
+	return result_print(&result, err);
+}
+
 static int take_out(struct edit_file *f, size_t i, const struct invocation *in,
 		    const struct stat *st, struct err *err)
 {
@@ -90,7 +106,7 @@ static int take_out(struct edit_file *f, size_t i, const struct invocation *in,
 		goto out;
 	out_note_print(note);
 	note = NULL; /* transferred */
-	r = 0;
+	r = tell(f, i, in, err);
 out:
 	buf_clear(&names);
 	mem_free(note);
@@ -119,6 +135,7 @@ static const struct option_spec options[] = {
 	PICK_OPTION(unset_options),
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct unset_options, dry_run), 0 },
+	RESULT_OPTION(unset_options),
 	{ 0, NULL, NULL, NULL, 0, 0 },
 };
 

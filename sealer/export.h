@@ -13,6 +13,7 @@
 #include "kinds/kind.h"
 #include "sealer/command.h"
 #include "sealer/options.h"
+#include "sealer/result.h"
 #include "sealer/ring.h"
 #include "sealer/who.h"
 
@@ -24,7 +25,7 @@ struct export_options {
 	struct ring_options ring;
 	struct who_options who;
 	struct option_list add;
-	const char *write;
+	const char *write, *output;
 	bool reveal;
 };
 
@@ -50,6 +51,7 @@ struct export
 	size_t n_files;
 	struct export_item *items;
 	size_t n_items;
+	struct result result; /* of the files that were written */
 };
 
 /*

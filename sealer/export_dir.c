@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/out.h"
 #include "sealer/export.h"
+#include "sealer/report.h"
 
 #define FOLDER_MODE 0700
 #define FILE_MODE 0600
@@ -114,6 +115,23 @@ out:
 	return r;
 }
 
+static void put_rows(struct export *ex, const struct export_item *item)
+{
+	const struct document *d = item->d;
+	char *folder = folder_of(ex->o->write, d);
+
+	for (size_t i = 0; i < item->secret.data.n; i++) {
+		const char *key = item->secret.data.items[i].name;
+		char *path = mem_printf("%s/%s", folder, key);
+
+		result_row(&ex->result, "files",
+			   json_pack("{s:o, s:o, s:s}", "file", report_text(path), "document",
+				     json_sprintf("%s/%s", d->namespace, d->name), "key", key));
+		mem_free(path);
+	}
+	mem_free(folder);
+}
+
 int export_dir(struct export *ex, struct err *err)
 {
 	const char *dir = ex->o->write;
@@ -121,9 +139,11 @@ int export_dir(struct export *ex, struct err *err)
 	if (refuse_git(dir, err) != 0 || check_free(ex, dir, err) != 0 ||
 	    file_mkdirs(dir, FOLDER_MODE, err) != 0)
 		return -1;
-	for (size_t i = 0; i < ex->n_items; i++)
+	for (size_t i = 0; i < ex->n_items; i++) {
 		if (write_secret(dir, &ex->items[i], err) != 0)
 			return -1;
+		put_rows(ex, &ex->items[i]);
+	}
 	out_note("%zu Secret%s written below %s, in plain text", ex->n_items,
 		 ex->n_items == 1 ? "" : "s", dir);
 	return 0;

@@ -10,6 +10,7 @@
 #include "foreign/sops_write.h"
 #include "sealer/export.h"
 #include "sealer/newcomer.h"
+#include "sealer/report.h"
 #include "sealer/repo.h"
 #include "sealer/whom.h"
 
@@ -138,13 +139,17 @@ static int make_all(struct export *ex, struct made *made, struct err *err)
 	return 0;
 }
 
-static int write_all(const struct export *ex, const struct made *made, struct err *err)
+static int write_all(struct export *ex, const struct made *made, struct err *err)
 {
 	if (ex->o->write == NULL)
 		return file_write_fd(STDOUT_FILENO, made[0].text.data, made[0].text.len, err);
-	for (size_t i = 0; i < ex->n_files; i++)
+	for (size_t i = 0; i < ex->n_files; i++) {
 		if (write_one(&made[i], err) != 0)
 			return -1;
+		result_row(&ex->result, "files",
+			   json_pack("{s:o, s:o}", "file", report_text(made[i].target.path), "from",
+				     report_text(ex->files[i]->path)));
+	}
 	out_note("%zu file%s written below %s", ex->n_files, ex->n_files == 1 ? "" : "s",
 		 ex->o->write);
 	return 0;

@@ -82,7 +82,7 @@ int keygen_write_key(const struct keygen *k, const char *dir, struct err *err)
 	int r;
 
 	put_file(k, &files);
-	r = keygen_install(&files, dir, err);
+	r = keygen_install(&files, dir, NULL, err);
 	kv_clear(&files);
 	return r;
 }
@@ -157,7 +157,7 @@ int keygen_open(const char *top, const char *name, const struct keyring *recover
 	return r;
 }
 
-static int install_one(const struct kv_item *item, const char *dir, struct err *err)
+static int install_one(const struct kv_item *item, const char *dir, size_t *added, struct err *err)
 {
 	char *path = mem_printf("%s/%s", dir, item->name);
 	struct file_write w = { .path = path, .mode = 0600, .exclusive = true };
@@ -168,6 +168,7 @@ static int install_one(const struct kv_item *item, const char *dir, struct err *
 
 	if (lstat(path, &st) != 0) {
 		r = file_write(&w, item->data, item->len, err);
+		*added += r == 0;
 	} else {
 		r = file_read(path, KEYRING_FILE_MAX, FILE_NOFOLLOW, &had, NULL, err);
 		there = (struct kv_item){ item->name, had.data, had.len };
@@ -180,13 +181,17 @@ static int install_one(const struct kv_item *item, const char *dir, struct err *
 	return r;
 }
 
-int keygen_install(const struct kv *files, const char *dir, struct err *err)
+int keygen_install(const struct kv *files, const char *dir, size_t *added, struct err *err)
 {
+	size_t n = 0;
+
 	if (repo_refuse_path(dir, "--to", err) != 0 || file_mkdirs(dir, 0700, err) != 0)
 		return -1;
 	for (size_t i = 0; i < files->n; i++)
-		if (install_one(&files->items[i], dir, err) != 0)
+		if (install_one(&files->items[i], dir, &n, err) != 0)
 			return -1;
 	repo_sweep(dir);
+	if (added != NULL)
+		*added = n;
 	return 0;
 }

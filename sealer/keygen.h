@@ -44,8 +44,9 @@ int keygen_open(const char *top, const char *name, const struct keyring *recover
 		struct notes *notes, struct err *err);
 /*
  * Put key files into DIR; those that are there with the same bytes stay.  ERR_CONFLICT otherwise.
+ * *added, when given, becomes the number of those that were not there.
  */
-int keygen_install(const struct kv *files, const char *dir, struct err *err);
+int keygen_install(const struct kv *files, const char *dir, size_t *added, struct err *err);
 
 /* ERR_RECIPIENT unless s can name a recipient: a label, not "recovery", not like a key. */
 int keygen_check_name(const char *s, struct err *err);

@@ -13,6 +13,7 @@
 #include "sealer/install.h"
 #include "sealer/keygen.h"
 #include "sealer/repo.h"
+#include "sealer/result.h"
 #include "sealer/ring.h"
 #include "sealer/roster.h"
 #include "sealer/target.h"
@@ -22,7 +23,7 @@
 
 struct backup_options {
 	struct ring_options ring;
-	const char *context;
+	const char *context, *output;
 	struct cluster_where where;
 	struct option_list accept;
 	bool all, replace, dry_run;
@@ -41,6 +42,7 @@ static const struct option_spec specs[] = {
 	  offsetof(struct backup_options, accept), OPTION_MANY },
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct backup_options, dry_run), 0 },
+	RESULT_OPTION(backup_options),
 	{ 0 },
 };
 
@@ -65,6 +67,7 @@ struct job {
 	struct item *items;
 	size_t n;
 	size_t there; /* backups that are there and stay */
+	struct result result;
 };
 
 static void job_clear(struct job *j)
@@ -78,6 +81,7 @@ static void job_clear(struct job *j)
 	config_clear(&j->config);
 	keyring_clear(&j->keys);
 	kv_clear(&j->owners);
+	result_clear(&j->result);
 }
 
 /* --- keys at hand ----------------------------------------------------------------------------- */
@@ -206,6 +210,13 @@ static char *file_name(const struct job *j, size_t key, bool current)
 	return keyring_file_name(id, current ? clock_now() : 0);
 }
 
+static void put_row(struct job *j, const char *name, const struct item *item, const char *word)
+{
+	result_row(&j->result, "backups",
+		   json_pack("{s:s, s:s, s:s, s:s}", "file", item->path, "name", name, "keyId",
+			     item->id, "result", word));
+}
+
 static int add_item(struct job *j, const char *name, size_t key, bool current, struct err *err)
 {
 	const struct age_identity *id = j->keys.ids[key];
@@ -218,6 +229,7 @@ static int add_item(struct job *j, const char *name, size_t key, bool current, s
 	memcpy(item.id, age_identity_id(id), AGE_KEY_ID_TEXT);
 	if (r == 0 && item.exists && !j->o->replace) {
 		out_note("%s is there and stays; --replace makes it anew", item.path);
+		put_row(j, name, &item, "there");
 		j->there++;
 		mem_free(item.path);
 	} else if (r == 0) {
@@ -226,6 +238,7 @@ static int add_item(struct job *j, const char *name, size_t key, bool current, s
 		r = backup_seal(&files, &j->recovery->key, &item.text, err);
 		j->items = mem_grow(j->items, j->n + 1, sizeof(*j->items));
 		j->items[j->n++] = item;
+		put_row(j, name, &item, "written");
 	} else {
 		mem_free(item.path);
 	}
@@ -296,19 +309,23 @@ static int plan_all(struct job *j, struct err *err)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static int write_all(const struct job *j, struct err *err)
+static int write_all(struct job *j, struct err *err)
 {
+	result_flag(&j->result, "changed", j->n > 0);
+	result_flag(&j->result, "dryRun", j->o->dry_run);
+	result_text(&j->result, "recovery", j->recovery->id);
 	for (size_t i = 0; i < j->n; i++) {
 		const struct item *item = &j->items[i];
 
 		if (!j->o->dry_run && repo_write(j->top, item->path, &item->text,
 						 item->exists ? &item->st : NULL, err) != 0)
 			return -1;
-		out_printf(stdout, "%s\n", item->path);
+		if (!result_asked(j->o->output))
+			out_printf(stdout, "%s\n", item->path);
 		out_note("%s: key %s, encrypted to recovery (%s)%s", item->path, item->id,
 			 j->recovery->id, j->o->dry_run ? "; not written" : "");
 	}
-	return 0;
+	return result_print(&j->result, err);
 }
 
 static int check(const struct invocation *in, const struct backup_options *o, struct err *err)
@@ -329,6 +346,7 @@ static int run(const struct invocation *in, struct err *err)
 	const struct roster_user user = { &j.o->accept, in->line, in->line_n };
 	int r = check(in, j.o, err);
 
+	result_begin(&j.result, j.o->output);
 	if (r == 0) {
 		j.top = target_top(err);
 		r = j.top != NULL ? roster_load(j.top, &j.config, err) : -1;

@@ -16,13 +16,14 @@
 #include "sealer/manifest.h"
 #include "sealer/recovery.h"
 #include "sealer/repo.h"
+#include "sealer/result.h"
 #include "sealer/roster.h"
 #include "sealer/target.h"
 #include "sealer/whichcluster.h"
 
 struct install_options {
 	const char *identity, *passphrase_file, *to, *namespace;
-	const char *context;
+	const char *context, *output;
 	struct cluster_where where;
 	bool earlier;
 };
@@ -42,6 +43,7 @@ static const struct option_spec install_specs[] = {
 	CLUSTER_WHERE_OPTIONS(install_options),
 	{ 0, "earlier", NULL, "also when an earlier key would be the active one",
 	  offsetof(struct install_options, earlier), 0 },
+	RESULT_OPTION(install_options),
 	{ 0 },
 };
 
@@ -51,6 +53,7 @@ struct job {
 	char *top;
 	struct config config;
 	struct kv files; /* out of the backups */
+	struct result result;
 };
 
 /* A private key is for another program, not for a screen, a log of it, or a Git tree. */
@@ -66,6 +69,10 @@ static int check_output(const struct install_options *o, struct err *err)
 			       "--context puts the keys into a cluster: %s does not go with it%s",
 			       o->to != NULL ? "--to" : "-n",
 			       o->to != NULL ? "" : "; -N says in which namespace");
+	if (result_asked(o->output) && o->context == NULL && o->to == NULL)
+		return err_set(err, ERR_USAGE,
+			       "--output json: without --context and --to the manifest itself goes "
+			       "to standard output");
 	if (o->context != NULL)
 		return 0;
 	if (o->to != NULL)
@@ -109,6 +116,52 @@ static void tell_installed(const struct install_result *r, const char *name, con
 			 r->there);
 }
 
+static void put_installed(struct job *j, const struct install_result *r, const char *namespace,
+			  const struct cluster *c)
+{
+	result_flag(&j->result, "changed", r->added > 0);
+	result_text(&j->result, "context", c->config.context);
+	result_text(&j->result, "server", c->config.server);
+	result_value(&j->result, "secret", json_sprintf("%s/" BACKUP_SECRET, namespace));
+	result_flag(&j->result, "created", r->created);
+	result_value(&j->result, "added", json_integer((json_int_t)r->added));
+}
+
+static int install_in_folder(struct job *j, struct err *err)
+{
+	size_t added = 0;
+
+	if (keygen_install(&j->files, j->o->to, &added, err) != 0)
+		return -1;
+	out_note("%zu key%s of %s in %s", j->files.n, j->files.n == 1 ? "" : "s", j->name,
+		 j->o->to);
+	result_flag(&j->result, "changed", added > 0);
+	result_text(&j->result, "folder", j->o->to);
+	result_value(&j->result, "added", json_integer((json_int_t)added));
+	return 0;
+}
+
+/* Which keys, by the names of their files; the last one is the active one. */
+static int put_keys(struct job *j, struct err *err)
+{
+	struct keyring kr = KEYRING_INIT;
+	int r = 0;
+
+	result_begin(&j->result, j->o->output);
+	result_text(&j->result, "name", j->name);
+	for (size_t i = 0; r == 0 && i < j->files.n; i++) {
+		const struct kv_item *file = &j->files.items[i];
+
+		r = keyring_add_bytes(&kr, file->name, file->data, file->len, NULL, NULL, err);
+	}
+	for (size_t i = 0; r == 0 && i < kr.n; i++)
+		result_row(&j->result, "keys",
+			   json_pack("{s:s, s:s, s:b}", "keyId", age_identity_id(kr.ids[i]), "file",
+				     kr.names[i], "active", i + 1 == kr.n));
+	keyring_clear(&kr);
+	return r;
+}
+
 /* A key of one region in the cluster of another would be one more to lose. */
 static int open_cluster(const struct job *j, struct cluster *c, struct err *err)
 {
@@ -133,7 +186,7 @@ static int open_cluster(const struct job *j, struct cluster *c, struct err *err)
 }
 
 /* An agent takes up new keys by itself, once its volume shows them (a minute or so). */
-static int install_in_cluster(const struct job *j, struct err *err)
+static int install_in_cluster(struct job *j, struct err *err)
 {
 	const char *namespace = cluster_where_namespace(&j->o->where);
 	struct install_result result;
@@ -142,8 +195,10 @@ static int install_in_cluster(const struct job *j, struct err *err)
 
 	if (r == 0)
 		r = install_keys(&c, namespace, &j->files, &result, err);
-	if (r == 0)
+	if (r == 0) {
 		tell_installed(&result, j->name, namespace, &c);
+		put_installed(j, &result, namespace, &c);
+	}
 	cluster_close(&c);
 	return r;
 }
@@ -169,14 +224,12 @@ static int install(struct job *j, struct err *err)
 	int r = -1;
 
 	if (open_backups(j, err) == 0 && roster_load(j->top, &j->config, err) == 0 &&
-	    install_check(j->name, &j->config, &j->files, o->earlier, err) == 0)
+	    install_check(j->name, &j->config, &j->files, o->earlier, err) == 0 &&
+	    put_keys(j, err) == 0)
 		r = o->context != NULL ? install_in_cluster(j, err)
-		    : o->to != NULL    ? keygen_install(&j->files, o->to, err)
+		    : o->to != NULL    ? install_in_folder(j, err)
 				       : print_manifest(&j->files, o->namespace, err);
-	if (r == 0 && o->to != NULL)
-		out_note("%zu key%s of %s in %s", j->files.n, j->files.n == 1 ? "" : "s", j->name,
-			 o->to);
-	return r;
+	return r == 0 ? result_print(&j->result, err) : -1;
 }
 
 static int run_install(const struct invocation *in, struct err *err)
@@ -196,6 +249,7 @@ static int run_install(const struct invocation *in, struct err *err)
 	mem_free(j.top);
 	config_clear(&j.config);
 	kv_clear(&j.files);
+	result_clear(&j.result);
 	return r;
 }
 

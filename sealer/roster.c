@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -135,17 +136,21 @@ static bool is_named(const struct config *c, const char *name)
 	return false;
 }
 
-static void tell(const struct roster_add *a, const struct age_recipient *key,
-		 const struct config *had, bool replaced)
-{
-	char text[AGE_RECIPIENT_TEXT];
+/* Where a recipient has come to. */
+struct outcome {
+	const char *name;
+	const struct age_recipient *key;
+	const struct recipient *earlier; /* that it replaces, or NULL */
+	bool named;			 /* in a rule */
+	bool changed;
+};
 
-	age_recipient_format(key, text);
-	printf("%s\n", text);
-	if (!is_named(had, a->name))
+static void tell_people(const struct roster_add *a, const struct outcome *is)
+{
+	if (!is->named)
 		out_note("no rule of %s names %s yet: add it where it is to receive something",
 			 CONFIG_PATH, a->name);
-	if (replaced)
+	if (is->earlier != NULL)
 		out_note(
 		    "what was sealed to %s before stays with its earlier key until it is sealed "
 		    "anew",
@@ -153,6 +158,48 @@ static void tell(const struct roster_add *a, const struct age_recipient *key,
 	if (a->key == NULL && a->to == NULL)
 		out_note("'bulla keys install %s' gives the key to whoever is to open with it",
 			 a->name);
+}
+
+static int tell_programs(const struct roster_add *a, const struct outcome *is, struct err *err)
+{
+	char text[AGE_RECIPIENT_TEXT], id[AGE_KEY_ID_TEXT];
+	char *backup = repo_key_path(a->name, NULL);
+	struct result r;
+
+	age_recipient_format(is->key, text);
+	age_recipient_id(is->key, id);
+	result_begin(&r, a->output);
+	result_flag(&r, "changed", is->changed);
+	result_text(&r, "name", a->name);
+	result_text(&r, "keyId", id);
+	result_text(&r, "recipient", text);
+	result_flag(&r, "inRules", is->named);
+	if (is->earlier != NULL)
+		result_text(&r, "replaces", is->earlier->id);
+	if (a->key == NULL) {
+		result_text(&r, "backup", backup);
+		result_text(&r, "folder", a->to);
+	}
+	if (a->key == NULL && a->to == NULL)
+		result_next(&r, "bulla keys install %s", a->name);
+	if (is->earlier != NULL)
+		result_next(&r, "bulla reseal");
+	else
+		result_next(&r, "bulla reseal --add %s", a->name);
+	mem_free(backup);
+	return result_print(&r, err);
+}
+
+static int tell(const struct roster_add *a, const struct outcome *is, struct err *err)
+{
+	char text[AGE_RECIPIENT_TEXT];
+
+	if (!result_asked(a->output)) {
+		age_recipient_format(is->key, text);
+		printf("%s\n", text);
+	}
+	tell_people(a, is);
+	return tell_programs(a, is, err);
 }
 
 /* The backup of a key that the config does not know must not be written over. */
@@ -195,7 +242,10 @@ static int finish(const char *top, const struct roster_add *a, const struct conf
 		r = backup_settle(top, a->name, is->id, err);
 	if (r == 0) {
 		out_note("%s: %s has it already", a->name, CONFIG_PATH);
-		tell(a, &is->key, had, false);
+		r = tell(a,
+			 &(struct outcome){
+			     .name = a->name, .key = &is->key, .named = is_named(had, a->name) },
+			 err);
 	}
 	recipients_clear(&pinned);
 	return r;
@@ -228,8 +278,8 @@ static int add(const char *top, const struct roster_add *a, const struct config 
 	if ((earlier != NULL && backup_keep(top, a->name, earlier->id, err) != 0) ||
 	    edit_add(top, a->name, &key, err) != 0 || backup_settle(top, a->name, id, err) != 0)
 		return -1;
-	tell(a, &key, had, earlier != NULL);
-	return 0;
+	return tell(a, &(struct outcome){ a->name, &key, earlier, is_named(had, a->name), true },
+		    err);
 }
 
 int roster_add(const char *top, const struct roster_add *a, struct err *err)
@@ -245,10 +295,24 @@ int roster_add(const char *top, const struct roster_add *a, struct err *err)
 	return r;
 }
 
+static void put_removed(const char *top, const struct recipient *is, struct result *result)
+{
+	char *backup = repo_key_path(is->name, is->id), *path = mem_printf("%s/%s", top, backup);
+	struct stat st;
+
+	result_flag(result, "changed", true);
+	result_text(result, "name", is->name);
+	result_text(result, "keyId", is->id);
+	result_text(result, "backup", lstat(path, &st) == 0 ? backup : NULL);
+	result_next(result, "bulla keys exposure %s", is->id);
+	mem_free(backup);
+	mem_free(path);
+}
+
 /* The backup goes under the id before the name is gone, so that its file always says whose it is.
  */
 static int take_out(const char *top, const char *name, struct buf *text, const struct stat *st,
-		    struct err *err)
+		    struct result *result, struct err *err)
 {
 	struct config had = CONFIG_INIT;
 	const struct recipient *is;
@@ -265,15 +329,17 @@ static int take_out(const char *top, const char *name, struct buf *text, const s
 		r = repo_write(top, CONFIG_PATH, text, st, err);
 	if (r == 0)
 		r = backup_settle(top, name, "", err);
-	if (r == 0 && is != NULL)
+	if (r == 0 && is != NULL) {
+		put_removed(top, is, result);
 		out_note("what was sealed to %s before, it can still read, here and in Git's "
 			 "history: replace those credentials; 'bulla keys exposure %s' lists them",
 			 name, is->id);
+	}
 	config_clear(&had);
 	return r;
 }
 
-int roster_remove(const char *top, const char *name, struct err *err)
+int roster_remove(const char *top, const char *name, struct result *result, struct err *err)
 {
 	struct buf text = BUF_INIT;
 	struct stat st;
@@ -282,7 +348,7 @@ int roster_remove(const char *top, const char *name, struct err *err)
 	if (r == 0)
 		r = read_config(top, &text, &st, err);
 	if (r == 0)
-		r = take_out(top, name, &text, &st, err);
+		r = take_out(top, name, &text, &st, result, err);
 	buf_clear(&text);
 	return r;
 }

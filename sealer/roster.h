@@ -7,6 +7,7 @@
 
 #include "keys/config.h"
 #include "sealer/options.h"
+#include "sealer/result.h"
 
 struct err;
 
@@ -33,15 +34,19 @@ struct roster_add {
 	bool replace;			 /* the name may be there, and gets this key */
 	const char *to; /* DIR that a key made here is written to as well, or NULL */
 	struct roster_user user;
+	const char *output; /* as --output has it */
 };
 
 /*
- * Add a recipient, agree to it, print it.  Ended at any point and begun again it gets to the same
- * end, and no key is lost (sealer/backup.h).  ERR_CONFLICT when the name is there already,
- * ERR_RECIPIENT when it is none or there is no recovery key to back a new key up to.
+ * Add a recipient, agree to it, print it and what comes next.  Ended at any point and begun again
+ * it gets to the same end, and no key is lost (sealer/backup.h).  ERR_CONFLICT when the name is
+ * there already, ERR_RECIPIENT when it is none or there is no recovery key to back a new key up to.
  */
 int roster_add(const char *top, const struct roster_add *a, struct err *err);
-/* ERR_CONFLICT while a rule names it.  The backup of its key stays, under the key's id. */
-int roster_remove(const char *top, const char *name, struct err *err);
+/*
+ * ERR_CONFLICT while a rule names it.  The backup of its key stays, under the key's id.  What was
+ * done is added to result.
+ */
+int roster_remove(const char *top, const char *name, struct result *result, struct err *err);
 
 #endif

@@ -86,6 +86,7 @@ void rotate_clear(struct rotation *r)
 	document_clear(&r->fresh);
 	pending_clear(&r->pending);
 	notes_clear(&r->notes);
+	result_clear(&r->result);
 }
 
 /* --- whom for ------------------------------------------------------------------------------------
@@ -285,6 +286,15 @@ static char *make_note(const struct rotation *r)
 	return note;
 }
 
+static void make_result(struct rotation *r)
+{
+	result_begin(&r->result, r->o->output);
+	result_flag(&r->result, "changed", true);
+	result_flag(&r->result, "dryRun", r->o->dry_run);
+	result_document(&r->result, r->in->args[0], r->document);
+	result_sealed(&r->result, &r->fresh);
+}
+
 int rotate_write(struct rotation *r, struct err *err)
 {
 	struct file_write w = { .path = r->target.real, .mode = 0600, .expect = &r->st };
@@ -297,5 +307,6 @@ int rotate_write(struct rotation *r, struct err *err)
 	}
 	r->document = &r->file.documents[r->index];
 	out_note_print(note);
+	make_result(r);
 	return 0;
 }

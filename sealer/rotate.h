@@ -17,6 +17,7 @@
 #include "keys/recipients.h"
 #include "sealer/command.h"
 #include "sealer/pending.h"
+#include "sealer/result.h"
 #include "sealer/rotate_options.h"
 #include "sealer/target.h"
 
@@ -40,6 +41,7 @@ struct rotation {
 	struct pending pending; /* tls: the key that waits for this certificate */
 	bool taken;		/* it was taken for the new secret */
 	struct notes notes;
+	struct result result; /* for programs; printed at the end */
 };
 
 /*

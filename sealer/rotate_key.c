@@ -133,17 +133,24 @@ static int find_old(struct rotation *r, struct old *out, struct err *err)
 	return take_names(r, part, out, err);
 }
 
-static int put_request(const struct rotation *r, const struct buf *request, struct err *err)
+static int put_request(struct rotation *r, const struct buf *request, struct err *err)
 {
 	const char *path = r->o->csr;
 	const struct file_write w = { .path = path, .mode = 0644 };
 
-	if (path == NULL || strcmp(path, "-") == 0)
+	result_text(&r->result, "keyFile", r->pending.path);
+	if (path == NULL || strcmp(path, "-") == 0) {
+		if (result_asked(r->o->output)) {
+			result_text(&r->result, "request", buf_str(request));
+			return 0;
+		}
 		return file_write_fd(STDOUT_FILENO, request->data, request->len, err);
+	}
+	result_text(&r->result, "requestFile", path);
 	return file_write(&w, request->data, request->len, err);
 }
 
-static void tell_kept(const struct rotation *r, const struct pkey *key)
+static void tell_kept(struct rotation *r, const struct pkey *key)
 {
 	struct buf to = BUF_INIT, file = BUF_INIT;
 
@@ -162,6 +169,7 @@ static void tell_kept(const struct rotation *r, const struct pkey *key)
 		out_shell(&file, r->o->ring.keys);
 	}
 	out_note("have the request signed, then: bulla rotate tls --cert FILE %s", buf_str(&file));
+	result_next(&r->result, "bulla rotate tls --cert FILE %s", buf_str(&file));
 	buf_clear(&file);
 	buf_clear(&to);
 }
@@ -245,7 +253,12 @@ static int first_step(struct rotation *r, struct err *err)
 
 int rotate_key_request(struct rotation *r, struct err *err)
 {
-	return first_step(r, err) == 0 ? 0 : err_wrap(err, "%s", r->in->args[0]);
+	result_begin(&r->result, r->o->output);
+	result_document(&r->result, r->in->args[0], r->document);
+	if (first_step(r, err) != 0)
+		return err_wrap(err, "%s", r->in->args[0]);
+	result_flag(&r->result, "changed", !r->o->again);
+	return result_print(&r->result, err);
 }
 
 /* --- the second step -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "sealer/option_table.h"
 #include "sealer/pick.h"
+#include "sealer/result.h"
 
 #define AT(member) offsetof(struct rotate_options, member)
 
@@ -43,6 +44,7 @@ static const struct option_spec common_specs[] = {
 	WHO_OPTIONS(rotate_options),
 	{ 0, "dry-run", NULL, "check everything, write nothing", AT(dry_run), 0 },
 	WAIT_OPTIONS(rotate_options),
+	RESULT_OPTION(rotate_options),
 	{ 0 },
 };
 

@@ -14,7 +14,7 @@
 #include "sealer/who.h"
 
 struct rotate_options {
-	const char *which, *expires;
+	const char *which, *expires, *output;
 	struct who_options who;
 	struct ring_options ring;
 	struct option_list allow; /* same, names, sooner */

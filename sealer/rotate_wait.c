@@ -87,6 +87,8 @@ int rotate_wait(struct rotation *r, struct err *err)
 	w.ctx = &head;
 	rc = wait_run(&w, &end, &rows, err);
 	if (rc == 0)
+		result_value(&r->result, "clusters", json_incref(rows));
+	if (rc == 0)
 		rc = conclude(r, end, rows, err);
 	json_decref(rows);
 	json_decref(git);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "sealer/option_table.h"
+#include "sealer/result.h"
 
 #define AT(member) offsetof(struct seal_options, member)
 
@@ -66,6 +67,7 @@ static const struct option_spec common_specs[] = {
 	{ 0, "annotation", "KEY=VALUE", "an annotation of the Secret", AT(annotations),
 	  OPTION_MANY },
 	{ 0, "dry-run", NULL, "check everything, write nothing", AT(dry_run), 0 },
+	RESULT_OPTION(seal_options),
 	{ 0 },
 };
 

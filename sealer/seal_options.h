@@ -24,6 +24,7 @@ struct seal_options {
 	const char *expires, *policy;
 	const char *namespaces, *service_accounts;
 	const char *secret_type, *url;
+	const char *output;
 	bool dry_run;
 	/* opaque */
 	const char *env_file, *stdin_key;

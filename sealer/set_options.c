@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "sealer/pick.h"
+#include "sealer/result.h"
 
 static const struct option_spec common[] = {
 	{ 0, "from-file", "FILE|-", "the new secret", offsetof(struct set_options, from_file), 0 },
@@ -20,6 +21,7 @@ static const struct option_spec common[] = {
 	PICK_OPTION(set_options),
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct set_options, dry_run), 0 },
+	RESULT_OPTION(set_options),
 };
 #define COMMON (sizeof(common) / sizeof(common[0]))
 

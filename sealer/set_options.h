@@ -18,7 +18,7 @@ struct set_options {
 	const char *from_file, *env_file;
 	struct option_list pick;
 	const char *expires;
-	const char *which;
+	const char *which, *output;
 	struct who_options who;
 	bool dry_run;
 	const char *files[SET_FILES_MAX]; /* the kinds' own, in the order of the table */

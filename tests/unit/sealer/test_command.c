@@ -169,9 +169,11 @@ static void test_roster(void **state)
 	const char *recovery = KEY_C;
 	const struct option_list accept = { .items = &recovery, .n = 1 };
 	char program[] = "bulla", *line[] = { program, NULL };
+	struct result result;
 
 	(void)state;
 	out_quiet = true;
+	result_begin(&result, "json");
 	assert_int_equal(age_recipient_parse(KEY_B, &key, NULL), 0);
 	assert_int_equal(roster_add(top, &add, &err), -1);
 	assert_int_equal(err.class, ERR_INVALID); /* no config */
@@ -186,10 +188,15 @@ static void test_roster(void **state)
 	assert_string_equal(recipients_find(&c.recipients, "b")->id,
 			    "05fd323179930a65868e8e4366ed0f61");
 	config_clear(&c);
-	assert_int_equal(roster_remove(top, "a", &err), -1);
+	assert_int_equal(roster_remove(top, "a", &result, &err), -1);
 	assert_int_equal(err.class, ERR_CONFLICT);
-	assert_int_equal(roster_remove(top, "b", NULL), 0);
-	assert_int_equal(roster_remove(top, "b", &err), -1);
+	assert_int_equal(roster_remove(top, "b", &result, NULL), 0);
+	assert_true(json_is_true(json_object_get(result.v, "changed")));
+	assert_string_equal(json_string_value(json_object_get(result.v, "keyId")),
+			    "05fd323179930a65868e8e4366ed0f61");
+	assert_null(json_object_get(result.v, "backup")); /* its key was not made here */
+	result_clear(&result);
+	assert_int_equal(roster_remove(top, "b", &result, &err), -1);
 	assert_int_equal(err.class, ERR_RECIPIENT);
 	/* a key made here has a backup, and none without recovery */
 	add.key = NULL;

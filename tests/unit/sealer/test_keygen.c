@@ -52,6 +52,7 @@ static void test_backups(void **state)
 	struct keyring recovery = KEYRING_INIT, other = KEYRING_INIT;
 	struct keygen k, k2;
 	struct kv files = KV_INIT;
+	size_t added;
 	struct err err = ERR_INIT;
 	struct notes notes = NOTES_INIT;
 	char *path;
@@ -86,9 +87,11 @@ static void test_backups(void **state)
 	assert_int_equal(keygen_open(".", "eu-west9-b", &recovery, &files, &notes, &err), -1);
 	assert_int_equal(err.class, ERR_INVALID);
 
-	assert_int_equal(keygen_install(&files, "../keys", NULL), 0);
-	assert_int_equal(keygen_install(&files, "../keys", NULL), 0);
-	assert_int_equal(keygen_install(&files, "keys", &err), -1);
+	assert_int_equal(keygen_install(&files, "../keys", &added, NULL), 0);
+	assert_int_equal(added, 2);
+	assert_int_equal(keygen_install(&files, "../keys", &added, NULL), 0);
+	assert_int_equal(added, 0);
+	assert_int_equal(keygen_install(&files, "keys", NULL, &err), -1);
 	assert_int_equal(err.class, ERR_INVALID);
 	assert_int_equal(keygen_write_key(&k, "../keys", NULL), 0); /* the same file again */
 	keygen_clear(&k);
