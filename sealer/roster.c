@@ -155,6 +155,9 @@ static void tell_people(const struct roster_add *a, const struct outcome *is)
 		    "what was sealed to %s before stays with its earlier key until it is sealed "
 		    "anew",
 		    a->name);
+	else
+		out_note("%s'bulla reseal --add %s' gives it what is sealed already",
+			 is->named ? "" : "then ", a->name);
 	if (a->key == NULL && a->to == NULL)
 		out_note("'bulla keys install %s' gives the key to whoever is to open with it",
 			 a->name);
