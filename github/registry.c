@@ -310,7 +310,7 @@ static int ask_token(struct run *run, const char *actions, struct http_answer *a
 	char *base = NULL;
 	int ret = -1;
 
-	path.max = 2 * CHALLENGE_FIELD_MAX;
+	path.max = (size_t)2 * CHALLENGE_FIELD_MAX;
 	if (split_realm(run, &base, &path) != 0)
 		goto out;
 	put_scope(run, actions, &path);

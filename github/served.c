@@ -39,11 +39,15 @@ int served_address(const char *address, char **host, char **port, struct err *er
 	size_t len = strlen(digits);
 
 	*host = *port = NULL;
-	if ((v6 && begin[n] != ']') || !is_host(begin, n, v6) || (*rest != ':' && *rest != '\0'))
-		return err_set(err, ERR_INVALID, "address: not HOST:PORT (IPv6: [::1]:443)");
+	if ((v6 && begin[n] != ']') || !is_host(begin, n, v6) || (*rest != ':' && *rest != '\0')) {
+		err_set(err, ERR_INVALID, "address: not HOST:PORT (IPv6: [::1]:443)");
+		return -1;
+	}
 	if (len == 0 || len > 5 || strspn(digits, "0123456789") != len || digits[0] == '0' ||
-	    strtoul(digits, NULL, 10) > 65535)
-		return err_set(err, ERR_INVALID, "address: the port is no number from 1 to 65535");
+	    strtoul(digits, NULL, 10) > 65535) {
+		err_set(err, ERR_INVALID, "address: the port is no number from 1 to 65535");
+		return -1;
+	}
 	*host = mem_strn(begin, n);
 	*port = mem_str(digits);
 	return 0;
