@@ -142,10 +142,12 @@ static void explain_certificate(struct http *h, const char *words, struct http_a
 
 	h->curl->easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
 	a->fault = HTTP_TLS;
+	a->unsent = true;
 	if (verdict == X509_V_ERR_CERT_NOT_YET_VALID || verdict == X509_V_ERR_CERT_HAS_EXPIRED) {
 		a->fault = HTTP_CLOCK;
 		explain_dates(h, words, err);
-	} else if (verdict == X509_V_OK) {
+	} else if (strstr(words, "subject name") != NULL) {
+		/* libcurl compares names itself, and has no other verdict of its own */
 		err_set(err, ERR_IO,
 			"%s: its certificate is for another name (%.200s): a wrong address, or "
 			"someone between",

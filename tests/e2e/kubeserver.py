@@ -36,8 +36,8 @@ class Authority:
         self.ca = folder / f"{name}-ca.pem"
         self.ca.write_bytes(self.cert.public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name, public, ca=False, names=(), addresses=()):
-        now = datetime.datetime.utcnow()
+    def sign(self, name, public, ca=False, names=(), addresses=(), shift=0):
+        now = datetime.datetime.utcnow() + datetime.timedelta(days=shift)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
         builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
@@ -51,10 +51,10 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, name, names=(), addresses=()):
-        """(certificate, key) files."""
+    def issue(self, name, names=(), addresses=(), shift=0):
+        """(certificate, key) files; valid for the day that begins so many days from now."""
         key = ec.generate_private_key(ec.SECP256R1())
-        cert = self.sign(name, key.public_key(), names=names, addresses=addresses)
+        cert = self.sign(name, key.public_key(), names=names, addresses=addresses, shift=shift)
         paths = self.folder / f"{self.name}-{name}.crt", self.folder / f"{self.name}-{name}.key"
         paths[0].write_bytes(cert.public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM,
