@@ -127,7 +127,7 @@ void deploy_keys_clear(struct deploy_keys *keys)
 const struct deploy_key *deploy_keys_find(const struct deploy_keys *keys, const char *key)
 {
 	for (size_t i = 0; i < keys->n; i++) {
-		if (deploy_key_same(keys->items[i].key, key))
+		if (keys->items[i].key != NULL && deploy_key_same(keys->items[i].key, key))
 			return &keys->items[i];
 	}
 	return NULL;
@@ -317,7 +317,7 @@ int deploy_keys_delete(struct rest *r, const char *repository, const struct depl
 	result = deploy_keys_get(r, repository, key->id, &now, &found, err);
 	if (result != 0 || !found)
 		return result;
-	if (!deploy_key_same(now.key, key->key)) {
+	if (now.key == NULL || !deploy_key_same(now.key, key->key)) {
 		deploy_key_clear(&now);
 		return err_set(err, ERR_CONFLICT,
 			       "delete deploy key %lld of %s: it is not the key it was taken for; "

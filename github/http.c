@@ -150,7 +150,7 @@ void http_free(struct http *h)
 {
 	if (h == NULL)
 		return;
-	if (h->easy != NULL)
+	if (h->curl != NULL && h->easy != NULL)
 		h->curl->easy_cleanup(h->easy);
 	buf_clear(&h->ca);
 	mem_free(h->base);
