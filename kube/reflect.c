@@ -15,6 +15,7 @@
 #define WATCH_GRACE_MS 30000 /* what a watch may last longer than it was asked to */
 #define GENTLE_MS 200	     /* spreads those that a restarted server sends away at once */
 #define RELIST_MIN_MS 1000   /* between lists that the owner asks for */
+#define UNSEEN_MS 3000	     /* a pause in which an outage can go by unseen */
 #define TORN_MAX 2
 
 /* What a refusal leads to. */
@@ -282,6 +283,13 @@ static void apply(struct kube_reflect *r, int64_t now, enum move move, int64_t f
 	back_off(r, now, floor_ms);
 }
 
+/* Behind a long pause there can be another past, as behind an outage that was met: see rules. */
+static void list_behind_pause(struct kube_reflect *r, int64_t now)
+{
+	if (!r->filling && r->at_ms - now >= UNSEEN_MS)
+		start_over(r);
+}
+
 static void refuse(struct kube_reflect *r, int64_t now, const struct kube_answer *a, bool inside,
 		   struct kube_verdict *v)
 {
@@ -295,6 +303,9 @@ static void refuse(struct kube_reflect *r, int64_t now, const struct kube_answer
 	v->answer = *a;
 	apply(r, now, rule->move[column],
 	      a->retry_ms > rule->floor_ms ? a->retry_ms : rule->floor_ms, v);
+	/* one that has too much to do is not given a list to make as well */
+	if (a->status != 429)
+		list_behind_pause(r, now);
 }
 
 /* --- events ------------------------------------------------------------------------------------
@@ -483,12 +494,14 @@ static void watch_ended(struct kube_reflect *r, int64_t now, bool clean, struct 
 {
 	bool useless = now - r->asked_ms < KUBE_SHORT_MS && r->events == 0;
 
-	if (useless)
+	if (useless) {
 		back_off(r, now, 0);
-	else if (now - r->asked_ms < KUBE_SHORT_MS)
+		list_behind_pause(r, now);
+	} else if (now - r->asked_ms < KUBE_SHORT_MS) {
 		r->at_ms = r->asked_ms + KUBE_SHORT_MS;
-	else
+	} else {
 		at_once(r, now);
+	}
 	v->failed = useless || !clean;
 }
 
