@@ -109,6 +109,16 @@ static int after_success(struct secret_steps *s, const struct kube_answer *a)
 	return s->step == SECRET_DELETE || s->step == SECRET_TRY ? SECRET_CREATE : NOTHING;
 }
 
+/*
+ * A field that cannot be changed, of an immutable Secret or its type, is named as such (field.Error
+ * of apimachinery).  Any other 422, of a webhook for one, is no reason to delete what is there.
+ */
+static bool is_fixed(const struct kube_answer *a)
+{
+	return a->status == 422 && (strcmp(a->cause, "FieldValueInvalid") == 0 ||
+				    strcmp(a->cause, "FieldValueForbidden") == 0);
+}
+
 /* What to try after a step that was refused. */
 static int after_refusal(const struct secret_steps *s, const struct kube_answer *a)
 {
@@ -123,7 +133,9 @@ static int after_refusal(const struct secret_steps *s, const struct kube_answer 
 	case SECRET_PROBE:
 		return kube_test_failed(a) ? SECRET_ADOPT : NOTHING;
 	case SECRET_PATCH:
-		return a->status == 422 ? SECRET_TRY : a->status == 409 ? SECRET_PROBE : NOTHING;
+		if (a->status == 409 || kube_test_failed(a))
+			return SECRET_PROBE;
+		return is_fixed(a) ? SECRET_TRY : NOTHING;
 	case SECRET_TRY: /* the server looks at all of it before it says that one is there */
 		return a->status == 409 ? SECRET_DELETE : NOTHING;
 	case SECRET_ADOPT:

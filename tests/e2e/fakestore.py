@@ -158,9 +158,11 @@ def check_secret(obj, before):
             raise ApiError(400, "BadRequest", "illegal base64 data") from None
     obj.setdefault("type", "Opaque")
     if before is not None and obj["type"] != before["type"]:
-        raise ApiError(422, "Invalid", "type: field is immutable", obj["metadata"]["name"])
+        raise ApiError(422, "Invalid", "type: field is immutable", obj["metadata"]["name"],
+                       causes=[{"reason": "FieldValueInvalid", "field": "type"}])
     if before is not None and before.get("immutable") and data != before.get("data", {}):
-        raise ApiError(422, "Invalid", "data: field is immutable when `immutable` is set", obj["metadata"]["name"])
+        raise ApiError(422, "Invalid", "data: field is immutable when `immutable` is set", obj["metadata"]["name"],
+                       causes=[{"reason": "FieldValueForbidden", "field": "data"}])
 
 
 def check_event(obj, before):

@@ -8,7 +8,7 @@
 
 #define ON SECRET_STEPS_ON
 
-enum said { OK, CONFLICT, ABSENT, UNFIT, INVALID, FORBIDDEN, BROKEN };
+enum said { OK, CONFLICT, ABSENT, UNFIT, INVALID, IMMUTABLE, TYPED, FORBIDDEN, BROKEN };
 
 static struct kube_answer answer(enum said what, const json_t *object)
 {
@@ -18,6 +18,14 @@ static struct kube_answer answer(enum said what, const json_t *object)
 		[ABSENT] = { .status = 404, .reason = "NotFound", .cause = "", .name = "app" },
 		[UNFIT] = { .status = 422, .reason = "Invalid", .cause = "", .name = "" },
 		[INVALID] = { .status = 422, .reason = "Invalid", .cause = "x", .name = "app" },
+		[IMMUTABLE] = { .status = 422,
+				.reason = "Invalid",
+				.cause = "FieldValueForbidden",
+				.name = "app" },
+		[TYPED] = { .status = 422,
+			    .reason = "Invalid",
+			    .cause = "FieldValueInvalid",
+			    .name = "app" },
 		[FORBIDDEN] = { .status = 403, .reason = "Forbidden", .cause = "", .name = "app" },
 		[BROKEN] = { .status = 0, .reason = "", .cause = "", .name = "" },
 	};
@@ -56,8 +64,12 @@ static void test_every_answer(void **state)
 		{ SECRET_PATCH, OK, SECRET_STEPS_DONE, 0 },
 		{ SECRET_PATCH, CONFLICT, ON, SECRET_PROBE },
 		{ SECRET_PATCH, ABSENT, ON, SECRET_CREATE },
-		{ SECRET_PATCH, UNFIT, ON, SECRET_TRY },
-		{ SECRET_PATCH, INVALID, ON, SECRET_TRY },
+		{ SECRET_PATCH, UNFIT, ON, SECRET_PROBE },
+		/* what cannot be changed is said; no other refusal leads to a deletion */
+		{ SECRET_PATCH, IMMUTABLE, ON, SECRET_TRY },
+		{ SECRET_PATCH, TYPED, ON, SECRET_TRY },
+		{ SECRET_PATCH, INVALID, SECRET_STEPS_REFUSED, 0 },
+		{ SECRET_PATCH, BROKEN, SECRET_STEPS_REFUSED, 0 },
 		/* nothing is deleted before a dry run has shown that it can be made again */
 		{ SECRET_TRY, CONFLICT, ON, SECRET_DELETE },
 		{ SECRET_TRY, OK, ON, SECRET_CREATE },
