@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/out.h"
 #include "kinds/url.h"
+#include "sealer/rotate_kinds.h"
 
 #define GITHUB "github.com"
 
@@ -243,37 +244,50 @@ void danger_where(const struct danger_about *a, struct buf *out, bool *claimed)
 	*claimed = w.claimed;
 }
 
-/* Sealed together, they are replaced together (sealer/cmd_set.c). */
-static void replace_together(const struct document *d, struct buf *out)
+/* --- a new value ------------------------------------------------------------------------------ */
+
+static void put_file(const struct danger_about *a, bool many, struct buf *out)
 {
-	buf_puts(out, "bulla seal opaque ");
-	out_shell(out, d->name);
-	buf_puts(out, " -n ");
-	out_shell(out, d->namespace);
-	buf_puts(out, " --together");
+	const struct document *d = a->document;
+
+	if (many)
+		buf_printf(out, "--document %s/%s ", d->namespace, d->name);
+	if (a->file[0] == '-')
+		buf_puts(out, "./");
+	out_shell(out, a->file);
+}
+
+/* The option without which it would ask for the wrong thing. */
+static void put_rotate_option(const struct danger_about *a, struct buf *out)
+{
+	const char *registry = kv_get_str(&a->part->facts, "registry"), *key = a->part->name;
+
+	if (a->document->kind->keys != NULL) {
+		if (kind_type_allowed(a->document->kind, TYPE_TLS))
+			buf_puts(out, " --new-key");
+		else if (registry != NULL && strchr(registry, ',') != NULL)
+			buf_puts(out, " --docker-config FILE");
+	} else if (strcmp(key, KIND_PART) == 0) {
+		buf_puts(out, " --from-env-file FILE"); /* sealed together, replaced together */
+	} else {
+		buf_puts(out, key[0] == '-' ? " --stdin=" : " --stdin ");
+		out_shell(out, key);
+	}
 }
 
 void danger_replace(const struct danger_about *a, bool many, struct buf *out)
 {
-	const struct document *d = a->document;
-	const char *key = d->kind->keys == NULL ? a->part->name : NULL;
+	bool rotates = rotate_kinds_has(a->document->kind);
 
 	if (a->file == NULL)
 		return;
-	if (key != NULL && strcmp(key, KIND_PART) == 0) {
-		replace_together(d, out);
-		return;
-	}
-	buf_puts(out, "bulla set ");
-	if (many)
-		buf_printf(out, "--document %s/%s ", d->namespace, d->name);
-	if (a->file[0] == '-' || (key != NULL && key[0] == '-'))
-		buf_puts(out, "-- ");
-	out_shell(out, a->file);
-	if (key != NULL) {
-		buf_putc(out, ' ');
-		out_shell(out, key);
-	}
+	if (rotates)
+		buf_printf(out, "bulla rotate %s ", a->document->kind->name);
+	else
+		buf_puts(out, "bulla set ");
+	put_file(a, many, out);
+	if (rotates)
+		put_rotate_option(a, out);
 }
 
 int danger_compare(const struct danger_about *a, const struct danger_about *b)

@@ -42,8 +42,9 @@ struct danger_about {
 void danger_where(const struct danger_about *a, struct buf *out, bool *claimed);
 
 /*
- * The command that seals a new value in its place, "bulla set --document NAMESPACE/NAME FILE KEY";
- * nothing without a file.  many: the file holds other documents too.  Appended.
+ * The command that seals a new value in its place: "bulla rotate KIND FILE" for the kinds that it
+ * knows (sealer/rotate_kinds.h), of opaque with the key, else "bulla set FILE"; nothing without a
+ * file.  many: the file holds other documents too, and --document says which.  Appended.
  */
 void danger_replace(const struct danger_about *a, bool many, struct buf *out);
 

@@ -70,7 +70,7 @@ def test_used_replaced_and_gone(repo):
     assert found["complete"] is True and found["unread"] == []
     one = {c["document"]: c for c in found["credentials"]}
     assert one["web/used"]["file"] == "used.yaml" and one["web/used"]["now"] == ["main:used.yaml"]
-    assert one["web/used"]["replace"] == "bulla set used.yaml K" and "replace" not in one["web/gone"]
+    assert one["web/used"]["replace"] == "bulla rotate opaque used.yaml --stdin K" and "replace" not in one["web/gone"]
     assert one["web/gone"]["now"] == [] and one["web/gone"]["file"] is None
     assert {c["firstCommit"] for c in found["credentials"]} == {first}
     assert one["web/used"]["keys"] == {old: "eu"} and not one["web/used"]["opened"]
@@ -105,6 +105,46 @@ def test_the_order_is_by_danger(repo):
     order = [text.index(f". {name}") for name in ("web/z", "flux-system/flux", "web/a K", "web/t")]
     assert order == sorted(order)
     assert "(so says the document; not proven)" in text and token not in text
+
+
+def test_the_printed_command_gives_another_value(repo):
+    """Run as it is printed, with the capitals filled in; afterwards nothing that the key opened is in use."""
+    token = str(os.path.join(os.path.dirname(__file__), "../../scripts/test-token"))
+    repo.write("../token", repo.tool(token).strip())
+    repo.tool("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90",
+              "-keyout", str(repo.path / "k.pem"), "-out", str(repo.path / "c.pem"), "-subj", "/CN=a",
+              "-addext", "subjectAltName=DNS:a.example.org")
+    seal(repo, "a", "a b.yaml", key="-x")
+    seal(repo, "b", "-b.yaml", args=["--together"])
+    repo.bulla("seal", "registry", "z", "-n", "web", "--server", "ghcr.io", "--username", "bot", "--token-file", "../token",
+               "-w", "z.yaml")
+    repo.bulla("seal", "git-https", "g", "-n", "web", "--url", "https://github.com/o/r", "--username", "git",
+               "--token-file", "../token", "-w", "two.yaml")
+    repo.bulla("seal", "tls", "t", "-n", "web", "--cert", repo.path / "c.pem", "--private-key", repo.path / "k.pem", "-w", "two.yaml")
+    repo.write("../hook", "0123456789abcdef" * 3)
+    repo.bulla("seal", "webhook-token", "w", "-n", "web", "--token-file", "../hook", "-w", "w.yaml")
+    repo.commit()
+    time.sleep(1.01)
+    repo.write("../next", repo.tool(token).strip())
+    repo.write("../hook2", "fedcba9876543210" * 3)
+    repo.write("../values", "K=another\n")
+    more = {"web/a": [], "web/b": [], "web/z": ["--token-file", "../next"], "web/g": ["--token-file", "../next"],
+            "web/t": ["--csr", "../csr.pem"], "web/w": ["--token-file", "../hook2"]}
+    found = {c["document"]: c for c in exposure(repo, "eu", "-i", repo.recovery)["credentials"]}
+    assert found.keys() == more.keys() and {c["state"] for c in found.values()} == {"used"}
+    for document, args in more.items():
+        words = shlex.split(found[document]["replace"].replace(" FILE", " ../values"))
+        assert words[:2] == ["bulla", "set" if document == "web/w" else "rotate"]
+        repo.bulla(*words[1:], *args, *(["-i", repo.recovery] if words[1] == "rotate" else []), input="another")
+    repo.tool("openssl", "x509", "-req", "-in", str(repo.path / "csr.pem"), "-CA",
+              str(repo.path / "c.pem"), "-CAkey", str(repo.path / "k.pem"), "-days", "120", "-copy_extensions", "copy", "-out",
+              str(repo.path / "new.pem"))
+    repo.bulla("rotate", "tls", "t", "--cert", "../new.pem", "-i", repo.recovery)
+    repo.commit()
+    left = {(c["document"], c["part"]): 0 for c in found.values()}
+    for c in exposure(repo, "eu", "-i", repo.recovery)["credentials"]:
+        left[c["document"], c["part"]] += c["state"] == "replaced"
+    assert set(left.values()) == {1}
 
 
 def test_lying_facts_do_not_drive_a_shell(repo):

@@ -169,7 +169,7 @@ def test_a_dropped_recipient_and_what_must_be_issued_again(repo):
     assert first["where"] == "https://github.com/settings/tokens" and first["opened"] and not first["claimed"]
     assert first["keys"] == {repo.id("us"): "us"}
     assert done["reissue"][1]["claimed"]  # url is the sealer's word, also when opened
-    assert done["reissue"][2]["replace"] == "bulla set 'apps/a b.yaml' A"
+    assert done["reissue"][2]["replace"] == "bulla rotate opaque 'apps/a b.yaml' --stdin A"
     assert done["keys"] == [{"id": repo.id("us"), "name": "us", "parts": 4, "stillNeed": 0}]
     assert done["total"]["sealed"] == 4 and [d["state"] for d in done["documents"]] == ["resealed"] * 3
     for file in ("apps/a b.yaml", "apps/ghcr.yaml", "apps/flux.yaml"):
@@ -187,7 +187,7 @@ def test_text_of_the_end(repo):
         "dangerous first",
         "web/a  opaque, A  (us)",
         "    who has it does what nobody but its issuer can tell: have its issuer replace the value",
-        "    bulla set apps/a.yaml A"]
+        "    bulla rotate opaque apps/a.yaml --stdin A"]
 
 
 def test_a_new_recipient_waits_for_add(repo):

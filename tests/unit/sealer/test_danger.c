@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sealer/command.h"
 #include "sealer/danger.h"
+#include "sealer/rotate_kinds.h"
 
 /* "name=value|name=value" */
 static void put_facts(const char *text, struct kv *facts)
@@ -48,14 +50,17 @@ static const struct one cases[] = {
 	{ "gcp-service-account", KIND_PART, "a.yaml", "fingerprint=--all|user=a@b.c|project=p", "",
 	  "bulla set a.yaml", false, true, false },
 	{ "git-https", KIND_PART, "a b.yaml", "url=https://github.com/o/r",
-	  "https://github.com/settings/tokens", "bulla set 'a b.yaml'", false, true, true },
+	  "https://github.com/settings/tokens", "bulla rotate git-https 'a b.yaml'", false, true,
+	  true },
 	{ "git-https", KIND_PART, "-a.yaml", "url=https://git.example/o/r",
-	  "the Git server git.example", "bulla set -- -a.yaml", false, true, true },
+	  "the Git server git.example", "bulla rotate git-https ./-a.yaml", false, true, true },
 	{ "git-https", KIND_PART, NULL, "url=javascript:alert(1)", "", "", false, true, true },
 	{ "registry", KIND_PART, "a.yaml", "registry=ghcr.io|user=u",
-	  "https://github.com/settings/tokens", "bulla set a.yaml", false, true, false },
+	  "https://github.com/settings/tokens", "bulla rotate registry a.yaml", false, true,
+	  false },
 	{ "registry", KIND_PART, "a.yaml", "registry=a.example,ghcr.io",
-	  "the registry a.example,ghcr.io", "bulla set a.yaml", false, true, false },
+	  "the registry a.example,ghcr.io", "bulla rotate registry a.yaml --docker-config FILE",
+	  false, true, false },
 	{ "deploy-key", KIND_PART, "a.yaml", "url=ssh://git@github.com/barolab/foobar-infra.git",
 	  "gh repo deploy-key delete ID --repo barolab/foobar-infra", "bulla set a.yaml", false,
 	  true, true },
@@ -67,15 +72,23 @@ static const struct one cases[] = {
 	  true },
 	{ "deploy-key", KIND_PART, "a.yaml", "url=ssh://git@github.com/o/-r",
 	  "the Git server of ssh://git@github.com/o/-r", "bulla set a.yaml", false, true, true },
-	{ "opaque", "TOKEN", "a.yaml", "", "", "bulla set --document n/d a.yaml TOKEN", true, false,
+	{ "opaque", "TOKEN", "a.yaml", "", "",
+	  "bulla rotate opaque --document n/d a.yaml --stdin TOKEN", true, false, false },
+	{ "opaque", "-x", "a.yaml", "", "", "bulla rotate opaque a.yaml --stdin=-x", false, false,
 	  false },
-	{ "opaque", "-x", "a.yaml", "", "", "bulla set -- a.yaml -x", false, false, false },
-	{ "opaque", KIND_PART, "a.yaml", "", "", "bulla seal opaque d -n n --together", false,
-	  false, false },
+	{ "opaque", KIND_PART, "a.yaml", "", "", "bulla rotate opaque a.yaml --from-env-file FILE",
+	  false, false, false },
 	{ "tls", KIND_PART, "a.yaml", "issuer=CN=a b|fingerprint=SHA256:x",
-	  "the issuer 'CN=a b', certificate SHA256:x", "bulla set a.yaml", false, true, false },
+	  "the issuer 'CN=a b', certificate SHA256:x", "bulla rotate tls a.yaml --new-key", false,
+	  true, false },
 	{ "tls", KIND_PART, "a.yaml", "fingerprint=SHA256:x", "certificate SHA256:x",
-	  "bulla set a.yaml", false, true, false },
+	  "bulla rotate tls a.yaml --new-key", false, true, false },
+	{ "tls", KIND_PART, "a b.yaml", "", "",
+	  "bulla rotate tls --document n/d 'a b.yaml' --new-key", true, false, false },
+	{ "opaque", "a b", "a.yaml", "", "", "bulla rotate opaque a.yaml --stdin 'a b'", false,
+	  false, false },
+	{ "basic-auth", KIND_PART, "-$(id).yaml", "", "", "bulla set ./'-$(id).yaml'", false, false,
+	  false },
 	{ "basic-auth", KIND_PART, "a.yaml", "user=u", "", "bulla set a.yaml", false, false,
 	  false },
 	{ "webhook-token", KIND_PART, "a.yaml", "",
@@ -113,6 +126,25 @@ static void test_where(void **state)
 		check(&cases[i], false);
 		check(&cases[i], true);
 	}
+}
+
+/* What is printed is there to run: each kind of the table is a subcommand, and no other is. */
+static void test_rotate_knows(void **state)
+{
+	size_t n = 0, rows = 0;
+
+	(void)state;
+	for (size_t i = 0; kind_table[i] != NULL; i++) {
+		const struct command *c = command_sub(&cmd_rotate, kind_table[i]->name);
+
+		assert_int_equal(rotate_kinds_has(kind_table[i]), c != NULL);
+		rows += c != NULL;
+	}
+	while (rotate_kinds[n] != NULL)
+		n++;
+	assert_int_equal(n, rows);
+	assert_true(n >= 4);
+	assert_false(rotate_kinds_has(NULL));
 }
 
 static void test_ranks(void **state)
@@ -159,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_where),
+		cmocka_unit_test(test_rotate_knows),
 		cmocka_unit_test(test_ranks),
 		cmocka_unit_test(test_order),
 	};
