@@ -220,6 +220,7 @@ int app_token(const struct app_options *o, struct app_token *out, struct err *er
 	struct rest_options options = {
 		.api_url = o->api_url,
 		.ca_file = o->ca_file,
+		.ca = o->ca,
 		.token = &jwt,
 		.patience_ms = o->patience_ms,
 		.rejected = "the App's id and private key do not belong together, or the key was "

@@ -26,6 +26,7 @@ int app_jwt(const char *id, const struct buf *pem, int64_t now, struct buf *out,
 struct app_options {
 	const char *api_url; /* as struct rest_options */
 	const char *ca_file;
+	const struct buf *ca;
 	const char *id;
 	const struct buf *key;	      /* PEM */
 	const char *repository;	      /* "owner/name" (rest_repository) */

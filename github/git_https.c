@@ -235,7 +235,7 @@ static const char *path_of(const char *url)
 int git_https_check(const struct git_https_question *q, struct git_https_result *r,
 		    struct notes *notes, struct err *err)
 {
-	struct http_options o = { .ca_file = q->ca_file, .option = "url" };
+	struct http_options o = { .ca_file = q->ca_file, .ca = q->ca, .option = "url" };
 	struct run run = { .q = q, .r = r, .err = err };
 	const char *path = path_of(q->url);
 	char *base = NULL, *trimmed = NULL;

@@ -21,6 +21,7 @@ struct git_https_question {
 	const void *password;
 	size_t len;
 	const char *ca_file; /* as struct http_options */
+	const struct buf *ca;
 };
 
 enum git_https_verdict {

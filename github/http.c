@@ -116,6 +116,20 @@ static int set_base(struct http *h, const char *base, struct err *err)
 	return 0;
 }
 
+static int take_ca(struct http *h, const struct http_options *o, struct err *err)
+{
+	if (o->ca_file == NULL && o->ca == NULL)
+		return 0;
+	h->ca_file = mem_str(o->ca_file != NULL ? o->ca_file : "the certificates given with it");
+	if (o->ca_file == NULL)
+		buf_put(&h->ca, o->ca->data, o->ca->len);
+	else if (file_read(o->ca_file, CA_MAX, 0, &h->ca, NULL, err) != 0)
+		return -1;
+	if (strstr(buf_str(&h->ca), "-----BEGIN CERTIFICATE-----") != NULL)
+		return 0;
+	return err_set(err, ERR_INVALID, "%s: no certificate in PEM form is in it", h->ca_file);
+}
+
 struct http *http_new(const struct http_options *o, struct err *err)
 {
 	struct http *h = mem_alloc(sizeof(*h));
@@ -127,16 +141,8 @@ struct http *http_new(const struct http_options *o, struct err *err)
 	h->curl = curl_api_load(err);
 	if (h->curl == NULL || set_base(h, o->base, err) != 0)
 		goto fail;
-	if (o->ca_file != NULL) {
-		h->ca_file = mem_str(o->ca_file);
-		if (file_read(o->ca_file, CA_MAX, 0, &h->ca, NULL, err) != 0)
-			goto fail;
-		if (strstr(buf_str(&h->ca), "-----BEGIN CERTIFICATE-----") == NULL) {
-			err_set(err, ERR_INVALID, "%s: no certificate in PEM form is in it",
-				o->ca_file);
-			goto fail;
-		}
-	}
+	if (take_ca(h, o, err) != 0)
+		goto fail;
 	h->easy = h->curl->easy_init();
 	if (h->easy != NULL)
 		return h;

@@ -35,9 +35,10 @@ struct http;
 #define HTTP_REDIRECTS 5
 
 struct http_options {
-	const char *base;    /* https://HOST[:PORT][/PREFIX], no user, query or fragment */
-	const char *ca_file; /* PEM; in place of the system's authorities.  NULL: those */
-	const char *option;  /* what the user calls base, for errors; NULL: "--api-url" */
+	const char *base;     /* https://HOST[:PORT][/PREFIX], no user, query or fragment */
+	const char *ca_file;  /* PEM; in place of the system's authorities.  NULL: those */
+	const struct buf *ca; /* the same, at hand, when there is no ca_file; or NULL */
+	const char *option;   /* what the user calls base, for errors; NULL: "--api-url" */
 	/* milliseconds; 0: as above */
 	int64_t connect_ms, try_ms, total_ms;
 };

@@ -45,6 +45,7 @@ struct rest *rest_new(const struct rest_options *o, struct err *err)
 	const struct http_options http = {
 		.base = o->api_url == NULL ? REST_API_URL : o->api_url,
 		.ca_file = o->ca_file,
+		.ca = o->ca,
 		.total_ms = o->patience_ms,
 	};
 	struct rest *r = mem_alloc(sizeof(*r));

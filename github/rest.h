@@ -23,7 +23,8 @@ struct rest;
 
 struct rest_options {
 	const char *api_url;	 /* NULL: REST_API_URL */
-	const char *ca_file;	 /* or NULL */
+	const char *ca_file;	 /* as struct http_options */
+	const struct buf *ca;
 	const struct buf *token; /* copied and wiped at the end; NULL: ask without one */
 	const char *rejected;	 /* what a 401 says of the credential; NULL: of a token */
 	/* How long one call may take with its pauses, in ms, where a rate limit asks for patience;

@@ -15,6 +15,7 @@
 #include "sealer/fields.h"
 #include "sealer/fresh.h"
 #include "sealer/input.h"
+#include "sealer/live.h"
 #include "sealer/manifest.h"
 #include "sealer/result.h"
 #include "sealer/seal_options.h"
@@ -38,6 +39,7 @@ struct job {
 	struct notes notes;
 	struct document document;
 	struct result result;
+	json_t *asked; /* what --live found, for programs */
 };
 
 static void job_clear(struct job *j)
@@ -50,6 +52,7 @@ static void job_clear(struct job *j)
 	notes_clear(&j->notes);
 	document_clear(&j->document);
 	result_clear(&j->result);
+	json_decref(j->asked);
 }
 
 /* --- before any secret is asked for ----------------------------------------------------------- */
@@ -120,6 +123,7 @@ static int check_output(const struct seal_options *o, struct err *err)
 static int prepare(struct job *j, struct err *err)
 {
 	if (check_output(j->o, err) != 0 || check_names(j, err) != 0 || read_public(j, err) != 0 ||
+	    live_check(&j->o->ask, j->kind, err) != 0 ||
 	    target_open(j->o->write, j->name, &j->target, err) != 0 ||
 	    write_begin(&j->target, j->namespace, j->name, &j->write, err) != 0)
 		return -1;
@@ -164,6 +168,8 @@ static void make_result(struct job *j)
 	result_flag(&j->result, "dryRun", j->o->dry_run);
 	result_document(&j->result, j->target.path, &j->document);
 	result_sealed(&j->result, &j->document);
+	if (j->asked != NULL)
+		result_value(&j->result, "live", json_incref(j->asked));
 }
 
 /* What is said at the end; NULL when there is nothing to say. */
@@ -183,6 +189,15 @@ static char *make_note(const struct job *j)
 	return note;
 }
 
+static int ask(struct job *j, struct err *err)
+{
+	const struct live_question q = {
+		.kind = j->kind, .secret = &j->secret, .options = &j->o->ask, .now = j->input.now
+	};
+
+	return live_before(&q, &j->secret, &j->asked, err);
+}
+
 static int finish(struct job *j, struct err *err)
 {
 	struct document *d = &j->document;
@@ -191,7 +206,7 @@ static int finish(struct job *j, struct err *err)
 
 	for (size_t i = 0; i < j->notes.n; i++)
 		out_warn("%s", j->notes.text[i]);
-	if (r != 0)
+	if (r != 0 || ask(j, err) != 0)
 		return -1;
 	d->name = mem_str(j->name);
 	d->namespace = mem_str(j->namespace);

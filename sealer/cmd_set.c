@@ -13,6 +13,7 @@
 #include "sealer/fields.h"
 #include "sealer/fresh.h"
 #include "sealer/input.h"
+#include "sealer/live.h"
 #include "sealer/pick.h"
 #include "sealer/result.h"
 #include "sealer/set_options.h"
@@ -37,6 +38,7 @@ struct job {
 	struct document fresh; /* what is put into the file */
 	struct notes notes;
 	struct result result;
+	json_t *asked; /* what --live found, for programs */
 };
 
 static void job_clear(struct job *j)
@@ -49,6 +51,7 @@ static void job_clear(struct job *j)
 	document_clear(&j->fresh);
 	notes_clear(&j->notes);
 	result_clear(&j->result);
+	json_decref(j->asked);
 }
 
 static bool is_free(const struct job *j)
@@ -299,6 +302,8 @@ static void make_result(struct job *j)
 	result_flag(&j->result, "dryRun", j->o->dry_run);
 	result_document(&j->result, j->in->args[0], &j->file.documents[j->index]);
 	result_sealed(&j->result, &j->fresh);
+	if (j->asked != NULL)
+		result_value(&j->result, "live", json_incref(j->asked));
 }
 
 static int put(struct job *j, struct err *err)
@@ -322,6 +327,17 @@ static int put(struct job *j, struct err *err)
 	return result_print(&j->result, err);
 }
 
+static int ask(struct job *j, struct err *err)
+{
+	const struct live_question q = { .kind = j->document->kind,
+					 .secret = &j->secret,
+					 .options = &j->o->ask,
+					 .fresh = live_is_fresh(&j->secret, &j->input.fields),
+					 .now = j->input.now };
+
+	return live_before(&q, &j->secret, &j->asked, err);
+}
+
 static int run(const struct invocation *in, struct err *err)
 {
 	struct job j = { .in = in, .o = in->options, .keys = in->args + 1, .n_keys = in->n - 1 };
@@ -330,10 +346,13 @@ static int run(const struct invocation *in, struct err *err)
 	if (pick_load(in->args[0], j.o->which, &j.file, &j.index, &j.st, err) != 0)
 		return -1;
 	j.document = &j.file.documents[j.index];
-	if (check_keys(&j, err) == 0 && find_recipients(&j, err) == 0) {
+	if (live_check(&j.o->ask, j.document->kind, err) == 0 && check_keys(&j, err) == 0 &&
+	    find_recipients(&j, err) == 0) {
 		r = read_input(&j, err);
 		for (size_t i = 0; i < j.notes.n; i++)
 			out_warn("%s", j.notes.text[i]);
+		if (r == 0)
+			r = ask(&j, err);
 		if (r == 0)
 			r = put(&j, err);
 	}

@@ -67,6 +67,7 @@ int rotate_open(const struct invocation *in, const struct kind *kind, struct rot
 {
 	*r = (struct rotation){ .in = in, .o = in->options, .kind = kind };
 	if (check_wait(r, err) != 0 || read_expiry(r, err) != 0 ||
+	    live_check(&r->o->ask, kind, err) != 0 ||
 	    pick_load(in->args[0], r->o->which, &r->file, &r->index, &r->st, err) != 0)
 		return -1;
 	r->document = &r->file.documents[r->index];
@@ -87,6 +88,7 @@ void rotate_clear(struct rotation *r)
 	pending_clear(&r->pending);
 	notes_clear(&r->notes);
 	result_clear(&r->result);
+	json_decref(r->asked);
 }
 
 /* --- whom for ------------------------------------------------------------------------------------
@@ -217,6 +219,25 @@ static int compare(struct rotation *r, const struct document_part *part,
 	return rc;
 }
 
+static int ask(struct rotation *r, const struct document_part *part, struct kind_secret *new,
+	       struct err *err)
+{
+	const struct live_question q = {
+		.kind = r->kind, .secret = new, .options = &r->o->ask, .now = r->now
+	};
+	json_t *v = NULL;
+	int rc = live_before(&q, new, &v, err);
+
+	if (v != NULL && strcmp(part->name, KIND_PART) != 0) {
+		if (r->asked == NULL)
+			r->asked = json_object();
+		json_object_set_new(r->asked, part->name, v);
+	} else if (v != NULL) {
+		r->asked = v;
+	}
+	return rc;
+}
+
 /* A part, from the fields that are its own. */
 static int seal_one(struct rotation *r, const struct document_part *part, const struct kv *fields,
 		    struct err *err)
@@ -230,7 +251,7 @@ static int seal_one(struct rotation *r, const struct document_part *part, const 
 	kv_copy(&input.fields, fields);
 	if (kind_restore(r->kind, &part->facts, &input, err) == 0 &&
 	    kind_build(r->kind, &input, &secret, &r->notes, err) == 0 &&
-	    compare(r, part, &secret, err) == 0)
+	    compare(r, part, &secret, err) == 0 && ask(r, part, &secret, err) == 0)
 		rc = seal_part(&r->fresh, part->name, &secret, &r->to, r->now, err);
 	kind_input_clear(&input);
 	kind_secret_clear(&secret);
@@ -293,6 +314,8 @@ static void make_result(struct rotation *r)
 	result_flag(&r->result, "dryRun", r->o->dry_run);
 	result_document(&r->result, r->in->args[0], r->document);
 	result_sealed(&r->result, &r->fresh);
+	if (r->asked != NULL)
+		result_value(&r->result, "live", json_incref(r->asked));
 }
 
 int rotate_write(struct rotation *r, struct err *err)

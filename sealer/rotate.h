@@ -41,6 +41,7 @@ struct rotation {
 	struct pending pending; /* tls: the key that waits for this certificate */
 	bool taken;		/* it was taken for the new secret */
 	struct notes notes;
+	json_t *asked;	      /* what --live found: by part, or of all */
 	struct result result; /* for programs; printed at the end */
 };
 

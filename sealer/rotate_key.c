@@ -29,7 +29,7 @@ static bool has_input(const struct rotate_options *o)
 	for (size_t i = 0; i < SEAL_FIELDS_MAX; i++)
 		if (o->fields[i] != NULL)
 			return true;
-	return o->expires != NULL || o->allow.n > 0;
+	return o->expires != NULL || o->allow.n > 0 || o->ask.live;
 }
 
 int rotate_key_asked(const struct rotate_options *o, bool *asked, struct err *err)
@@ -41,12 +41,13 @@ int rotate_key_asked(const struct rotate_options *o, bool *asked, struct err *er
 		return err_set(err, ERR_USAGE,
 			       "--new-key, --again and --forget: one of them at a time");
 	if (n > 0 && (has_input(o) || o->wait.wait || o->dry_run))
-		return err_set(err, ERR_USAGE,
-			       "--%s only makes ready; the certificate, --allow, --expires, --wait "
-			       "and --dry-run belong to the step after it",
-			       o->new_key ? "new-key"
-			       : o->again ? "again"
-					  : "forget");
+		return err_set(
+		    err, ERR_USAGE,
+		    "--%s only makes ready; the certificate, --allow, --expires, --live, "
+		    "--wait and --dry-run belong to the step after it",
+		    o->new_key ? "new-key"
+		    : o->again ? "again"
+			       : "forget");
 	if (!o->new_key && (o->algorithm != NULL || o->names.n > 0))
 		return err_set(err, ERR_USAGE, "--algorithm and --dns-name go with --new-key");
 	if (!o->new_key && !o->again && o->csr != NULL)

@@ -48,6 +48,15 @@ static const struct option_spec common_specs[] = {
 	{ 0 },
 };
 
+static const struct live_row live_rows[LIVE_ROWS] = LIVE_ROWS_OF(rotate_options);
+
+static void add_live(struct option_table *t, const struct kind *k)
+{
+	for (size_t i = 0; i < LIVE_ROWS; i++)
+		if (live_rows[i].takes == 0 || (live_rows[i].takes & live_takes(k)) != 0)
+			option_table_add(t, &live_rows[i].spec);
+}
+
 /* What is no file stands in the document, and stays. */
 static void add_fields(struct option_table *t, const struct kind *k)
 {
@@ -74,6 +83,7 @@ static void make(struct option_table *t, const struct kind *k)
 	if (kind_type_allowed(k, TYPE_TLS))
 		option_table_add_all(t, tls_specs);
 	option_table_add_all(t, common_specs);
+	add_live(t, k);
 }
 
 const struct option_spec *rotate_options_specs(const struct kind *k)

@@ -7,6 +7,7 @@
 #define BULLA_SEALER_ROTATE_OPTIONS_H
 
 #include "kinds/kind.h"
+#include "sealer/live.h"
 #include "sealer/options.h"
 #include "sealer/ring.h"
 #include "sealer/seal_options.h"
@@ -19,6 +20,7 @@ struct rotate_options {
 	struct ring_options ring;
 	struct option_list allow; /* same, names, sooner */
 	bool dry_run;
+	struct live_options ask;
 	struct wait_options wait;
 	/* opaque */
 	const char *env_file, *stdin_key;

@@ -71,6 +71,15 @@ static const struct option_spec common_specs[] = {
 	{ 0 },
 };
 
+static const struct live_row live_rows[LIVE_ROWS] = LIVE_ROWS_OF(seal_options);
+
+static void add_live(struct option_table *t, const struct kind *k)
+{
+	for (size_t i = 0; i < LIVE_ROWS; i++)
+		if (live_rows[i].takes == 0 || (live_rows[i].takes & live_takes(k)) != 0)
+			option_table_add(t, &live_rows[i].spec);
+}
+
 static void add_fields(struct option_table *t, const struct kind *k)
 {
 	for (size_t i = 0; i < SEAL_FIELDS_MAX && k->fields[i].name != NULL; i++) {
@@ -123,6 +132,7 @@ static void make(struct option_table *t, const struct kind *k)
 	if (k == NULL || k->keys != NULL)
 		option_table_add_all(t, alias_specs);
 	option_table_add_all(t, common_specs);
+	add_live(t, k);
 }
 
 const struct option_spec *seal_options_specs(const struct kind *k)

@@ -8,6 +8,7 @@
 
 #include "base/kv.h"
 #include "kinds/kind.h"
+#include "sealer/live.h"
 #include "sealer/options.h"
 #include "sealer/who.h"
 
@@ -26,6 +27,7 @@ struct seal_options {
 	const char *secret_type, *url;
 	const char *output;
 	bool dry_run;
+	struct live_options ask;
 	/* opaque */
 	const char *env_file, *stdin_key;
 	struct option_list pick, from_file;

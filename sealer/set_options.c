@@ -22,6 +22,7 @@ static const struct option_spec common[] = {
 	{ 0, "dry-run", NULL, "check everything, write nothing",
 	  offsetof(struct set_options, dry_run), 0 },
 	RESULT_OPTION(set_options),
+	LIVE_OPTIONS(set_options),
 };
 #define COMMON (sizeof(common) / sizeof(common[0]))
 

@@ -7,6 +7,7 @@
 #define BULLA_SEALER_SET_OPTIONS_H
 
 #include "kinds/kind.h"
+#include "sealer/live.h"
 #include "sealer/options.h"
 #include "sealer/who.h"
 
@@ -21,6 +22,7 @@ struct set_options {
 	const char *which, *output;
 	struct who_options who;
 	bool dry_run;
+	struct live_options ask;
 	const char *files[SET_FILES_MAX]; /* the kinds' own, in the order of the table */
 };
 

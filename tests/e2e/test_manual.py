@@ -372,7 +372,7 @@ def test_bash_completes_commands_kinds_and_options(here, tables):
         "bulla seal g": {k for k in kinds if k.startswith("g")},
         "bulla seal registry x -": None,
         "bulla set x.yaml --": {f"--{name}" for _, name in options(here, ("set",))},
-        "bulla seal tls x --ca": {"--ca"},
+        "bulla seal tls x --ca": {"--ca", "--ca-file"},
         "bulla open x -o ": {"yaml", "dotenv", "tfvars"},
         "bulla help ": {path[0] for path in commands(here)},
         "bulla recipients ": {"list", "add", "remove"},

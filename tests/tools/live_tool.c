@@ -85,8 +85,11 @@ static int ask_registry(const struct options *o, const struct buf *password)
 static int ask_git(const struct options *o, const struct buf *password)
 {
 	static const char *const words[] = { "untold", "no", "yes" };
-	const struct git_https_question q = { o->args[0], o->args[1], password->data, password->len,
-					      o->ca };
+	const struct git_https_question q = { .url = o->args[0],
+					      .user = o->args[1],
+					      .password = password->data,
+					      .len = password->len,
+					      .ca_file = o->ca };
 	struct git_https_result r = GIT_HTTPS_RESULT_INIT;
 	struct notes notes = NOTES_INIT;
 	struct err err = ERR_INIT;
