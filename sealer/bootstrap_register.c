@@ -94,9 +94,8 @@ static int act(struct bootstrap *b, struct err *err)
 	if (r == 0)
 		out_note("%s: the deploy key \"%s\" %s, for reading only", b->at.repository, title,
 			 added ? "is registered" : "was registered already");
-	if (r == 0 && added && !b->at.app)
-		out_warn("a deploy key that a personal token registered is deleted with that "
-			 "token; one registered by a GitHub App (--app) stays");
+	if (r == 0)
+		register_tell(&b->at, added);
 	mem_free(title);
 	return r;
 }

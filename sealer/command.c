@@ -14,7 +14,7 @@
 /* clang-format off: one row a line, so that two branches can each add one */
 const struct command *const command_table[] = {
 	&cmd_init,     &cmd_bootstrap, &cmd_recipients,	  &cmd_seal,	   &cmd_set,  &cmd_unset,  &cmd_show,
-	&cmd_open,     &cmd_check,	  &cmd_status,	   &cmd_keys, &cmd_hooks,  &cmd_rotate,
+	&cmd_open,     &cmd_check,	  &cmd_status,	   &cmd_keys, &cmd_hooks,  &cmd_rotate, &cmd_deploy_key,
 	&cmd_reseal,   &cmd_import,	  &cmd_export,	   &cmd_edit, &cmd_rename, &cmd_diff,
 	&cmd_textconv, &cmd_merge_driver, &cmd_completion, &cmd_help, NULL,
 };
@@ -90,9 +90,9 @@ static const char **member(const struct option_spec *specs, void *options, const
 static int locate_first(const struct command *c, void *options, struct option_common *common,
 			struct located *at, struct err *err)
 {
-	const char **which;
+	const char **which, *arguments = c->arguments + (c->arguments[0] == '[');
 
-	if (strncmp(c->arguments, LOCATE_ARGUMENT, strlen(LOCATE_ARGUMENT)) != 0)
+	if (strncmp(arguments, LOCATE_ARGUMENT, strlen(LOCATE_ARGUMENT)) != 0 || common->n == 0)
 		return 0;
 	which = member(command_options(c), options, PICK_NAME);
 	if (locate(common->args[0], at, err) != 0)

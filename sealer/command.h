@@ -31,8 +31,9 @@ struct command {
 	const char *name;    /* one word; NULL ends a table */
 	const char *summary; /* one line, no full stop */
 	/*
-	 * "FILE [KEY]"; "" for none.  "NAME|FILE ..." and a PICK_OPTION in its table: the command
-	 * gets a FILE in any case, found by sealer/locate.h, and which document in `which`.
+	 * "FILE [KEY]"; "" for none.  "NAME|FILE ..." (or "[NAME|FILE]") and a PICK_OPTION in its
+	 * table: the command gets a FILE in any case, found by sealer/locate.h, and which document
+	 * in `which`.
 	 */
 	const char *arguments;
 	const char *about; /* a paragraph for help, or NULL */
@@ -68,6 +69,7 @@ extern const struct command cmd_reseal;
 extern const struct command cmd_status;
 extern const struct command cmd_rotate;
 extern const struct command cmd_keys;
+extern const struct command cmd_deploy_key;
 extern const struct command cmd_merge_driver;
 extern const struct command cmd_completion;
 extern const struct command cmd_import;

@@ -34,14 +34,34 @@ int register_check(const struct register_options *o, struct err *err)
 enum register_way register_way(const struct register_options *o, const char *url)
 {
 	struct url u;
-	bool github = url_parse("--url", url, URL_SSH, &u, NULL) == 0 &&
-		      (strcmp(u.host, "github.com") == 0 || strcmp(u.host, "ssh.github.com") == 0);
+	bool github =
+	    url == NULL ||
+	    (url_parse("--url", url, URL_SSH, &u, NULL) == 0 &&
+	     (strcmp(u.host, "github.com") == 0 || strcmp(u.host, "ssh.github.com") == 0));
 
 	if (!github && o->api_url == NULL)
 		return REGISTER_BY_HAND;
 	if (o->app != NULL || o->token_file != NULL)
 		return REGISTER_GIVEN;
 	return input_terminal() ? REGISTER_ASKED : REGISTER_NOBODY;
+}
+
+int register_need(const struct register_options *o, const char *url, struct err *err)
+{
+	switch (register_way(o, url)) {
+	case REGISTER_BY_HAND:
+		return err_set(
+		    err, ERR_USAGE,
+		    "%s: the host is not GitHub, as far as is known; the API of a GitHub "
+		    "Enterprise Server is given with --api-url https://HOST/api/v3",
+		    url);
+	case REGISTER_NOBODY:
+		return err_set(err, ERR_USAGE,
+			       "say as whom GitHub is to be asked: --app FILE, the sealed key of a "
+			       "GitHub App, or --token-file FILE");
+	default:
+		return 0;
+	}
 }
 
 /* --- as whom ---------------------------------------------------------------------------------- */
@@ -76,10 +96,11 @@ static int open_app(const struct register_options *o, struct kind_secret *out, s
 		r = err_set(err, ERR_INVALID,
 			    "%s: it holds no sealed document of kind github-app, or several",
 			    o->app);
-	if (r == 0)
+	if (r == 0 && o->at_hand == NULL)
 		r = ring_load(&o->ring, &keys, err);
 	if (r == 0)
-		r = open_document(d, &keys, clock_now(), out, NULL, &notes, err);
+		r = open_document(d, o->at_hand != NULL ? o->at_hand : &keys, clock_now(), out,
+				  NULL, &notes, err);
 	for (size_t i = 0; i < notes.n; i++)
 		out_warn("%s", notes.text[i]);
 	notes_clear(&notes);
@@ -101,6 +122,7 @@ static int mint(const struct register_options *o, const char *repository, struct
 	const char *installation;
 	struct app_options app = {
 		.api_url = o->api_url,
+		.ca_file = o->ca_file,
 		.key = &pem,
 		.repository = repository,
 		.permissions = &permissions,
@@ -145,22 +167,33 @@ static int read_token(const struct register_options *o, const char *repository, 
 	return r;
 }
 
+/* A new string, or NULL. */
+static char *name_repository(const struct register_options *o, const char *url, struct err *err)
+{
+	struct url u;
+	char *name;
+
+	if (o->repository != NULL) {
+		name = rest_repository(o->repository, err);
+		return name != NULL ? name : (err_wrap(err, "--repo"), NULL);
+	}
+	return url_parse("url", url, URL_SSH, &u, err) == 0 ? rest_repository(u.path, err) : NULL;
+}
+
 int register_open(const struct register_options *o, const char *url, struct register_at *out,
 		  struct err *err)
 {
 	struct buf token = { .max = TOKEN_MAX };
 	struct rest_options rest = {
 		.api_url = o->api_url,
+		.ca_file = o->ca_file,
 		.token = &token,
 		.patience_ms = PATIENCE_MS,
 	};
-	struct url u;
 	int r = -1;
 
 	*out = (struct register_at){ .app = o->app != NULL, .keys = DEPLOY_KEYS_INIT };
-	if (url_parse("--url", url, URL_SSH, &u, err) != 0)
-		return -1;
-	out->repository = rest_repository(u.path, err);
+	out->repository = name_repository(o, url, err);
 	if (out->repository == NULL)
 		return -1;
 	r = out->app ? mint(o, out->repository, &token, err)
@@ -238,6 +271,13 @@ int register_key(struct register_at *at, const char *title, const char *public, 
 	deploy_key_clear(&key);
 	mem_free(line);
 	return r;
+}
+
+void register_tell(const struct register_at *at, bool added)
+{
+	if (added && !at->app)
+		out_warn("a deploy key that a personal token registered is deleted with that "
+			 "token; one registered by a GitHub App (--app) stays");
 }
 
 char *register_title(const char *cluster, const char *document, const char *public)

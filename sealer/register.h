@@ -21,10 +21,13 @@ struct err;
 struct rest;
 
 struct register_options {
-	const char *token_file;	  /* FILE or "-" */
-	const char *app;	  /* the file of a sealed github-app document */
-	struct ring_options ring; /* what opens it */
-	const char *api_url;	  /* NULL: that of github.com */
+	const char *token_file;	       /* FILE or "-" */
+	const char *app;	       /* the file of a sealed github-app document */
+	struct ring_options ring;      /* what opens it */
+	const struct keyring *at_hand; /* or these, when they are loaded already */
+	const char *api_url;	       /* NULL: that of github.com */
+	const char *ca_file;	       /* its authority, in place of the system's; or NULL */
+	const char *repository;	       /* "OWNER/NAME", before what a URL says; or NULL */
 };
 
 /* Their rows in the table of a command, for the member `at` of its struct `type`. */
@@ -54,6 +57,36 @@ struct register_options {
 
 /* ERR_USAGE: two ways at once, or a folder of keys without --app. */
 int register_check(const struct register_options *o, struct err *err);
+/* The same without the rows of --keys, for a command that has RING_OPTIONS. */
+#define REGISTER_AS_OPTIONS(type)                                                                  \
+	{ 0,                                                                                       \
+	  "repo",                                                                                  \
+	  "OWNER/NAME",                                                                            \
+	  "the repository at GitHub (default: that of the document's URL)",                        \
+	  offsetof(struct type, at.repository),                                                    \
+	  0 },                                                                                     \
+	    { 0,                                                                                   \
+	      "app",                                                                               \
+	      "FILE",                                                                              \
+	      "ask as this GitHub App: a sealed document of kind github-app",                      \
+	      offsetof(struct type, at.app),                                                       \
+	      0 },                                                                                 \
+	    { 0,                                                                                   \
+	      "token-file",                                                                        \
+	      "FILE|-",                                                                            \
+	      "ask with a personal token, which is not kept",                                      \
+	      offsetof(struct type, at.token_file),                                                \
+	      0 },                                                                                 \
+	    { 0,                                                                                   \
+	      "api-url",                                                                           \
+	      "URL",                                                                               \
+	      "GitHub Enterprise Server: https://HOST/api/v3",                                     \
+	      offsetof(struct type, at.api_url),                                                   \
+	      0 },                                                                                 \
+	{                                                                                          \
+		0, "ca-file", "FILE", "the authority that signs its certificate, as PEM",          \
+		    offsetof(struct type, at.ca_file), 0                                           \
+	}
 
 enum register_way {
 	REGISTER_BY_HAND, /* the host is not GitHub, as far as is known */
@@ -70,9 +103,15 @@ struct register_at {
 	struct deploy_keys keys; /* those that there are, after register_look */
 };
 
+/* As whom, for a command that cannot do without: ERR_USAGE unless somebody is given or can be
+ * asked.
+ */
+int register_need(const struct register_options *o, const char *url, struct err *err);
+
 /*
  * Get ready to ask: read and mint the token, or ask for it at the terminal.  url is that of the
- * repository.  Errors as app_token, rest_new, open_document.  register_close in every case.
+ * repository; NULL where o->repository says it.  Errors as app_token, rest_new, open_document.
+ * register_close in every case.
  */
 int register_open(const struct register_options *o, const char *url, struct register_at *out,
 		  struct err *err);
@@ -90,6 +129,9 @@ const struct deploy_key *register_find(const struct register_at *at, const char 
 /* Register it for reading only.  Done already is success (*added false). */
 int register_key(struct register_at *at, const char *title, const char *public, bool *added,
 		 struct err *err);
+
+/* Warn of a key that was added just now by a personal token: it goes with that token. */
+void register_tell(const struct register_at *at, bool added);
 
 /*
  * "bulla eu-west9 flux-ssh SHA256:AbCdEfGhIjKl": one for each repository (which has it), cluster
