@@ -103,6 +103,20 @@ static int ask_top(struct git *g, struct err *err)
 	return r;
 }
 
+/*
+ * The one failure that everybody meets is told in our words.  git speaks English here (git/proc.c);
+ * should its words change, they are shown.  What else it refuses, "dubious ownership" above all, it
+ * explains better itself, and where GIT_DIR is wrong 'git init' would be the wrong advice.
+ */
+static int tell_outside(const struct git *g, struct err *err)
+{
+	if (err == NULL || strstr(err->text, "not a git repository (or any") == NULL)
+		return -1;
+	return err_set(err, ERR_IO,
+		       "%s is in no Git repository: change into one, or make one with 'git init'",
+		       g->at != NULL ? g->at : "this folder");
+}
+
 static int ask(struct git *g, struct err *err)
 {
 	static const char *const args[] = { "rev-parse",
@@ -116,8 +130,10 @@ static int ask(struct git *g, struct err *err)
 	char *text, *inside, *format, *dir, *common;
 	int r = git_output(g, args, &out, err);
 
-	if (r != 0)
+	if (r != 0) {
+		r = tell_outside(g, err);
 		goto out;
+	}
 	text = (char *)out.data;
 	inside = next_line(&text);
 	format = next_line(&text);

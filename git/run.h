@@ -26,7 +26,8 @@ int git_run(const char *top, const char *const args[], struct err *err);
 struct git;
 
 /* dir: where git is run, "." for hooks; a folder of the work tree or of the repository.  ERR_IO,
- * with what git says, when there is no git or no repository.  git_close frees it (NULL is fine). */
+ * with what git says, when there is no git or it refuses the repository; that there is none is said
+ * in our words, with what to do.  git_close frees it (NULL is fine). */
 struct git *git_open(const char *dir, struct err *err);
 void git_close(struct git *g);
 

@@ -47,14 +47,28 @@ static void a_linked_work_tree_shares_the_common_folder(void **state)
 	git_close(g);
 }
 
-static void no_repository_is_an_error_in_gits_words(void **state)
+static void no_repository_is_said_with_what_to_do(void **state)
 {
 	struct err err = ERR_INIT;
 
 	(void)state;
 	assert_null(git_open("/", &err));
 	assert_int_equal(err.class, ERR_IO);
-	assert_non_null(strstr(err.text, "not a git repository"));
+	assert_string_equal(err.text, "/ is in no Git repository: change into one, or make one "
+				      "with 'git init'");
+	assert_null(git_open("/", NULL));
+}
+
+/* What git refuses for another reason it says itself. */
+static void another_refusal_is_in_gits_words(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	setenv("GIT_DIR", "/nowhere", 1);
+	assert_null(git_open(".", &err));
+	unsetenv("GIT_DIR");
+	assert_non_null(strstr(err.text, "fatal: not a git repository: '/nowhere'"));
 }
 
 static void no_git_in_relative_folders_of_the_path(void **state)
@@ -370,7 +384,8 @@ int main(void)
 		EACH(finds_the_repository_from_below),
 		EACH(a_bare_repository_has_no_top),
 		EACH(a_linked_work_tree_shares_the_common_folder),
-		EACH(no_repository_is_an_error_in_gits_words),
+		EACH(no_repository_is_said_with_what_to_do),
+		EACH(another_refusal_is_in_gits_words),
 		EACH(no_git_in_relative_folders_of_the_path),
 		EACH(resolves_what_people_call_a_revision),
 		EACH(ids_are_full_and_lower_case),
