@@ -19,8 +19,9 @@ struct git_entry {
 	const char *id;	    /* of the blob, in hex */
 	const char *commit; /* that has it (range, history), or NULL */
 	/*
-	 * In the index: 'A' added, 'M' changed, 'T' of another type, 'U' not merged (id is zero
-	 * then).  In a range the same without 'U'.  In a tree ' '.
+	 * In the index: 'A' added, 'M' changed, 'T' of another type, 'D' removed, 'U' not merged
+	 * (id is zero then).  In a range the same without 'U'; commit by commit without 'D' too.
+	 * In a tree ' '.
 	 */
 	char status;
 };

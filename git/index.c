@@ -27,7 +27,7 @@ static int staged_one(void *ctx, const char *token, size_t len, struct err *err)
 			   ? 0
 			   : err_set(err, ERR_IO, "git diff-index: a line that cannot be read");
 	if (e.status == 'D')
-		return 0;
+		e.mode = 0;
 	return l->visit(l->ctx, &e, err);
 }
 

@@ -8,8 +8,9 @@
 
 /*
  * What is staged and new: each path whose file, link or submodule is not what HEAD has there; in a
- * repository without a commit everything.  A renamed file is added under its new path.  What was
- * only announced ("git add -N") and what is removed are left out; a path that is not merged is
+ * repository without a commit everything.  A renamed file is removed, and added under its new path;
+ * what is removed has the status 'D' and mode 0.  What was only announced ("git add -N") is left
+ * out; a path that is not merged is
  * given once, with status 'U'.
  */
 int git_index_staged(const struct git *g, git_visit *visit, void *ctx, struct err *err);

@@ -67,7 +67,7 @@ struct changes {
 static int change_path(struct changes *c, const char *path, struct err *err)
 {
 	c->half = false;
-	if (c->line.mode == 0)
+	if (c->line.mode == 0 && !c->two)
 		return 0; /* removed */
 	return c->visit(c->ctx,
 			&(struct git_entry){ .path = path,

@@ -31,7 +31,10 @@ int git_range_commits(const struct git *g, const struct git_range *range, struct
 int git_range_each(const struct git *g, const struct buf *commits, git_visit *visit, void *ctx,
 		   struct err *err);
 
-/* The same for the difference of two commits or trees, as it is from old to new. */
+/*
+ * The same for the difference of two commits or trees, as it is from old to new; what is removed is
+ * given too, with the status 'D' and mode 0.
+ */
 int git_range_diff(const struct git *g, const char *old, const char *new, git_visit *visit,
 		   void *ctx, struct err *err);
 

@@ -98,6 +98,7 @@ int check_blobs_add(void *ctx, const struct git_entry *e, struct err *err)
 		b->findings->links++;
 	if ((e->mode & GIT_MODE_TYPE) == GIT_MODE_MODULE)
 		b->findings->modules++;
+	b->findings->removed += e->status == 'D';
 	if ((e->mode & GIT_MODE_TYPE) != GIT_MODE_FILE)
 		return 0;
 	g->path = mem_str(e->path);

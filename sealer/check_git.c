@@ -49,6 +49,7 @@ int check_git_staged(struct check_git *x, struct err *err)
 	struct check_base base;
 	int r = check_state_load(&state, x->g, NULL, x->findings, err);
 
+	x->findings->nothing = "nothing is staged; 'git add' puts files into the next commit";
 	if (r == 0) {
 		base = check_state_base(&state, &state);
 		check_against(x->c, &base);

@@ -152,6 +152,7 @@ static int check_update(struct check_git *x, const struct update *u, struct err 
 	struct run run = { .x = x };
 	int r = 0;
 
+	x->findings->nothing = "the commits change no file";
 	if (u->rules[0] != '\0')
 		r = check_state_load(&run.before, x->g, u->rules, x->findings, err);
 	if (r == 0)

@@ -164,8 +164,14 @@ static void print_counts(const struct findings *f)
 	size_t warnings = f->n + f->dropped - f->errors;
 	struct buf line = BUF_INIT;
 
-	buf_printf(&line, "%zu file%s searched for credentials in plain text", f->files,
-		   plural(f->files));
+	if (f->files == 0 && f->removed > 0)
+		buf_printf(&line, "%zu file%s removed, no text to check", f->removed,
+			   plural(f->removed));
+	else
+		buf_printf(&line, "%zu file%s searched for credentials in plain text", f->files,
+			   plural(f->files));
+	if (f->files > 0 && f->removed > 0)
+		buf_printf(&line, ", %zu removed", f->removed);
 	if (f->known > 0)
 		buf_printf(&line, ", %zu known", f->known);
 	if (f->allowed > 0)
@@ -181,6 +187,12 @@ static void print_counts(const struct findings *f)
 	buf_clear(&line);
 }
 
+/* Nothing was looked at, which a person may not have meant. */
+static bool is_empty(const struct findings *f)
+{
+	return f->n == 0 && f->files + f->documents + f->removed + f->links + f->modules == 0;
+}
+
 int findings_print_text(struct findings *f, struct err *err)
 {
 	(void)err;
@@ -190,8 +202,9 @@ int findings_print_text(struct findings *f, struct err *err)
 	if (f->dropped > 0)
 		out_printf(stdout, "and %zu more\n", f->dropped);
 	print_advice(f);
-	if (f->n == 0 && f->files == 0 && f->documents == 0)
-		out_warn("nothing to check");
+	if (is_empty(f))
+		out_warn("nothing to check%s%s", f->nothing != NULL ? ": " : "",
+			 f->nothing != NULL ? f->nothing : "");
 	print_counts(f);
 	return 0;
 }
@@ -233,6 +246,7 @@ int findings_print_json(struct findings *f, struct err *err)
 	} counts[] = {
 		{ "documents", f->documents }, { "opened", f->opened },	  { "files", f->files },
 		{ "known", f->known },	       { "allowed", f->allowed }, { "dropped", f->dropped },
+		{ "removed", f->removed },
 	};
 	json_t *report = json_object(), *list = json_array();
 

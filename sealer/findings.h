@@ -60,6 +60,8 @@ struct findings {
 	size_t known;	       /* such findings that the baseline has */
 	size_t allowed;	       /* ... that a comment allows */
 	size_t links, modules; /* symbolic links and submodules, which are not looked into */
+	size_t removed;	       /* files that what is checked takes away */
+	const char *nothing;   /* why there may be nothing to check, in a few words, or NULL */
 };
 
 /* Add one; text may begin with "file:line: ", which is taken off when it names the same file. */

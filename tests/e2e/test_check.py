@@ -43,7 +43,7 @@ def replace(path, old, new, count=1):
 
 def test_nothing_to_find(repo):
     assert findings(repo, status=OK) == {"documents": 1, "opened": 0, "files": 5, "known": 0, "allowed": 0,
-                                           "dropped": 0, "findings": []}
+                                           "dropped": 0, "removed": 0, "findings": []}
     assert findings(repo, "--keys", repo.keys, status=OK)["opened"] == 1
 
 

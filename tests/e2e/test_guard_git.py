@@ -87,7 +87,8 @@ def test_what_is_found_is_told_with_what_to_do(plain):
 def test_the_index_counts_and_not_the_work_tree(plain):
     secret = token()
     assert report(plain, "--staged", status=OK)["files"] == 0
-    assert "nothing to check" in plain.bulla("check", "--staged").err
+    assert plain.bulla("check", "--staged").err.startswith(
+        "bulla: warning: nothing to check: nothing is staged; 'git add' puts files into the next commit\n")
     plain.write("config.txt", f"token = {secret}\n")
     assert report(plain, "--staged", status=OK)["files"] == 0
     plain.git("add", "config.txt")
@@ -98,6 +99,25 @@ def test_the_index_counts_and_not_the_work_tree(plain):
     assert report(plain, "--staged", status=OK)["files"] == 1
     done = plain.bulla("check", status=FINDINGS)
     assert secret not in done.out + done.err
+
+
+def test_a_commit_that_only_removes_says_so(plain):
+    for name in ("one", "two", "three"):
+        plain.write(name, token())
+    plain.commit()
+    plain.git("rm", "-q", "one", "two")
+    assert plain.bulla("check", "--staged").err == (
+        "bulla: 2 files removed, no text to check\nbulla: 0 documents checked, 0 opened: 0 findings, 0 warnings\n")
+    assert {k: v for k, v in report(plain, "--staged", status=OK).items() if v} == {"removed": 2}
+    plain.write("four", "x\n")
+    plain.git("add", "four")
+    assert "1 file searched for credentials in plain text, 2 removed\n" in plain.bulla("check", "--staged").err
+    plain.git("rm", "-q", "-f", "four")
+    plain.commit()
+    done = plain.bulla("check", "--range", "HEAD~..HEAD")
+    assert "nothing to check" not in done.err and "2 files removed" in done.err
+    plain.git("commit", "-q", "--allow-empty", "-m", "empty")
+    assert "nothing to check: the commits change no file" in plain.bulla("check", "--range", "HEAD~..HEAD").err
 
 
 def test_only_what_the_commit_changes(plain):
@@ -326,7 +346,7 @@ def test_options_that_do_not_go_together(plain, args):
 def test_outside_of_a_repository(tmp_path):
     repo = Checkout(tmp_path)
     done = repo.bulla("check", "--staged", status=IO, cwd=tmp_path)
-    assert "not a git repository" in done.err
+    assert "this folder is in no Git repository" in done.err and "git init" in done.err and "fatal" not in done.err
 
 
 # --- pull requests that mean harm --------------------------------------------------------------------

@@ -140,7 +140,7 @@ static void staged_is_what_the_commit_would_change(void **state)
 	repo_write("a", "changed again");
 	g = repo_open();
 	assert_int_equal(git_index_staged(g, repo_list, &list, &err), 0);
-	expect(&list, "M 100644 a\nT 120000 e\nA 100644 renamed\n");
+	expect(&list, "M 100644 a\nD 0 c\nD 0 d\nT 120000 e\nA 100644 renamed\n");
 	assert_int_equal(git_index_each(g, repo_list, &list, &err), 0);
 	expect(&list, "A 100644 a\nA 100644 b\nA 120000 e\nA 100644 renamed\n");
 	git_close(g);
@@ -301,9 +301,11 @@ static void two_trees_are_compared_and_their_base_is_found(void **state)
 	for (size_t i = 0; i < COUNT(revs); i++)
 		assert_int_equal(git_resolve(g, revs[i], "commit", ids[i], NULL, &err), 0);
 	assert_int_equal(git_range_diff(g, ids[2], ids[0], repo_list, &list, &err), 0);
-	expect(&list, "A 100644 both\nA 100644 main\nA 100644 side\n");
+	expect(&list, "D 0 base\nA 100644 both\nA 100644 main\nA 100644 side\n");
 	assert_int_equal(git_range_diff(g, git_empty(g), ids[2], repo_list, &list, &err), 0);
 	expect(&list, "A 100644 base\n");
+	assert_int_equal(git_range_diff(g, ids[0], ids[2], repo_list, &list, &err), 0);
+	expect(&list, "A 100644 base\nD 0 both\nD 0 main\nD 0 side\n");
 	assert_int_equal(git_range_diff(g, ids[1], ids[1], repo_list, &list, &err), 0);
 	expect(&list, "");
 	assert_int_equal(git_range_merge_base(g, ids[0], ids[1], base, &err), 0);
