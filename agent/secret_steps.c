@@ -110,8 +110,8 @@ static int after_success(struct secret_steps *s, const struct kube_answer *a)
 }
 
 /*
- * A field that cannot be changed, of an immutable Secret or its type, is named as such (field.Error
- * of apimachinery).  Any other 422, of a webhook for one, is no reason to delete what is there.
+ * A field that cannot be changed is named as such (field.Error of apimachinery); another type fails
+ * the patch's own test.  Any other 422, of a webhook for one, is no reason to delete what is there.
  */
 static bool is_fixed(const struct kube_answer *a)
 {
@@ -133,9 +133,9 @@ static int after_refusal(const struct secret_steps *s, const struct kube_answer 
 	case SECRET_PROBE:
 		return kube_test_failed(a) ? SECRET_ADOPT : NOTHING;
 	case SECRET_PATCH:
-		if (a->status == 409 || kube_test_failed(a))
+		if (a->status == 409)
 			return SECRET_PROBE;
-		return is_fixed(a) ? SECRET_TRY : NOTHING;
+		return kube_test_failed(a) || is_fixed(a) ? SECRET_TRY : NOTHING;
 	case SECRET_TRY: /* the server looks at all of it before it says that one is there */
 		return a->status == 409 ? SECRET_DELETE : NOTHING;
 	case SECRET_ADOPT:

@@ -217,8 +217,10 @@ HTML = b"<html>502 Bad Gateway</html>"
 def any_fault(rng):
     """Of an answer."""
     code = rng.choice(sorted(REASONS))
+    # a 422 without a cause is a test of a patch that failed, which no server says of one that holds
+    cause = "FieldValueTooLong" if code == 422 else ""
     return rng.choice((
-        *(dict(status=code, reason=REASONS[code], retry_after=1 if code == 429 else 0, done=done)
+        *(dict(status=code, reason=REASONS[code], cause=cause, retry_after=1 if code == 429 else 0, done=done)
           for done in (False, False, True)),
         dict(garbage=HTML), dict(garbage=b"[]"), dict(torn=rng.choice((0, 1, 40))), dict(cut=rng.choice((0, 1, 60))),
         dict(lose=True), dict(lose_answer=True), dict(delay=rng.uniform(0.1, 1.5))))

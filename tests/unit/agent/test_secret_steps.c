@@ -64,7 +64,7 @@ static void test_every_answer(void **state)
 		{ SECRET_PATCH, OK, SECRET_STEPS_DONE, 0 },
 		{ SECRET_PATCH, CONFLICT, ON, SECRET_PROBE },
 		{ SECRET_PATCH, ABSENT, ON, SECRET_CREATE },
-		{ SECRET_PATCH, UNFIT, ON, SECRET_PROBE },
+		{ SECRET_PATCH, UNFIT, ON, SECRET_TRY },
 		/* what cannot be changed is said; no other refusal leads to a deletion */
 		{ SECRET_PATCH, IMMUTABLE, ON, SECRET_TRY },
 		{ SECRET_PATCH, TYPED, ON, SECRET_TRY },
