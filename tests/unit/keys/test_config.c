@@ -619,6 +619,72 @@ static void test_edits_refused(void **state)
 		     "config:9: the rule for ** names us-east1");
 }
 
+#define NAMED "recipients:\n  x: " PUB_A "\n"
+#define RULE "  - path: \"p/**\"\n    to: [x]\n"
+
+static const struct {
+	const char *before, *after; /* after NULL: refused */
+} rule_adds[] = {
+	{ NAMED "rules:\n  - path: a\n    to: [x]\n",
+	  NAMED "rules:\n" RULE "  - path: a\n    to: [x]\n" },
+	/* as the others are indented, behind the comments above them */
+	{ NAMED "rules:\n# first\n- path: a\n  to: [x]\n",
+	  NAMED "rules:\n# first\n- path: \"p/**\"\n  to: [x]\n- path: a\n  to: [x]\n" },
+	{ NAMED "rules:\r\n    - {path: a, to: [x]}\r\n",
+	  NAMED "rules:\r\n    - path: \"p/**\"\n      to: [x]\n    - {path: a, to: [x]}\r\n" },
+	/* nothing there yet */
+	{ NAMED "rules:\n", NAMED "rules:\n" RULE },
+	{ NAMED "rules: # none\n# end\n", NAMED "rules: # none\n" RULE "# end\n" },
+	{ NAMED "rules:", NAMED "rules:\n" RULE },
+	{ NAMED, NAMED "rules:\n" RULE },
+	{ "recipients:\n  x: " PUB_A, NAMED "rules:\n" RULE },
+	/* with brackets */
+	{ NAMED "rules: []\n", NULL },
+	{ NAMED "rules: [{path: a, to: [x]}]\n", NULL },
+	{ "{recipients: {x: " PUB_A "}}\n", NULL },
+};
+
+static void test_rule(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(rule_adds); i++) {
+		struct buf text = BUF_INIT;
+		struct config c = CONFIG_INIT;
+		struct err err = ERR_INIT;
+		int r;
+
+		buf_puts(&text, rule_adds[i].before);
+		r = config_edit_rule("config", &text, "p/**", "x", &err);
+		if (rule_adds[i].after == NULL) {
+			check_err(r, &err, ERR_INVALID, "config: rules: written with brackets");
+			assert_string_equal(buf_str(&text), rule_adds[i].before);
+			buf_clear(&text);
+			continue;
+		}
+		if (r != 0)
+			fail_msg("case %zu: %s", i, err.text);
+		if (strcmp(buf_str(&text), rule_adds[i].after) != 0)
+			fail_msg("case %zu:\n%s\nnot\n%s", i, buf_str(&text), rule_adds[i].after);
+		/* it is the first, which decides */
+		parse(buf_str(&text), &c);
+		assert_string_equal(c.rules[0].path, "p/**");
+		config_clear(&c);
+		buf_clear(&text);
+	}
+}
+
+static void test_rule_refused(void **state)
+{
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	buf_puts(&text, NAMED);
+	check_err(config_edit_rule("config", &text, "p/**", "y", &err), &err, ERR_RECIPIENT, "y");
+	assert_string_equal(buf_str(&text), NAMED);
+	buf_clear(&text);
+}
+
 /* An edit that does not fit leaves all as it was. */
 static void test_edit_too_large(void **state)
 {
@@ -653,6 +719,8 @@ int main(void)
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_edits_refused),
+		cmocka_unit_test(test_rule),
+		cmocka_unit_test(test_rule_refused),
 		cmocka_unit_test(test_edit_too_large),
 	};
 
