@@ -63,6 +63,7 @@ struct bootstrap {
 	struct register_at at;
 	struct kv wrote; /* paths below top, of this run */
 	struct buf left; /* lines: what is left for the user */
+	bool to_push;	 /* what is committed is not pushed, and that is left to the user */
 	size_t planned;	 /* steps that the plan has so far; 0 once it is carried out */
 };
 
@@ -99,6 +100,8 @@ extern const struct bootstrap_step bootstrap_deploy_key;
 extern const struct bootstrap_step bootstrap_write_files;
 /* Read the agent's manifest, or make it; says what an --image is missing for. */
 int bootstrap_load_agent(struct bootstrap *b, struct err *err);
+/* Remove what a run that was killed left beside the files that it had written. */
+void bootstrap_sweep(const struct bootstrap *b);
 /* Write a file of the repository and remember it. */
 int bootstrap_write(struct bootstrap *b, const char *path, const struct buf *text,
 		    const struct stat *expect, struct err *err);

@@ -29,7 +29,7 @@ static void own_files(const struct bootstrap *b, struct kv *out)
 		kv_set_str(out, path, "");
 		mem_free(path);
 	}
-	for (int i = 0; i < BOOTSTRAP_FILES; i++) {
+	for (enum bootstrap_file i = 0; i < BOOTSTRAP_FILES; i++) {
 		char *path = bootstrap_file_path(&b->names, i);
 
 		kv_set_str(out, path, "");
@@ -68,7 +68,7 @@ static void make_own(const struct bootstrap *b, const char *path, struct buf *te
 		own_config(b, text);
 	else if (strcmp(path, DRIVER_ATTRIBUTES) == 0)
 		driver_attributes(text);
-	for (int i = 0; i < BOOTSTRAP_FILES; i++) {
+	for (enum bootstrap_file i = 0; i < BOOTSTRAP_FILES; i++) {
 		char *name = bootstrap_file_path(&b->names, i);
 		struct buf merged = BUF_INIT;
 		bool changed;
@@ -225,11 +225,11 @@ static int look_push(struct bootstrap *b, struct bootstrap_look *l, struct err *
 
 	if (count_ahead(b, &upstream, &ahead, err) != 0)
 		return -1;
+	b->to_push = ahead && !b->o->push;
 	if (b->o->push && (ahead || b->planned > 0))
 		bootstrap_found(l, true, "branch %s is pushed", b->branch != NULL ? b->branch : "");
 	else if (ahead)
-		bootstrap_found(l, false, "left to you: 'git push', from which on Flux applies %s",
-				b->path);
+		bootstrap_found(l, false, "left to you");
 	else
 		bootstrap_found(l, false, "what is committed is pushed");
 	return 0;

@@ -17,6 +17,25 @@ int bootstrap_write(struct bootstrap *b, const char *path, const struct buf *tex
 	return 0;
 }
 
+void bootstrap_sweep(const struct bootstrap *b)
+{
+	static const char *const below[] = { "", "/bulla", "/credentials", "/flux-system" };
+	static const char *const own[] = { "", "/" REPO_DIR, "/" REPO_KEYS };
+
+	for (size_t i = 0; i < sizeof(below) / sizeof(below[0]); i++) {
+		char *dir = mem_printf("%s/%s%s", b->top, b->path, below[i]);
+
+		repo_sweep(dir);
+		mem_free(dir);
+	}
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		char *dir = mem_printf("%s%s", b->top, own[i]);
+
+		repo_sweep(dir);
+		mem_free(dir);
+	}
+}
+
 /* --- the agent's manifest --------------------------------------------------------------------- */
 
 static char *agent_path(const struct bootstrap *b)
@@ -116,7 +135,7 @@ static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
 	struct buf list = BUF_INIT;
 	size_t n = 0;
 
-	for (int i = 0; i < BOOTSTRAP_FILES; i++) {
+	for (enum bootstrap_file i = 0; i < BOOTSTRAP_FILES; i++) {
 		struct one f;
 		int r = look_one(b, i, &f, err);
 
@@ -161,10 +180,10 @@ static int act(struct bootstrap *b, struct err *err)
 	int r = b->agent_new ? write_agent(b, err) : 0;
 
 	/* what lists the others comes last, so that a folder is never half of what it says */
-	for (int i = BOOTSTRAP_FILES - 1; r == 0 && i >= 0; i--) {
+	for (size_t i = BOOTSTRAP_FILES; r == 0 && i-- > 0;) {
 		struct one f;
 
-		r = look_one(b, i, &f, err);
+		r = look_one(b, (enum bootstrap_file)i, &f, err);
 		if (r == 0 && f.changed)
 			r = bootstrap_write(b, f.path, &f.text, f.exists ? &f.st : NULL, err);
 		one_clear(&f);

@@ -194,7 +194,7 @@ static int is_pinned(const struct bootstrap *b, const struct recipient *is, bool
 static int look_recipient(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
 {
 	const struct recipient *is = recipient_of(b);
-	bool backup = false, pinned = false, pending = false;
+	bool backup = false, pinned = false, pending = false, driver = false;
 
 	if (!b->configured) {
 		bootstrap_found(l, true, "%s is made, with %s and a recovery key", CONFIG_PATH,
@@ -207,7 +207,8 @@ static int look_recipient(struct bootstrap *b, struct bootstrap_look *l, struct 
 		return 0;
 	}
 	if (has_backup(b, &backup, err) != 0 || is_pinned(b, is, &pinned, err) != 0 ||
-	    backup_pending(b->top, is->name, is->id, &pending, err) != 0)
+	    backup_pending(b->top, is->name, is->id, &pending, err) != 0 ||
+	    driver_is_set_up(b->top, &driver, err) != 0)
 		return -1;
 	if (!bootstrap_is_ruled(b, &b->config))
 		bootstrap_found(l, true, "%s gets a rule for %s/", CONFIG_PATH, b->path);
@@ -216,6 +217,8 @@ static int look_recipient(struct bootstrap *b, struct bootstrap_look *l, struct 
 	else if (!pinned)
 		bootstrap_found(l, true, "the cluster has the key of %s: it is agreed to",
 				is->name);
+	else if (!driver)
+		bootstrap_found(l, true, DRIVER_ATTRIBUTES " gets the lines for sealed documents");
 	else
 		bootstrap_found(l, false, "%s has %s for %s", CONFIG_PATH, is->id, is->name);
 	return 0;
@@ -303,13 +306,13 @@ static int new_config(struct bootstrap *b, const struct age_recipient *key,
 	struct buf text = BUF_INIT;
 	int rc = -1;
 
+	/* agreed to before anybody can read it: a run that ends in between must not ask again */
 	if (recipients_add(&r, b->o->cluster, key, err) == 0 &&
-	    recipients_add(&r, CONFIG_RECOVERY, recovery, err) == 0) {
+	    recipients_add(&r, CONFIG_RECOVERY, recovery, err) == 0 &&
+	    agree_pin(b->top, &r, err) == 0) {
 		config_format(&r, rules, 2, &text);
 		rc = bootstrap_write(b, CONFIG_PATH, &text, NULL, err);
 	}
-	if (rc == 0)
-		rc = agree_pin(b->top, &r, err);
 	recipients_clear(&r);
 	buf_clear(&text);
 	mem_free(rules[0].path);

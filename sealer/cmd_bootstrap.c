@@ -11,6 +11,7 @@
 #include "sealer/bootstrap_manifest.h"
 #include "sealer/keygen.h"
 #include "sealer/report.h"
+#include "sealer/result.h"
 #include "sealer/target.h"
 #include "sealer/wait.h"
 
@@ -55,8 +56,7 @@ static const struct option_spec specs[] = {
 	  offsetof(struct bootstrap_options, timeout), 0 },
 	{ 0, "dry-run", NULL, "print the plan, do nothing",
 	  offsetof(struct bootstrap_options, dry_run), 0 },
-	{ 'o', "output", "text|json", "how to say what was done",
-	  offsetof(struct bootstrap_options, output), 0 },
+	RESULT_OPTION(bootstrap_options),
 	{ 0 },
 };
 
@@ -305,25 +305,34 @@ static int print_json(const struct bootstrap *b, const struct outcome *out, size
 		      struct err *err)
 {
 	const struct recipient *is = recipients_find(&b->config.recipients, b->o->cluster);
-	size_t n = strcspn(buf_str(&b->public), "\n");
-	char *public = n > 0 ? mem_strn(buf_str(&b->public), n) : NULL;
-	json_t *list = json_array(), *v;
+	struct kv_item public = { NULL, b->public.data, b->public.len };
+	struct result result = { NULL };
+	int r;
 
+	result_begin(&result, b->o->output);
+	result_flag(&result, "changed", todo > 0);
+	result_flag(&result, "dryRun", b->o->dry_run);
+	result_text(&result, "cluster", b->o->cluster);
+	result_text(&result, "path", b->path);
+	result_text(&result, "keyId", is != NULL ? is->id : NULL);
+	if (public.len > 0)
+		result_line(&result, "publicKey", &public);
 	for (size_t i = 0; i < STEPS; i++)
-		json_array_append_new(
-		    list, json_pack("{s:s, s:b, s:b, s:o}", "name", steps[i]->name, "todo",
-				    out[i].look.todo && !out[i].done, "done", out[i].done, "text",
-				    report_text(out[i].look.text)));
-	v = json_pack("{s:s, s:b, s:b, s:o, s:s?, s:s?, s:o}", "cluster", b->o->cluster, "changed",
-		      todo > 0, "dryRun", b->o->dry_run, "steps", list, "keyId",
-		      is != NULL ? is->id : NULL, "publicKey", public, "left", lines_of(&b->left));
-	mem_free(public);
-	return report_json(v, err);
+		result_row(&result, "steps",
+			   json_pack("{s:s, s:b, s:b, s:o}", "name", steps[i]->name, "todo",
+				     out[i].look.todo && !out[i].done, "done", out[i].done, "text",
+				     report_text(out[i].look.text)));
+	result_value(&result, "left", lines_of(&b->left));
+	if (b->to_push && !b->o->dry_run)
+		result_next(&result, "git push");
+	r = result_print(&result, err);
+	result_clear(&result);
+	return r;
 }
 
 static int finish(struct bootstrap *b, const struct outcome *out, size_t todo, struct err *err)
 {
-	if (b->o->output != NULL && strcmp(b->o->output, "json") == 0)
+	if (result_asked(b->o->output))
 		return print_json(b, out, todo, err);
 	if (b->o->dry_run) {
 		print_plan(out);
@@ -332,6 +341,9 @@ static int finish(struct bootstrap *b, const struct outcome *out, size_t todo, s
 	if (todo == 0)
 		out_note("%s: nothing to do", b->o->cluster);
 	tell_left(b);
+	if (b->to_push)
+		out_note("push %s: from then on Flux applies %s",
+			 b->branch != NULL ? b->branch : "it", b->path);
 	return 0;
 }
 
@@ -349,6 +361,8 @@ static int run_in(struct bootstrap *b, struct outcome *out, struct err *err)
 		return -1;
 	if (!b->o->dry_run && todo > 0)
 		tell_plan(b, out, todo);
+	if (!b->o->dry_run)
+		bootstrap_sweep(b);
 	if (!b->o->dry_run && run_steps(b, out, err) != 0)
 		return err_wrap(err, "not finished, run it again to go on");
 	return finish(b, out, todo, err);

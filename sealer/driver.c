@@ -36,20 +36,40 @@ void driver_attributes(struct buf *text)
 	}
 }
 
+/* The text as it is, then as it is to be. */
+static int read_attributes(const char *top, struct buf *text, struct stat *st, bool *exists,
+			   bool *complete, struct err *err)
+{
+	size_t had;
+	int r = repo_read(top, DRIVER_ATTRIBUTES, ATTRIBUTES_MAX, text, st, exists, err);
+
+	had = text->len;
+	if (r == 0)
+		driver_attributes(text);
+	*complete = text->len == had;
+	return r;
+}
+
+int driver_is_set_up(const char *top, bool *is, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	struct stat st;
+	bool exists;
+	int r = read_attributes(top, &text, &st, &exists, is, err);
+
+	buf_clear(&text);
+	return r;
+}
+
 /* Git falls back to its own merge of text where a clone has not been told what "bulla" is. */
 static int add_attributes(const char *top, struct err *err)
 {
 	struct buf text = BUF_INIT;
+	bool exists, complete;
 	struct stat st;
-	size_t had;
-	bool exists;
-	int r;
+	int r = read_attributes(top, &text, &st, &exists, &complete, err);
 
-	r = repo_read(top, DRIVER_ATTRIBUTES, ATTRIBUTES_MAX, &text, &st, &exists, err);
-	had = text.len;
-	if (r == 0)
-		driver_attributes(&text);
-	if (r == 0 && text.len > had)
+	if (r == 0 && !complete)
 		r = repo_write(top, DRIVER_ATTRIBUTES, &text, exists ? &st : NULL, err);
 	buf_clear(&text);
 	return r;

@@ -4,6 +4,8 @@
 #ifndef BULLA_SEALER_DRIVER_H
 #define BULLA_SEALER_DRIVER_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 
 struct err;
@@ -13,6 +15,8 @@ struct err;
 /* Set up the repository top; lines and settings that are there stay.  Done twice is done once. */
 int driver_set_up(const char *top, struct err *err);
 
+/* Are all lines in its .gitattributes?  The settings of a clone are not asked for. */
+int driver_is_set_up(const char *top, bool *is, struct err *err);
 /* The pure part: text, that of .gitattributes or empty, gets the lines that it lacks at its end. */
 void driver_attributes(struct buf *text);
 
