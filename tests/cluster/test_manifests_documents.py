@@ -131,14 +131,14 @@ def test_two_regions_apply_in_their_order(programs, example, tmp_path, new_contr
     """Infrastructure, then the documents, strictly; and in the wrong order the server says that the kind is not there."""
     plane = new_control_plane()
     api, kubectl = plane.admin, programs["kubectl"]
-    documents = kustomize(kubectl, example.top / "credentials" / region)
+    documents = kustomize(kubectl, example.top / f"clusters/{region}/credentials")
     assert {(d["kind"], d["metadata"]["namespace"], d["metadata"]["name"]) for d in documents} == {
         ("SealedCredential", *k) for k in example.documents(region)}
-    early = plane.kubectl("apply", "--server-side", "-f", example.top / f"credentials/{region}/flux-ssh.yaml", check=False)
+    early = plane.kubectl("apply", "--server-side", "-f", example.top / f"clusters/{region}/credentials/flux-ssh.yaml", check=False)
     assert early.returncode != 0 and "no matches for kind \"SealedCredential\"" in early.stderr
-    plane.kubectl("apply", "--server-side", "--validate=strict", "-k", example.top / "infrastructure")
+    plane.kubectl("apply", "--server-side", "--validate=strict", "-k", example.top / f"clusters/{region}/bulla")
     plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/sealedcredentials.bulla.dev")
-    wait_for(lambda: applied(plane, example.top / "credentials" / region), 30, "the documents")
+    wait_for(lambda: applied(plane, example.top / f"clusters/{region}/credentials"), 30, "the documents")
     for thing in documents:
         stored = api.get(api.path_of(thing))
         assert stored["spec"] == thing["spec"] and stored["status"] == {"observedGeneration": -1}

@@ -2,7 +2,7 @@
 """manifests/examples/two-regions from nothing: one repository on a real OpenSSH server, two clusters with Flux's own
 controllers, the agent as its Deployment's two containers.
 
-eu-west9 comes up in the order of DESIGN 6.1, by the example's bootstrap; us-east1 in the wrong one.  What they said on
+eu-west9 comes up in the order of DESIGN 6.1, by bulla bootstrap; us-east1 by hand in the wrong one.  What they said on
 the way is kept, and the tests look at it; each test leaves the clusters as it found them.
 """
 import concurrent.futures
@@ -63,7 +63,7 @@ class Example:
             listed = (self.top / flux / "kustomization.yaml").read_text()
             files[f"{flux}/kustomization.yaml"] = listed + "- gotk-components.yaml\n"
             # a test has less patience than a cluster; apps and grafana want charts from elsewhere, and never get them
-            for name in ("infrastructure", "credentials", "apps", "grafana"):
+            for name in ("bulla", "credentials", "apps", "grafana"):
                 text = (self.top / f"clusters/{region}/{name}.yaml").read_text()
                 for field, given, taken in (("retryInterval", "1m", "5s"), ("timeout", "3m", "10s" if name in ("apps", "grafana") else "3m")):
                     assert text.count(f"  {field}: {given}\n") == 1
@@ -114,7 +114,9 @@ class Cluster:
         self.run(BULLA, "keys", "install", self.region, "--context", "admin", "-i", self.example.made.path / "recovery.key")
 
     def in_order(self):
-        self.run("./bootstrap", self.region, "admin", "-i", self.example.made.path / "recovery.key")
+        """The deploy key is sealed already, and registered; on the server of these tests nobody else can register one."""
+        self.run(BULLA, "bootstrap", "--cluster", self.region, "--context", "admin", "--url", self.example.remote.url, "--path",
+                 f"clusters/{self.region}", "-i", self.example.made.path / "recovery.key", "--no-commit")
         # Flux's Deployments are not in gotk-components.yaml here; they are these processes
         self.start_flux()
         self.flows()
@@ -122,14 +124,14 @@ class Cluster:
     def in_wrong_order(self):
         """Flux, then agent, document and last the key."""
         kubectl, flux = self.plane.kubectl, self.example.top / f"clusters/{self.region}/flux-system"
-        document = self.example.top / f"credentials/{self.region}/flux-ssh.yaml"
+        document = self.example.top / f"clusters/{self.region}/credentials/flux-ssh.yaml"
         self.start_flux()
         kubectl("apply", "--server-side", "-f", flux / "gotk-components.yaml")
         kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", flux / "gotk-components.yaml")
         kubectl("apply", "--server-side", "-k", flux)
         self.said["no agent"] = self.api.wait_condition(self.source, "Ready", "False")
         self.said["no CRD"] = kubectl("apply", "--server-side", "-f", document, check=False)
-        kubectl("apply", "--server-side", "-k", self.example.top / "infrastructure")
+        kubectl("apply", "--server-side", "-k", self.example.top / f"clusters/{self.region}/bulla")
         kubectl("wait", "--for=condition=Established", "--timeout=180s", f"crd/{CRD}")
         kubectl("wait", "--for=condition=Available", "--timeout=180s", "-n", "bulla-system", "deployment/bulla-agent")
         wait_for(lambda: self.applied(document), 20, "the document taken")
@@ -146,7 +148,7 @@ class Cluster:
 
     def flows(self):
         """Until all that can be done here is done; what needs charts from elsewhere stays behind."""
-        for name in ("infrastructure", "credentials"):
+        for name in ("bulla", "credentials"):
             self.done(name, seconds=240)
         for namespace, name in (("web", "foobar-api"), ("monitoring", "grafana-admin")):
             path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}" if namespace == "web" else secrets_path(namespace, name)
@@ -318,7 +320,7 @@ def test_the_agents_own_token_reads_no_key(cluster):
 def test_what_is_sealed_to_the_other_region_fails_at_once_and_changes_nothing(clusters):
     """eu-west9 is given us-east1's document.  What depends on it waits, what runs stays, and Flux can fetch the revert."""
     eu, example = clusters["eu-west9"], clusters["eu-west9"].example
-    documents = [f"credentials/{region}/flux-ssh.yaml" for region in REGIONS]
+    documents = [f"clusters/{region}/credentials/flux-ssh.yaml" for region in REGIONS]
     right, wrong = ((example.top / path).read_text() for path in documents)
     before = identity(eu.api.get(secrets_path(NAMESPACE, "flux-ssh")))
     terraform = (example.top / TERRAFORM_FILE).read_text()
@@ -365,7 +367,7 @@ def test_a_new_deploy_key_is_fetched_with_within_seconds(clusters):
     new = make_key(eu.folder / "new-key", "ecdsa")
     known = eu.folder / "known_hosts"
     known.write_text(example.server.known_hosts())
-    eu.run(BULLA, "set", "credentials/eu-west9/flux-ssh.yaml", "--private-key", eu.folder / "new-key", "--known-hosts", known)
+    eu.run(BULLA, "set", "clusters/eu-west9/credentials/flux-ssh.yaml", "--private-key", eu.folder / "new-key", "--known-hosts", known)
     assert example.public_key("eu-west9").split()[:2] == new.split()[:2]
     example.register("eu-west9")
     example.head = example.remote.commit({}, "new deploy key")

@@ -85,6 +85,13 @@ class Cluster(FakeApi):
         if "status" not in live:
             self.store.change(kind, live, {**live, "status": {"conditions": [{"type": "Established", "status": "True"}]}})
 
+    def know_flux(self):
+        """Flux was installed some other way."""
+        for crd in yaml.safe_load_all(components()):
+            if crd["kind"] == "CustomResourceDefinition":
+                self.store.put("customresourcedefinitions", "", crd["metadata"]["name"], spec=crd["spec"])
+                self.establish(crd)
+
     # --- for tests
 
     def writes(self):

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""manifests/examples/two-regions: the repository it makes is whole, and each region opens what is for it."""
+"""manifests/examples/two-regions: it is what bulla bootstrap writes and a person adds, the repository it makes is
+whole, and each region opens what is for it."""
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from bootstrapbed import Bed, Cluster
 from checkout import BIN
+from kubeserver import Authority
 
 TOP = Path(__file__).resolve().parents[2]
 EXAMPLE = TOP / "manifests/examples/two-regions"
@@ -16,16 +20,28 @@ PASSWORD = "canary-grafana-7kQz"
 VARIABLE = "canary-terraform-9xVw"
 
 
-class Repository:
-    """What make-repository makes of inputs that are made here.  where: URL and known_hosts of a Git server."""
+IMAGE = "ghcr.io/barolab/bulla-agent:0.1.0"
+URL = "ssh://git@github.com/barolab/foobar-infra"
 
-    def __init__(self, path, *where):
+
+class Repository:
+    """What make-repository makes of inputs that are made here, and, as bulla bootstrap does with a cluster at hand,
+    the deploy keys and the agent's manifest.  url, known_hosts: of another Git server than GitHub."""
+
+    def __init__(self, path, url=URL, known_hosts=None):
         self.path, self.top, self.inputs = path, path / "repo", path / "inputs"
         self.env = {**os.environ, "HOME": str(path / "home"), "XDG_CONFIG_HOME": str(path / "home/.config"),
                     "PATH": f"{BIN}:{os.environ['PATH']}", "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
         (path / "home").mkdir()
         self.make_inputs()
-        self.run(EXAMPLE / "make-repository", self.top, self.inputs, *where)
+        self.run(EXAMPLE / "make-repository", self.top, self.inputs, url)
+        for region in REGIONS:
+            hosts = ["--known-hosts", known_hosts] if known_hosts else []
+            self.run(BIN / "bulla", "seal", "deploy-key", "flux-ssh", "-n", "flux-system", "--url", url, *hosts,
+                     "-w", f"clusters/{region}/credentials/", cwd=self.top)
+            manifest = (TOP / "manifests/install.yaml").read_text().replace("bulla.dev/bulla-agent:0.1.0", IMAGE)
+            (self.top / f"clusters/{region}/bulla/agent.yaml").write_text(manifest)
+        self.run("git", "add", "-A", cwd=self.top)
 
     def run(self, *command, cwd=None, check=True):
         done = subprocess.run([*map(str, command)], cwd=cwd or self.path, env=self.env, capture_output=True, text=True,
@@ -53,8 +69,9 @@ class Repository:
                     yield path.relative_to(self.top), thing
 
     def documents(self, region):
-        return {(d["metadata"]["namespace"], d["metadata"]["name"]): d for folder in ("common", region)
-                for _, d in self.objects(f"credentials/{folder}") if d["kind"] == "SealedCredential"}
+        return {(d["metadata"]["namespace"], d["metadata"]["name"]): d
+                for folder in ("credentials/common", f"clusters/{region}/credentials")
+                for _, d in self.objects(folder) if d["kind"] == "SealedCredential"}
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +91,8 @@ def secrets(repository):
         # one region's document is not for the other, and both have the same name: each sees its own and common
         tree = repository.path / "trees" / region
         tree.mkdir(parents=True)
-        for folder in ("common", region):
-            (tree / folder).symlink_to(repository.top / "credentials" / folder)
+        (tree / "common").symlink_to(repository.top / "credentials/common")
+        (tree / region).symlink_to(repository.top / "clusters" / region / "credentials")
         repository.run("cp", "-RL", tree, tree.with_suffix(".plain"))
         repository.run(BIN / "bulla-agent", "--documents", tree.with_suffix(".plain"), "--secrets", out, "--keys", keys, "--once")
         made[region] = out
@@ -157,7 +174,9 @@ def test_every_secret_that_is_read_is_sealed(repository, region):
                 there.add((target, name))
     read = set()
     for folder in ("apps", "grafana", f"clusters/{region}"):
-        for _, thing in repository.objects(folder):
+        for path, thing in repository.objects(folder):
+            if path.parent.name == "bulla":
+                continue  # the agent's keys are no document's
             read |= set(references(thing, thing["metadata"]["namespace"]))
     assert read <= there
     # the kubelet reads the login through the accounts in web, and nothing of a Pod names it there
@@ -170,14 +189,13 @@ def test_order_of_flux(repository, region):
     found = {t["metadata"]["name"]: t["spec"] for _, t in repository.objects(f"clusters/{region}")
              if t["apiVersion"].startswith("kustomize.toolkit") and t["kind"] == "Kustomization"}
     after = {name: [d["name"] for d in spec.get("dependsOn", [])] for name, spec in found.items()}
-    assert after == {"flux-system": [], "infrastructure": [], "credentials": ["infrastructure"], "apps": ["credentials"],
-                     "grafana": ["credentials"]}
+    assert after == {"flux-system": [], "bulla": [], "credentials": ["bulla"], "apps": ["credentials"], "grafana": ["credentials"]}
     assert all(spec["wait"] for name, spec in found.items() if name != "flux-system")
-    assert found["credentials"]["path"] == f"./credentials/{region}"
+    assert found["credentials"]["path"] == f"./clusters/{region}/credentials"
     for name, spec in found.items():
         assert (repository.top / spec["path"] / "kustomization.yaml").exists(), name
     documents = [p for p, t in repository.objects(".") if t["kind"] == "SealedCredential"]
-    assert len(documents) == 6 and all(p.parts[0] == "credentials" for p in documents)
+    assert len(documents) == 6 and all("credentials" in p.parts[:-1] for p in documents)
 
 
 def test_namespaces_of_documents_are_made_before(repository):
@@ -190,11 +208,80 @@ def test_namespaces_of_documents_are_made_before(repository):
 def test_every_kustomization_lists_its_folder(repository):
     """Flux and kubectl take what is listed, and nothing that is not there."""
     files = [p for p in repository.top.rglob("kustomization.yaml") if "manifests" not in p.parts]
-    assert len(files) == 14
+    assert len(files) == 16
     for path in files:
-        listed = set(yaml.safe_load(path.read_text())["resources"])
+        text = yaml.safe_load(path.read_text())
+        listed = {*text.get("resources", []), *text.get("components", [])}
         for entry in listed:
             target = (path.parent / entry)
             assert target.is_file() or (target / "kustomization.yaml").is_file(), (path, entry)
         beside = {p.name for p in path.parent.glob("*.yaml")} - {"kustomization.yaml", "fan-out.yaml"}
         assert beside <= listed, path
+
+
+# --- what of it bulla bootstrap writes --------------------------------------------------------------------
+
+LISTED = {"kustomization.yaml": ["flux-system", "bulla.yaml", "credentials.yaml"], "bulla/kustomization.yaml": ["agent.yaml"],
+          "credentials/kustomization.yaml": ["flux-ssh.yaml"], "flux-system/kustomization.yaml": ["gotk-sync.yaml"]}
+WHOLE = ["flux-system/gotk-sync.yaml", "bulla.yaml", "credentials.yaml", "flux-system/kustomization.yaml"]
+
+
+def without(folder):
+    """The example as it is before: what is a person's, and nothing of bootstrap's."""
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("agent.yaml", "flux-ssh.yaml", ".gitignore"))
+    for region in REGIONS:
+        for name in WHOLE:
+            (folder / "clusters" / region / name).unlink()
+        for name, entries in LISTED.items():
+            path = folder / "clusters" / region / name
+            if path.exists():
+                lines = path.read_text().splitlines(True)
+                path.write_text("".join(line for line in lines if line.strip().removeprefix("- ") not in entries))
+
+
+def test_it_is_what_bootstrap_writes(tmp_path, two_clusters):
+    """Both regions, on two API servers: every byte that is committed here, and beside it what is another each time."""
+    certificate, clusters = two_clusters
+    without(tmp_path / "repo")
+    bed = Bed(tmp_path, certificate, clusters)
+    bed.repo.git("init", "-q", "-b", "main")
+    bed.repo.commit("before")
+    for region, context in zip(REGIONS, ("c-eu", "c-us")):
+        bed.run("--recovery", bed.repo.recovery, "--image", IMAGE, "--no-register", cluster=region, context=context,
+                path=f"clusters/{region}")
+    made = {str(p.relative_to(bed.repo.top)): p.read_text() for p in bed.repo.top.rglob("*")
+            if p.is_file() and ".git" not in p.relative_to(bed.repo.top).parts[:1]}
+    here = {str(p.relative_to(EXAMPLE)): p.read_text() for p in EXAMPLE.rglob("*") if p.is_file() and p.name != ".gitignore"}
+    for name in WHOLE:  # a user's files carry nobody's licence
+        for region in REGIONS:
+            path = f"clusters/{region}/{name}"
+            assert here[path] == "# SPDX-License-Identifier: Apache-2.0\n" + made.pop(path), path
+            del here[path]
+    beside = {".bulla/config", ".gitattributes", *(f".bulla/keys/{r}.age" for r in REGIONS),
+              *(f"clusters/{r}/{name}" for r in REGIONS for name in ("bulla/agent.yaml", "credentials/flux-ssh.yaml"))}
+    assert set(made) == set(here) | beside
+    assert {name: made[name] for name in here} == here
+    config = yaml.safe_load(made[".bulla/config"])
+    assert set(config["recipients"]) == set(REGIONS)
+    for region in REGIONS:
+        document = yaml.safe_load(made[f"clusters/{region}/credentials/flux-ssh.yaml"])
+        assert document["metadata"]["name"] == "flux-ssh" and document["spec"]["kind"] == "deploy-key"
+        assert set(document["spec"]["parts"]["credential"]["recipients"]) == {region, "recovery"}
+        manifest = (TOP / "manifests/install.yaml").read_text().replace("bulla.dev/bulla-agent:0.1.0", IMAGE)
+        assert made[f"clusters/{region}/bulla/agent.yaml"].split("\n", 1)[1] == manifest
+    assert bed.repo.git("status", "--porcelain") == ""
+
+
+@pytest.fixture
+def two_clusters(tmp_path):
+    """The CA's certificate and two clusters that have Flux's kinds."""
+    (tmp_path / "tls").mkdir()
+    ca = Authority(tmp_path / "tls", "cluster")
+    with Cluster(ca.issue("server", addresses=["127.0.0.1"])) as eu, Cluster(ca.issue("server", addresses=["127.0.0.1"])) as us:
+        for cluster in (eu, us):
+            cluster.know_flux()
+        yield ca.ca, {"eu": eu, "us": us}
+
+
+def test_the_manifest_that_bulla_carries_follows_the_base():
+    subprocess.run([TOP / "scripts/install-manifest", "--check"], check=True)
