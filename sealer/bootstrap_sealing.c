@@ -382,7 +382,7 @@ static int act_recipient(struct bootstrap *b, struct err *err)
 	if (r == 0)
 		r = backup_settle(b->top, b->o->cluster, age_identity_id(id), err);
 	if (r == 0)
-		r = driver_set_up(b->top, err);
+		r = driver_set_up(b->top, NULL, err);
 	if (r != 0)
 		return -1;
 	config_clear(&b->config);

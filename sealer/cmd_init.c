@@ -177,7 +177,7 @@ static int write_all(const struct plan *p, struct err *err)
 	if (r == 0)
 		r = agree_pin(p->top, &p->recipients, err);
 	if (r == 0)
-		r = driver_set_up(p->top, err);
+		r = driver_set_up(p->top, NULL, err);
 	return r;
 }
 
@@ -253,11 +253,15 @@ static int print_plan(const struct plan *p, const char *output, struct err *err)
 }
 
 /* The repository is set up; only this clone was not. */
-static int print_clone(const struct config *c, const char *output, struct err *err)
+static int print_clone(const struct config *c, const struct driver_done *done, const char *output,
+		       struct err *err)
 {
 	struct result result;
 
 	result_begin(&result, output);
+	result_flag(&result, "changed", done->attributes || done->settings);
+	if (done->attributes)
+		result_next(&result, "git add " DRIVER_ATTRIBUTES);
 	result_text(&result, "config", CONFIG_PATH);
 	for (size_t i = 0; i < c->recipients.n; i++)
 		put_recipient(&result, &c->recipients.items[i], NULL);
@@ -270,14 +274,17 @@ static int print_clone(const struct config *c, const char *output, struct err *e
 static int set_up_clone(const struct plan *p, const struct config *config,
 			const struct init_options *o, struct err *err)
 {
+	struct driver_done done;
+
 	if (o->recipients.n > 0 || o->recovery != NULL)
 		return err_set(err, ERR_CONFLICT,
 			       "%s/%s is there already; 'bulla recipients add' adds to it", p->top,
 			       CONFIG_PATH);
-	if (driver_set_up(p->top, err) != 0)
+	if (driver_set_up(p->top, &done, err) != 0)
 		return -1;
-	out_note("%s is there; merges and diffs are set up here", CONFIG_PATH);
-	return print_clone(config, o->output, err);
+	out_note("%s is there; merges and diffs are set up here%s", CONFIG_PATH,
+		 done.attributes ? "; commit " DRIVER_ATTRIBUTES : "");
+	return print_clone(config, &done, o->output, err);
 }
 
 static int run_in(struct plan *p, const struct init_options *o, struct err *err)

@@ -12,8 +12,17 @@ struct err;
 
 #define DRIVER_ATTRIBUTES ".gitattributes"
 
-/* Set up the repository top; lines and settings that are there stay.  Done twice is done once. */
-int driver_set_up(const char *top, struct err *err);
+/* What was not as it should be, and now is. */
+struct driver_done {
+	bool attributes; /* .gitattributes got lines, and waits to be committed */
+	bool settings;	 /* of this clone's .git/config */
+};
+
+/*
+ * Set up the repository top; lines and settings that are there stay.  Done twice is done once. done
+ * may be NULL.
+ */
+int driver_set_up(const char *top, struct driver_done *done, struct err *err);
 
 /* Are all lines in its .gitattributes?  The settings of a clone are not asked for. */
 int driver_is_set_up(const char *top, bool *is, struct err *err);

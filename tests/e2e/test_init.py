@@ -115,7 +115,8 @@ def test_again(repo):
     assert "bulla recipients add" in done.err
     repo.git("config", "--unset", "merge.bulla.driver")
     repo.write(".gitattributes", "*.png binary")
-    assert "merges and diffs are set up here" in repo.bulla("init").err
+    assert repo.bulla("init").err == \
+        "bulla: .bulla/config is there; merges and diffs are set up here; commit .gitattributes\n"
     assert (repo.top / ".bulla/config").read_bytes() == before
     assert repo.git("config", "merge.bulla.driver").strip() == "bulla merge-driver %O %A %B %L %P"
     assert (repo.top / ".gitattributes").read_text() == \
@@ -124,6 +125,26 @@ def test_again(repo):
     assert (repo.top / ".gitattributes").read_text().count("bulla") == 4
     assert repo.git("config", "diff.bulla.textconv").strip() == "bulla textconv"
     assert "bulla" in repo.git("check-attr", "merge", "clusters/eu/x.yaml")
+
+
+def test_a_clone_says_what_was_written(repo):
+    """As JSON: true when .gitattributes or a setting of this clone was not as it should be, and only then."""
+    repo.init("-r", "eu-west9")
+
+    def said():
+        done = json.loads(repo.bulla("init", "-o", "json").out)
+        return done["changed"], done["next"]
+
+    settings = repo.git("config", "--local", "--list")
+    assert said() == (False, [])
+    (repo.top / ".gitattributes").unlink()
+    assert said() == (True, ["git add .gitattributes"]) and said() == (False, [])
+    repo.git("config", "diff.bulla.textconv", "another")
+    assert said() == (True, []) and said() == (False, [])
+    repo.git("config", "--remove-section", "merge.bulla")
+    assert said() == (True, []) and said() == (False, [])
+    assert sorted(repo.git("config", "--local", "--list").splitlines()) == sorted(settings.splitlines())
+    assert (repo.top / ".gitattributes").read_text().count("bulla") == 4
 
 
 def test_generated_recovery_key(repo):
