@@ -32,6 +32,7 @@ enum scope {
 struct check {
 	struct findings *findings;
 	const struct keyring *keys;
+	struct live_run *live; /* NULL: nobody is asked */
 	int64_t now;
 	struct check_base base;
 	enum scope scope;     /* of the file at hand */
@@ -49,6 +50,11 @@ struct check *check_new(struct findings *findings, const struct keyring *keys, i
 	c->keys = keys;
 	c->now = now;
 	return c;
+}
+
+void check_live(struct check *c, struct live_run *live)
+{
+	c->live = live;
 }
 
 void check_against(struct check *c, const struct check_base *base)
@@ -257,6 +263,8 @@ static void check_opening(struct check *c, struct finding at, const struct docum
 		c->findings->opened++;
 	else if (why.class != ERR_NOKEY) /* what is sealed to others only is theirs to check */
 		findings_add(c->findings, &at, "%s", why.text);
+	if (c->live != NULL && c->scope == SCOPE_ALL && (r == 0 || why.class == ERR_NOKEY))
+		live_run_add(c->live, &at, d, r == 0 ? &secret : NULL);
 	at.rule = RULE_READER;
 	at.warning = true;
 	for (size_t i = 0; i < notes.n && c->scope == SCOPE_ALL; i++)

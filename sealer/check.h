@@ -12,12 +12,15 @@
 #include "keys/keyring.h"
 #include "sealer/check_base.h"
 #include "sealer/findings.h"
+#include "sealer/live_run.h"
 
 struct check;
 
 #define CHECK_EXPIRY_WARN 14 /* days before the end of a credential that a warning begins */
 /* keys may be NULL: nothing is opened.  findings and keys must outlive it. */
 struct check *check_new(struct findings *findings, const struct keyring *keys, int64_t now);
+/* Documents as they are now, opened or not, are added to it; it must live as long as c is. */
+void check_live(struct check *c, struct live_run *live);
 /* What follows is held against this, which must live as long as it is. */
 void check_against(struct check *c, const struct check_base *base);
 

@@ -15,6 +15,8 @@
 #include "sealer/check_git.h"
 #include "sealer/check_plaintext.h"
 #include "sealer/findings.h"
+#include "sealer/live.h"
+#include "sealer/live_run.h"
 #include "sealer/repo.h"
 #include "sealer/ring.h"
 #include "sealer/target.h"
@@ -26,6 +28,7 @@ struct check_options {
 	const char *range;
 	bool accept_changes, update_baseline;
 	struct option_list accept;
+	struct live_options ask;
 };
 
 /* A key that was asked for must be there; the user's own folder may well be empty. */
@@ -33,7 +36,7 @@ static int load_keys(const struct check_options *o, struct keyring *keys, struct
 {
 	if (ring_load(&o->ring, keys, err) == 0)
 		return 0;
-	return !ring_given(&o->ring) && err->class == ERR_NOKEY ? 0 : -1;
+	return !ring_given(&o->ring) && !o->ask.live && err->class == ERR_NOKEY ? 0 : -1;
 }
 
 /* --- what is checked -------------------------------------------------------------------------- */
@@ -92,6 +95,8 @@ static int check_usage(const struct check_options *o, const struct invocation *i
 {
 	bool range = o->range != NULL || o->pre_receive || o->pre_push;
 
+	if (live_check(&o->ask, NULL, err) != 0)
+		return -1;
 	if (modes(o) > 1)
 		return err_set(err, ERR_USAGE,
 			       "--staged, --range, --pre-receive, --pre-push and --history: one of "
@@ -161,13 +166,28 @@ out:
 	return r;
 }
 
-static int print(const char *output, struct findings *findings, struct err *err)
+static int print(const char *output, struct findings *findings, const struct live_run *live,
+		 struct err *err)
 {
 	if (output != NULL && strcmp(output, "json") == 0)
 		return findings_print_json(findings, err);
 	if (output != NULL && strcmp(output, "sarif") == 0)
 		return findings_print_sarif(findings, err);
+	if (live != NULL)
+		live_run_print(live);
 	return findings_print_text(findings, err);
+}
+
+/* Ask about what was opened; its findings come beside the others. */
+static int ask(const struct check_options *o, struct live_run *live, struct findings *findings,
+	       struct err *err)
+{
+	if (!o->ask.live)
+		return 0;
+	if (live_run_ask(live, findings, err) != 0)
+		return -1;
+	findings->live = live_run_json(live);
+	return 0;
 }
 
 static int run_checks(struct check_git *x, const struct check_options *o,
@@ -188,20 +208,25 @@ static int run(const struct invocation *in, struct err *err)
 			       .findings = &findings,
 			       .accept = &o->accept,
 			       .accept_changes = o->accept_changes };
+	struct live_run *live = NULL;
 	int r = -1;
 
 	if (check_usage(o, in, err) != 0 || load_keys(o, &keys, err) != 0)
 		goto out;
 	x.c = check_new(&findings, keys.n > 0 ? &keys : NULL, clock_now());
+	if (o->ask.live)
+		live = live_run_new(&o->ask, clock_now());
+	check_live(x.c, live);
 	if (run_checks(&x, o, in, err) != 0)
 		goto out;
 	check_finish(x.c);
-	if (print(o->output, &findings, err) != 0)
+	if (ask(o, live, &findings, err) != 0 || print(o->output, &findings, live, err) != 0)
 		goto out;
 	/* printed already: only the exit status is left to say */
 	r = findings.errors == 0 ? 0 : err_set(err, ERR_FINDINGS, "%s", "");
 out:
 	check_free(x.c);
+	live_run_free(live);
 	plaintext_clear(&plain);
 	findings_clear(&findings);
 	keyring_clear(&keys);
@@ -225,6 +250,7 @@ static const struct option_spec options[] = {
 	  offsetof(struct check_options, accept_changes), 0 },
 	{ 0, "update-baseline", NULL, "take what is found for known from now on",
 	  offsetof(struct check_options, update_baseline), 0 },
+	LIVE_OPTIONS(check_options),
 	RING_OPTIONS(check_options),
 	{ 'o', "output", "text|json|sarif", "how to print findings",
 	  offsetof(struct check_options, output), 0 },

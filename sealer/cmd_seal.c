@@ -191,9 +191,11 @@ static char *make_note(const struct job *j)
 
 static int ask(struct job *j, struct err *err)
 {
-	const struct live_question q = {
-		.kind = j->kind, .secret = &j->secret, .options = &j->o->ask, .now = j->input.now
-	};
+	const struct live_question q = { .kind = j->kind,
+					 .secret = &j->secret,
+					 .options = &j->o->ask,
+					 .fresh = live_is_fresh(&j->secret, &j->input.fields),
+					 .now = j->input.now };
 
 	return live_before(&q, &j->secret, &j->asked, err);
 }

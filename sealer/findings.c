@@ -28,6 +28,7 @@ const struct finding_rule_text finding_rules[RULE_COUNT] = {
 	[RULE_SIZE] = { "size", "too large for kubectl apply" },
 	[RULE_OPEN] = { "open", "a key is at hand and the document does not open as it should" },
 	[RULE_READER] = { "reader", "the reader of a credential will not be content with it" },
+	[RULE_LIVE] = { "live", "the source of a credential refuses it, or could not be asked" },
 	[RULE_GROWTH] = { "growth", "a range of commits lets more people in, or more through" },
 	[RULE_PLAINTEXT] = { "plaintext", "a credential in plain text" },
 };
@@ -256,6 +257,8 @@ int findings_print_json(struct findings *f, struct err *err)
 	for (size_t i = 0; i < f->n; i++)
 		json_array_append_new(list, json_one(&f->items[i]));
 	json_object_set_new(report, "findings", list);
+	if (f->live != NULL)
+		json_object_set(report, "live", f->live);
 	return report_json(report, err);
 }
 
@@ -268,5 +271,6 @@ void findings_clear(struct findings *f)
 		mem_free(f->items[i].text);
 	}
 	mem_free(f->items);
+	json_decref(f->live);
 	*f = (struct findings){ 0 };
 }

@@ -8,6 +8,7 @@
 
 struct err;
 struct guard_rule;
+struct json_t; /* jansson */
 
 /* The rules, as they stand in the manual and in JSON. */
 enum finding_rule {
@@ -24,6 +25,7 @@ enum finding_rule {
 	RULE_SIZE,	    /* kubectl apply would fail */
 	RULE_OPEN,	    /* a key is at hand, and it does not open as it should */
 	RULE_READER,	    /* opened; its reader will have something to say */
+	RULE_LIVE,	    /* its source refuses it, or could not be asked (--live) */
 	RULE_GROWTH,	    /* a range lets more people in, or more through */
 	RULE_PLAINTEXT,	    /* a credential in plain text; finding.guard says which */
 	RULE_COUNT,
@@ -59,6 +61,7 @@ struct findings {
 	size_t files;	       /* searched for credentials in plain text */
 	size_t known;	       /* such findings that the baseline has */
 	size_t allowed;	       /* ... that a comment allows */
+	struct json_t *live;   /* of --live, for JSON; owned, may be NULL */
 	size_t links, modules; /* symbolic links and submodules, which are not looked into */
 	size_t removed;	       /* files that what is checked takes away */
 	const char *nothing;   /* why there may be nothing to check, in a few words, or NULL */

@@ -1,50 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--live: the system that will read a credential is asked whether it works before it is sealed (seal, set, rotate)."""
+"""--live: the system that will read a credential is asked whether it works, before it is sealed (seal, set, rotate) and
+after (check)."""
 import json
 import os
-import pathlib
 import shutil
+import socket
 import subprocess
-import sys
+import time
 
+import livebed
 import pytest
 import registries
 import yaml
-from checkout import INVALID, IO, REFUSED, USAGE, Checkout
+from checkout import BULLA, FINDINGS, IO, NOKEY, REFUSED, USAGE, Checkout
+from livebed import BAD_PAT, CANARY, GOOD_PAT, OTHER, ROBOT, WRITER
 
-ROBOT, WRITER, OTHER = ("robot", "a-password-to-pull"), ("writer", "a-password-to-push"), ("other", "no-rights")
-CANARY = "a-password-that-is-wrong"
+KINDS = ["registry", "registry-of-github", "git-https", "deploy-key", "github-app", "tls", "opaque"]
 
 
-def need(*programs):
-    for program in programs:
-        if shutil.which(program) is None:
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory):
+    for program in ("docker-registry", "skopeo", "sshd"):
+        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
             why = f"{program} is not installed"
             pytest.fail(why) if os.environ.get("CI") == "true" else pytest.skip(why)
+    with livebed.LiveBed(tmp_path_factory.mktemp("bed")) as made:
+        yield made
+        assert made.hub.violations == []
 
 
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory):
-    """Debian's registry with a token server, and an image in it."""
-    need("docker-registry", "skopeo")
-    folder = tmp_path_factory.mktemp("registry")
-    authority = registries.Authority(folder)
-    pair = authority.issue("server")
-    tokens = registries.Tokens(authority, folder)
-    tokens.users = {ROBOT[0]: (ROBOT[1], {"org/app": ("pull",)}), WRITER[0]: (WRITER[1], {"org/app": ("pull", "push")}),
-                    OTHER[0]: (OTHER[1], {})}
-    (folder / "store").mkdir()
-    with registries.Server(pair, tokens) as token_server:
-        made = registries.Registry(folder / "store", pair, {"token": {
-            "realm": f"{token_server.url}/token", "service": registries.SERVICE, "issuer": registries.ISSUER,
-            "rootcertbundle": str(tokens.crt)}})
-        try:
-            registries.layout(folder / "image")
-            registries.Skopeo(folder, authority.ca).push(folder / "image", f"{made.host}/org/app:v1", WRITER)
-            made.ca, made.authority, made.pair = authority.ca, authority, pair
-            yield made
-        finally:
-            made.close()
+@pytest.fixture
+def source(bed, request):
+    return bed.sources()[KINDS.index(request.param)]
 
 
 @pytest.fixture
@@ -58,74 +45,377 @@ def files(repo):
     return {p.relative_to(repo.path): p.read_bytes() for p in repo.path.rglob("*") if p.is_file()}
 
 
-def parts(repo, file="a.yaml"):
-    return yaml.safe_load((repo.top / file).read_bytes())["spec"]["parts"]
+def facts(repo, file="a.yaml"):
+    return {name: part["facts"] for name, part in yaml.safe_load((repo.top / file).read_bytes())["spec"]["parts"].items()}
 
 
-def seal_login(repo, registry, login, *more, status=0, image="org/app:v1"):
-    return repo.bulla("seal", "registry", "pull", "-n", "web", "--server", registry.host, "--username", login[0],
-                      "--token-file", "-", "-w", "a.yaml", "--live", "--image", f"{registry.host}/{image}",
-                      "--ca-file", registry.ca, *more, input=login[1], status=status)
+def seal(repo, source, secret=None, *more, host=None, status=0, live=True, name="a"):
+    host = host or source.host
+    options = ("--live", *source.live(host)) if live else ()
+    return repo.bulla("seal", source.kind, name, "-n", "web", *source.arguments(host), *options, "-w", f"{name}.yaml", *more,
+                      input=source.good if secret is None else secret, status=status)
 
 
-def refused(repo, run, *words, canary=CANARY):
-    """Nothing is written, what is said is said, and no secret is in it."""
+def refused(repo, run, *words, secret=CANARY.encode()):
+    """Nothing is written, what is to be said is said, and the secret is nowhere in it."""
     before = files(repo)
     done = run()
     for word in words:
         assert word in done.err, done
     assert files(repo) == before and done.out == ""
-    assert canary not in done.err
+    lines = [line for line in secret.decode().splitlines() if "-----" not in line and line]
+    assert not any(line in done.err for line in lines)
     return done
 
 
-# --- registries -------------------------------------------------------------------------------------
+# --- a row for each kind ------------------------------------------------------------------------------
 
-def test_a_login_that_pulls_is_sealed(repo, registry):
-    done = seal_login(repo, registry, ROBOT)
-    assert f"asked: {registry.host}/org/app:v1 can be pulled" in done.err and "push" not in done.err, done
-    assert (repo.top / "a.yaml").exists()
+@pytest.mark.parametrize("source", KINDS, indirect=True)
+def test_what_works_is_sealed(repo, source):
+    done = seal(repo, source, None, "-o", "json")
+    said = json.loads(done.out)
+    assert said["changed"] and said["live"]["state"] == "works" and source.says in said["live"]["says"], said
+    assert f"asked: {said['live']['says']}" in done.err
+    assert repo.bulla("open", "a.yaml", "-i", repo.recovery).out.startswith("apiVersion")
 
 
-def test_a_login_that_can_do_more_is_warned_of(repo, registry):
-    assert "push" in seal_login(repo, registry, WRITER).err
+@pytest.mark.parametrize("source", KINDS, indirect=True)
+def test_what_is_refused_is_not_sealed(repo, source):
+    refused(repo, lambda: seal(repo, source, source.bad, status=REFUSED), "bulla: --live: ", source.refusal, "; nothing is sealed",
+            secret=source.bad)
+    seal(repo, source, source.bad, live=False)  # it is right by itself
 
 
-@pytest.mark.parametrize("login, image, words", [
-    ((ROBOT[0], CANARY), "org/app:v1", "step 1 of 2, the login"),
-    (OTHER, "org/app:v1", "does not allow to pull"),
-    (ROBOT, "org/app:v2", "no such tag"),
+@pytest.mark.parametrize("source", KINDS, indirect=True)
+def test_what_cannot_be_asked_is_not_sealed(repo, source):
+    host = f"127.0.0.1:{registries.free_port()}"
+    refused(repo, lambda: seal(repo, source, host=host, status=IO), "--live could not ask, and nothing is sealed",
+            host.rpartition(":")[2], secret=source.good)
+
+
+@pytest.mark.parametrize("source", KINDS, indirect=True)
+def test_nothing_is_written_by_a_dry_run_that_asks(repo, source):
+    before = files(repo)
+    assert source.says in seal(repo, source, None, "--dry-run").err
+    assert {p: t for p, t in files(repo).items() if p.name != "pins"} == {p: t for p, t in before.items() if p.name != "pins"}
+
+
+@pytest.mark.parametrize("source", KINDS, indirect=True)
+def test_set_asks_too(repo, source):
+    seal(repo, source)
+    target = ["TOKEN"] if source.kind == "opaque" else []
+    again = ["--known-hosts", source.arguments(source.host)[-1]] if source.kind == "deploy-key" else \
+        ["--ca", source.arguments(source.host)[-1]] if "--ca" in source.arguments(source.host) else []
+    command = ["set", "a.yaml", *target, "--from-file", "-", *again, "--live", *source.live(source.host)]
+    refused(repo, lambda: repo.bulla(*command, input=source.bad, status=REFUSED), "a.yaml: --live: ", source.refusal,
+            secret=source.bad)
+    before = (repo.top / "a.yaml").read_bytes()
+    said = json.loads(repo.bulla(*command, "-o", "json", input=source.good).out)
+    assert said["live"]["state"] == "works" and (repo.top / "a.yaml").read_bytes() != before
+
+
+@pytest.mark.parametrize("source", [k for k in KINDS if k not in ("deploy-key", "github-app")], indirect=True)
+def test_rotate_asks_too(repo, source):
+    seal(repo, source)
+    file = {"tls": "--bundle", "opaque": "--from-file"}.get(source.kind, "--token-file")
+    value = "TOKEN=-" if source.kind == "opaque" else "-"
+    command = ["rotate", source.kind, "a.yaml", file, value, "--live", "--allow", "same", "--allow", "sooner",
+               *(["--ca", source.arguments("")[-1]] if source.kind == "git-https" else []), *source.live(source.host)]
+    refused(repo, lambda: repo.bulla(*command, input=source.bad, status=REFUSED), "--live: ", source.refusal, secret=source.bad)
+    said = json.loads(repo.bulla(*command, "-o", "json", input=source.good).out)
+    live = said["live"]["TOKEN"] if source.kind == "opaque" else said["live"]
+    assert live["state"] == "works" and source.says.rpartition("; ")[2] in live["says"]
+
+
+# --- what is said beside it ---------------------------------------------------------------------------
+
+def test_a_login_that_can_do_more_is_warned_of(repo, bed):
+    assert "push" in seal(repo, bed.of_registry(WRITER)).err
+
+
+def test_a_login_without_the_right(repo, bed):
+    refused(repo, lambda: seal(repo, bed.of_registry(OTHER), status=REFUSED), "does not allow to pull", secret=OTHER[1].encode())
+
+
+def test_an_image_that_is_not_there(repo, bed):
+    source = bed.of_registry()
+    source.live = lambda host: ("--image", f"{host}/org/app:v2", "--ca-file", bed.ca)
+    refused(repo, lambda: seal(repo, source, status=REFUSED), "no such tag", secret=ROBOT[1].encode())
+
+
+def test_an_image_of_another_registry(repo, bed):
+    source = bed.of_registry()
+    source.live = lambda host: ("--image", "ghcr.io/org/app:v2", "--ca-file", bed.ca)
+    refused(repo, lambda: seal(repo, source, status=REFUSED), "(ghcr.io) that the credential has no login for",
+            secret=ROBOT[1].encode())
+
+
+def test_the_end_that_github_tells_is_a_fact(repo, bed):
+    seal(repo, bed.of_registry_at_github())
+    assert facts(repo)["credential"]["not-after"] == "2027-10-12T09:00:00Z"
+
+
+@pytest.mark.parametrize("given, taken, words", [
+    ("2027-01-31", "2027-01-31T23:59:59Z", None),
+    ("2028-01-31", "2027-10-12T09:00:00Z", "--expires: the token ends sooner, on 2027-10-12T09:00:00Z"),
 ])
-def test_a_login_that_does_not_pull_is_not_sealed(repo, registry, login, image, words):
-    refused(repo, lambda: seal_login(repo, registry, login, image=image, status=REFUSED), words, "--live: ", "nothing is sealed",
-            canary=login[1])
+def test_the_sooner_end_counts(repo, bed, given, taken, words):
+    done = seal(repo, bed.of_registry_at_github(), None, "--expires", given)
+    assert facts(repo)["credential"]["not-after"] == taken and (words is None or words in done.err)
 
 
-def test_the_answer_for_programs(repo, registry):
-    said = json.loads(seal_login(repo, registry, WRITER, "-o", "json").out)
-    assert said["live"]["state"] == "works" and "can be pulled" in said["live"]["says"] and any("push" in n for n in said["live"]["notes"])
-    assert said["changed"] and WRITER[1] not in json.dumps(said)
+def test_the_time_zone_is_that_of_the_account(repo, bed):
+    bed.hub.tokens[GOOD_PAT]["expires"] = "2027-10-12 09:00:00 +0900"
+    try:
+        seal(repo, bed.of_opaque())
+    finally:
+        bed.hub.tokens[GOOD_PAT]["expires"] = "2027-10-12 09:00:00 UTC"
+    assert facts(repo)["TOKEN"]["not-after"] == "2027-10-12T00:00:00Z"
 
 
-def test_set_and_rotate_ask_too(repo, registry):
-    seal_login(repo, registry, ROBOT)
-    sealed = (repo.top / "a.yaml").read_bytes()
-    options = ("--live", "--image", f"{registry.host}/org/app:v1", "--ca-file", registry.ca)
-    for command in (("set", "a.yaml", "--from-file", "-"), ("rotate", "registry", "a.yaml", "--token-file", "-")):
-        refused(repo, lambda: repo.bulla(*command, *options, input=CANARY, status=REFUSED), "--live: ", "step 1 of 2")
-        done = repo.bulla(*command, *options, *(("--allow", "same") if command[0] == "rotate" else ()), input=ROBOT[1])
-        assert "can be pulled" in done.err
-        assert (repo.top / "a.yaml").read_bytes() != sealed
+def test_a_key_that_is_made_now_cannot_work_yet(repo, bed):
+    source = bed.of_deploy_key()
+    arguments = [a for a in source.arguments(source.host) if a not in ("--private-key", "-")]
+    refused(repo, lambda: repo.bulla("seal", "deploy-key", "a", "-n", "web", *arguments, "--live", "-w", "a.yaml", status=USAGE),
+            "registered nowhere yet")
 
 
-@pytest.mark.parametrize("options, words", [
-    (("--live",), "--image IMAGE"),
-    (("--image", "ghcr.io/a/b"), "goes with --live"),
-    (("--api-url", "https://example.com"), "goes with --live"),
-    (("--live", "--image", "Not An Image"), "--image"),
-    (("--live", "--image", "ghcr.io/a/b", "--connect", "a:1"), None),
+def test_a_deploy_key_that_may_push_is_warned_of(repo, bed):
+    source = bed.of_deploy_key()
+    bed.ssh.authorize(livebed.gitserver.make_key(repo.path / "writer"), write=True)
+    assert "may also push" in seal(repo, source, (repo.path / "writer").read_bytes()).err
+
+
+def test_kinds_without_a_source_say_so(repo):
+    done = repo.bulla("seal", "basic-auth", "a", "-n", "web", "--username", "u", "--password-file", "-", "--live", "-w", "a.yaml",
+                      "-o", "json", input="secret-value")
+    assert "there is nobody to ask" in done.err and json.loads(done.out)["live"]["state"] == "nothing"
+    done = repo.bulla("seal", "opaque", "b", "-n", "web", "--stdin", "K", "--live", "-w", "b.yaml", input="secret-value")
+    assert "none of the values tells whom to ask" in done.err
+
+
+def test_an_existing_secret_is_asked_about_too(repo, bed):
+    seal(repo, bed.of_registry())
+    manifest = repo.bulla("open", "a.yaml", "-i", repo.recovery).out
+    live = ("--live", *bed.of_registry().live(bed.registry.host))
+    done = repo.bulla("seal", "-f", "-", *live, "-w", "b.yaml", input=manifest)
+    assert "can be pulled" in done.err
+    bad = yaml.safe_load(manifest)
+    bad["data"] = {}
+    bad["stringData"] = {".dockerconfigjson": json.dumps({"auths": {bed.registry.host: {"username": "robot", "password": CANARY}}})}
+    refused(repo, lambda: repo.bulla("seal", "-f", "-", *live, "-w", "c.yaml", input=yaml.safe_dump(bad), status=REFUSED), "--live: ")
+
+
+def test_the_token_that_an_app_minted_is_given_back(repo, bed):
+    before = set(bed.hub.tokens)
+    seal(repo, bed.of_app())
+    assert set(bed.hub.tokens) == before
+
+
+@pytest.mark.parametrize("kind, options, words", [
+    ("registry", ("--live",), "--image IMAGE"),
+    ("registry", ("--image", "ghcr.io/a/b"), "--image goes with --live"),
+    ("registry", ("--api-url", "https://example.com"), "--api-url goes with --live"),
+    ("registry", ("--live", "--image", "Not An Image"), "--image"),
+    ("registry", ("--live", "--image", "ghcr.io/a/b", "--connect", "a:1"), None),
+    ("tls", ("--live",), "--connect HOST:PORT"),
+    ("tls", ("--live", "--connect", "a b"), "--connect: "),
+    ("tls", ("--live", "--connect", "a:1", "--image", "ghcr.io/a/b"), None),
+    ("deploy-key", ("--live", "--image", "ghcr.io/a/b"), None),
 ])
-def test_command_lines(repo, options, words):
-    done = repo.bulla("seal", "registry", "pull", "-n", "web", "--server", "ghcr.io", "--username", "u", "--token-file", "-",
-                      *options, input=CANARY, status=USAGE)
+def test_command_lines(repo, kind, options, words):
+    needed = {"registry": ("--server", "ghcr.io", "--username", "u", "--token-file", "-"), "tls": ("--bundle", "-"),
+              "deploy-key": ("--url", "ssh://git@github.com/a/b")}[kind]
+    done = repo.bulla("seal", kind, "pull", "-n", "web", *needed, *options, input=CANARY, status=USAGE)
     assert words is None or words in done.err
+
+
+# --- somebody in between ------------------------------------------------------------------------------
+
+PORTAL = (200, [("Content-Type", "text/html")], b"<html><form>Sign in to the network</form></html>")
+
+
+@pytest.mark.parametrize("source", ["registry", "registry-of-github", "git-https", "github-app", "opaque"], indirect=True)
+def test_the_sign_in_page_of_a_network_is_no_answer(repo, bed, source):
+    """Its certificate is trusted, which is the worst case; the login must not reach it where it can be helped."""
+    with registries.Server(bed.pair, lambda r: PORTAL) as portal:
+        host = f"127.0.0.1:{portal.port}"
+        if source.kind == "registry":
+            source.live = lambda host: ("--image", f"{host}/org/app:v1", "--ca-file", bed.ca)
+            refused(repo, lambda: seal(repo, source, host=host, status=IO), "could not ask", secret=source.good)
+            assert portal.logins() == []
+        else:
+            refused(repo, lambda: seal(repo, source, host=host, status=IO), "could not ask", secret=source.good)
+
+
+@pytest.mark.parametrize("source", ["registry", "git-https", "github-app", "opaque"], indirect=True)
+@pytest.mark.parametrize("issue, words", [
+    ({"begin": -30, "end": -1}, ("valid from", "this machine's clock says")),  # ... or this machine's clock is a day ahead
+    ({"begin": 1, "end": 30}, ("valid from", "this machine's clock says")),  # ... or a day behind
+    (None, ("certificate",)),  # nobody whom we trust has signed it
+])
+def test_a_certificate_that_is_not_to_be_trusted(repo, bed, source, issue, words, tmp_path):
+    (tmp_path / "other").mkdir()
+    pair = bed.authority.issue(f"bad{len(list(bed.folder.glob('bad*.crt')))}", **issue) if issue else \
+        registries.Authority(tmp_path / "other", "foreign").issue("server")
+    with registries.Server(pair, lambda r: PORTAL) as server:
+        done = refused(repo, lambda: seal(repo, source, host=f"127.0.0.1:{server.port}", status=IO), "could not ask",
+                       secret=source.good)
+        assert all(word in done.err for word in words), done
+        assert server.logins() == [] and all(r[0] == "HEAD" for r in server.requests)
+
+
+def test_a_clock_that_is_off_is_told_when_github_refuses_the_app(repo, bed):
+    bed.hub.date_offset = -86400
+    try:
+        done = refused(repo, lambda: seal(repo, bed.of_app(), status=REFUSED), "--live: ")
+        assert "clock is 24 hours ahead" in done.err, done
+    finally:
+        bed.hub.date_offset = 0
+
+
+def test_another_host_key_stops_before_the_key_is_shown(repo, bed):
+    source = bed.of_deploy_key()
+    made = source.arguments(source.host)
+    other = livebed.gitserver.make_key(repo.path / "other")
+    made[-1].write_text(f"[127.0.0.1]:{bed.ssh.port} {other}")
+    source.arguments = lambda host: made
+    accepted = bed.ssh.server.output().count("Accepted")
+    done = refused(repo, lambda: seal(repo, source, status=REFUSED), "--live: ", secret=source.good)
+    assert "host key" in done.err and bed.ssh.server.output().count("Accepted") == accepted
+
+
+def test_a_server_that_never_answers_does_not_hang(repo, bed):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begin = time.monotonic()
+        refused(repo, lambda: seal(repo, bed.of_tls(), host=f"127.0.0.1:{silent.getsockname()[1]}", status=IO), "could not ask")
+        assert time.monotonic() - begin < 20
+
+
+def test_what_a_server_says_is_escaped(repo, bed):
+    """A registry's words reach the terminal as words."""
+    evil = b'{"errors":[{"code":"DENIED","message":"\\u001b[31mred\\u202e"}]}'
+    answer = (403, [("Content-Type", "application/json"), ("WWW-Authenticate", 'Basic realm="\x1b[31m"')], evil)
+    with registries.Server(bed.pair, lambda r: answer) as server:
+        done = seal(repo, bed.of_registry(), host=f"127.0.0.1:{server.port}", status=None)
+    assert done.status in (IO, REFUSED) and "\x1b" not in done.err and "\u202e" not in done.err
+
+
+# --- after it is sealed -------------------------------------------------------------------------------
+
+OPTIONS = {"registry-of-github": "registry"}
+
+
+@pytest.fixture
+def sealed(repo, bed):
+    """One document of each kind, all working."""
+    for name, source in zip(KINDS, bed.sources()):
+        if name != "registry-of-github":
+            seal(repo, source, live=False, name=name)
+    repo.live = ("--live", "-i", repo.recovery, "--image", f"{bed.registry.host}/org/app:v1", "--connect",
+                 f"127.0.0.1:{bed.tls.port}", "--api-url", bed.hub.url, "--ca-file", bed.ca)
+    return repo
+
+
+def states(done):
+    return {row["document"].removeprefix("web/"): row["state"] for row in json.loads(done.out)["live"]}
+
+
+WORKS = {kind: "works" for kind in KINDS if kind != "registry-of-github"}
+
+
+def test_check_asks_about_all_of_them(sealed):
+    done = sealed.bulla("check", *sealed.live, "-o", "json")
+    assert states(done) == WORKS
+    said = json.loads(done.out)
+    assert {row["kind"] for row in said["live"]} == set(WORKS) and said["opened"] == len(WORKS)
+    warnings = [f["message"] for f in said["findings"] if "GitHub" in f["message"] or "ends" in f["message"]]
+    assert {f["severity"] for f in said["findings"]} == {"warning"} and warnings == ["web/opaque: ends 2027-10-12T09:00:00Z, and the document says nothing of that; seal it again with "
+                        "--live, or --expires"], warnings
+    text = sealed.bulla("check", *sealed.live)
+    table = text.out.splitlines()
+    assert table[0].split() == ["DOCUMENT", "KIND", "LIVE", "WHAT"] and len([t for t in table if " works " in t]) == len(WORKS)
+    assert "6 work, 0 refused, 0 could not be asked; not asked: 0 that no key opens, 0 with nobody to ask" in text.err
+
+
+def test_check_fails_when_one_does(sealed, bed):
+    bed.ssh.revoke(bed.deploy_public)
+    token = bed.hub.tokens.pop(GOOD_PAT)
+    try:
+        done = sealed.bulla("check", *sealed.live, "-o", "json", status=FINDINGS)
+        text = sealed.bulla("check", *sealed.live, status=FINDINGS)
+    finally:
+        bed.ssh.authorize(bed.deploy_public)
+        bed.hub.tokens[GOOD_PAT] = token
+    assert states(done) == {**WORKS, "deploy-key": "refused", "opaque": "refused"}
+    found = {f["file"]: f for f in json.loads(done.out)["findings"] if f["severity"] == "error"}
+    assert set(found) == {"deploy-key.yaml", "opaque.yaml"}
+    assert all(f["rule"] == "live" and f["severity"] == "error" and f["line"] > 0 for f in found.values())
+    assert "deploy-key.yaml:1: web/deploy-key: " in text.out and "[live]" in text.out and "2 refused" in text.err
+    assert GOOD_PAT not in text.out + text.err + done.out + done.err
+
+
+def test_check_fails_when_one_cannot_be_asked(sealed, bed):
+    live = [f"127.0.0.1:{registries.free_port()}" if str(o).endswith(str(bed.tls.port)) else o for o in sealed.live]
+    done = sealed.bulla("check", *live, "-o", "json", status=FINDINGS)
+    assert states(done) == {**WORKS, "tls": "untold"}
+    assert "could not be asked" in json.loads(done.out)["findings"][-1]["message"]
+
+
+def test_documents_of_others_are_named_and_not_asked(sealed, bed):
+    sealed.tool("age-keygen", "-o", str(sealed.path / "mine.key"))
+    mine = sealed.tool("age-keygen", "-y", str(sealed.path / "mine.key")).strip()
+    sealed.bulla("seal", "basic-auth", "mine", "-n", "web", "--username", "u", "--password-file", "-", "-r", mine, "--accept", mine,
+                 "-w", "mine.yaml", input="secret-value")
+    done = sealed.bulla("check", "--live", "-i", sealed.path / "mine.key", "-o", "json", status=None)
+    assert states(done) == {**{k: "unopened" for k in WORKS}, "mine": "nothing"}
+    text = sealed.bulla("check", "--live", "-i", sealed.path / "mine.key", status=None)
+    assert "not asked: 6 that no key opens, 1 with nobody to ask" in text.err
+    assert len([t for t in text.out.splitlines() if "no key at hand opens it: not asked" in t]) == 6
+
+
+def test_what_no_option_names_is_not_asked(sealed, bed):
+    done = sealed.bulla("check", "--live", "-i", sealed.recovery, "--api-url", bed.hub.url, "--ca-file", bed.ca, "-o", "json")
+    assert states(done) == {**WORKS, "registry": "nothing", "tls": "nothing"}
+    reasons = {row["kind"]: row.get("reason") for row in json.loads(done.out)["live"]}
+    assert "--image" in reasons["registry"] and "--connect" in reasons["tls"]
+
+
+def test_a_certificate_that_is_not_served_yet_is_a_warning(repo, bed):
+    newer = bed.authority.issue("newer", begin=-1)
+    source = bed.of_tls()
+    done = seal(repo, source, livebed.bundle(newer))
+    assert "shows an older certificate" in done.err
+    options = ("--live", "-i", repo.recovery, "--connect", source.host, "--ca-file", bed.ca)
+    done = repo.bulla("check", *options, "-o", "json")
+    assert ["what is sealed is not served yet" in f["message"] for f in json.loads(done.out)["findings"]] == [True]
+
+
+def test_check_needs_a_key(repo):
+    assert "key" in repo.bulla("check", "--live", status=NOKEY).err
+    assert repo.bulla("check", "--image", "ghcr.io/a/b", status=USAGE).err
+
+
+def test_the_staged_documents_alone(sealed):
+    sealed.git("add", "tls.yaml")
+    assert states(sealed.bulla("check", "--staged", *sealed.live, "-o", "json")) == {"tls": "works"}
+
+
+def test_many_at_a_time(repo, bed):
+    """Slow answers, one after another, would take six seconds."""
+    with livebed.FakeGitHub() as hub:
+        hub.token(GOOD_PAT, login="octo", scopes="")
+        for i in range(24):
+            seal(repo, bed.of_opaque(), live=False, name=f"t{i}")
+        hub.faults.append(livebed.Fault("GET", "/user", delay=0.25, times=24))
+        begin = time.monotonic()
+        done = repo.bulla("check", "--live", "-i", repo.recovery, "--api-url", hub.url, "-o", "json")
+        assert set(states(done).values()) == {"works"} and len(states(done)) == 24 and len(hub.requests) == 24
+        assert time.monotonic() - begin < 4
+
+
+def test_sarif_has_what_fails(repo, bed):
+    seal(repo, bed.of_opaque(), BAD_PAT.encode(), live=False)
+    done = repo.bulla("check", "--live", "-i", repo.recovery, "--api-url", bed.hub.url, "--ca-file", bed.ca, "-o", "sarif", status=FINDINGS)
+    [result] = json.loads(done.out)["runs"][0]["results"]
+    assert result["ruleId"] == "live" and result["level"] == "error"
