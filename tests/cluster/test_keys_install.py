@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """bulla keys install --context: sealing keys into a real cluster."""
 import base64
+import json
 import pathlib
 import sys
 
@@ -25,8 +26,8 @@ def context(control_plane):
     return control_plane.kubectl("config", "current-context").strip()
 
 
-def install(repo, namespace, context, name="eu-west9", **kwargs):
-    return repo.bulla("keys", "install", name, "-i", repo.recovery, "--context", context, "-N", namespace, **kwargs)
+def install(repo, namespace, context, name="eu-west9", more=(), **kwargs):
+    return repo.bulla("keys", "install", name, "-i", repo.recovery, "--context", context, "-N", namespace, *more, **kwargs)
 
 
 def names(api, namespace):
@@ -47,6 +48,28 @@ def test_made_then_unchanged(repo, api, namespace, context):
     again = install(repo, namespace, context)
     assert f"nothing to do: Secret {namespace}/bulla-sealing-keys of context {context} has all keys" in again.err
     assert api.get(SECRET.format(namespace))["metadata"]["resourceVersion"] == secret["metadata"]["resourceVersion"]
+
+
+def test_for_programs(repo, api, namespace, context, control_plane):
+    """One object, true of the cluster, with the names of the keys and nothing of what is in them."""
+    def said():
+        done = install(repo, namespace, context, more=("-o", "json"))
+        assert "AGE-SECRET-KEY" not in done.out + done.err
+        return json.loads(done.out)
+
+    first = said()
+    id = repo.bulla("keys", "id", "eu-west9").out.strip()
+    [file] = names(api, namespace)
+    assert first.pop("server").startswith("https://")
+    assert first == {"name": "eu-west9", "keys": [{"keyId": id, "file": file, "active": True}], "added": 1, "created": True,
+                     "secret": f"{namespace}/bulla-sealing-keys", "context": context, "changed": True, "next": []}
+    again = said()
+    assert (again["changed"], again["added"], again["created"], again["keys"]) == (False, 0, False, first["keys"])
+    repo.bulla("keys", "generate", "eu-west9")
+    more = said()
+    assert (more["changed"], more["added"], more["created"]) == (True, 1, False)
+    assert {k["file"] for k in more["keys"]} == names(api, namespace) and [k["active"] for k in more["keys"]] == [False, True]
+    assert [k["keyId"] for k in more["keys"]] == [id, repo.bulla("keys", "id", "eu-west9").out.strip()]
 
 
 def test_a_new_key_beside_the_old(repo, api, namespace, context):

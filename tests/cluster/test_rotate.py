@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """bulla rotate --wait with a real API server and agent: it ends when the cluster has the new value, or cannot have it."""
 import contextlib
+import json
 import pathlib
 import subprocess
 import sys
@@ -34,10 +35,10 @@ def place(programs, tmp_path_factory):
         yield world, region
 
 
-def rotate(world, value, *more):
+def rotate(world, value, *more, out=subprocess.DEVNULL):
     return subprocess.Popen([BULLA, "rotate", "opaque", "foobar-env", "--stdin", "SESSION_KEY", "--wait", "--context", "gke_eu",
                              "--timeout", "50s", *more], cwd=world.repo.top, env=world.repo.env, text=True,
-                            stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL), value
+                            stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=out), value
 
 
 def finish(started, status, meanwhile=lambda: None):
@@ -71,6 +72,23 @@ def test_until_the_cluster_has_it(place):
     said = finish(rotate(world, "first-new-value"), OK, lambda: push(world))
     assert said.splitlines()[-1] == "bulla: eu-west9: web/foobar-env is applied"
     assert plain(region.api.get(SECRET))["SESSION_KEY"] == "first-new-value"
+
+
+def test_for_programs(place):
+    """One object once it is over: what was sealed, and how it stands in the cluster."""
+    world, region = place
+    path = world.path / "said.json"
+    with open(path, "wb") as out:
+        finish(rotate(world, "new-value-for-programs", "-o", "json", out=out), OK, lambda: push(world))
+    said = json.loads(path.read_text())
+    assert set(said) == {"changed", "next", "dryRun", "file", "document", "kind", "digest", "sealed", "clusters"}
+    [row] = said["clusters"]
+    assert (row["document"], row["cluster"], row["state"], row["good"]) == ("web/foobar-env", "eu-west9", "applied", True)
+    [shown] = json.loads(world.repo.bulla("show", "web/foobar-env", "-o", "json").out)["documents"]
+    assert said["digest"] == shown["digest"] == row["digest"] == row["appliedDigest"]
+    assert said["changed"] is True and [p["name"] for p in said["sealed"]] == ["SESSION_KEY"]
+    assert "new-value-for-programs" not in path.read_text()
+    assert plain(region.api.get(SECRET))["SESSION_KEY"] == "new-value-for-programs"
 
 
 def test_the_agent_cannot_open_it(place):
