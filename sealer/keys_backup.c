@@ -97,27 +97,20 @@ static int load_cluster(struct job *j, struct err *err)
 	};
 	const char *namespace = cluster_where_namespace(&j->o->where);
 	struct kv files = KV_INIT;
-	struct whichcluster w;
 	struct cluster c;
 	char *version = NULL;
-	int r = whichcluster_open(&o, &c, &w, err);
+	int r = whichcluster_open_as(&o, j->in->n > 0 ? j->in->args[0] : NULL, &c, err);
 
-	if (r == 0 && j->in->n > 0 && w.name != NULL && strcmp(w.name, j->in->args[0]) != 0)
-		r = err_set(err, ERR_RECIPIENT, "context %s is the cluster of %s, not of %s",
-			    w.context, w.name, j->in->args[0]);
-	if (r == 0)
-		r = whichcluster_refuse(&w, err);
 	if (r == 0)
 		r = install_read(&c, namespace, &files, &version, err);
 	if (r == 0 && version == NULL)
-		r = err_set(err, ERR_NOKEY, "%s: there is no Secret %s/" BACKUP_SECRET, w.label,
-			    namespace);
+		r = err_set(err, ERR_NOKEY, "context %s: there is no Secret %s/" BACKUP_SECRET,
+			    c.config.context, namespace);
 	for (size_t i = 0; r == 0 && i < files.n; i++)
 		r = keyring_add_bytes(&j->keys, files.items[i].name, files.items[i].data,
 				      files.items[i].len, NULL, NULL, err);
 	mem_free(version);
 	kv_clear(&files);
-	whichcluster_clear(&w);
 	cluster_close(&c);
 	return r;
 }

@@ -162,10 +162,9 @@ static int put_keys(struct job *j, struct err *err)
 	return r;
 }
 
-/* A key of one region in the cluster of another would be one more to lose. */
-static int open_cluster(const struct job *j, struct cluster *c, struct err *err)
+/* An agent takes up new keys by itself, once its volume shows them (a minute or so). */
+static int install_in_cluster(struct job *j, struct err *err)
 {
-	struct whichcluster w;
 	const struct whichcluster_options o = {
 		.given = j->o->context,
 		.kubeconfig = j->o->where.kubeconfig,
@@ -173,25 +172,10 @@ static int open_cluster(const struct job *j, struct cluster *c, struct err *err)
 		.top = j->top,
 		.config = &j->config,
 	};
-	int r = whichcluster_open(&o, c, &w, err);
-
-	if (r == 0 && w.name != NULL && strcmp(w.name, j->name) != 0)
-		r = err_set(err, ERR_RECIPIENT,
-			    "context %s is the cluster of %s, not of %s; nothing was done there",
-			    w.context, w.name, j->name);
-	if (r == 0)
-		r = whichcluster_refuse(&w, err);
-	whichcluster_clear(&w);
-	return r;
-}
-
-/* An agent takes up new keys by itself, once its volume shows them (a minute or so). */
-static int install_in_cluster(struct job *j, struct err *err)
-{
 	const char *namespace = cluster_where_namespace(&j->o->where);
 	struct install_result result;
 	struct cluster c;
-	int r = open_cluster(j, &c, err);
+	int r = whichcluster_open_as(&o, j->name, &c, err);
 
 	if (r == 0)
 		r = install_keys(&c, namespace, &j->files, &result, err);

@@ -189,3 +189,19 @@ void whichcluster_clear(struct whichcluster *w)
 	published_clear(&w->published);
 	memset(w, 0, sizeof(*w));
 }
+
+int whichcluster_open_as(const struct whichcluster_options *o, const char *name, struct cluster *c,
+			 struct err *err)
+{
+	struct whichcluster w;
+	int r = whichcluster_open(o, c, &w, err);
+
+	if (r == 0 && name != NULL && w.name != NULL && strcmp(w.name, name) != 0)
+		r = err_set(err, ERR_RECIPIENT,
+			    "context %s is the cluster of %s, not of %s; nothing was done there",
+			    w.context, w.name, name);
+	if (r == 0)
+		r = whichcluster_refuse(&w, err);
+	whichcluster_clear(&w);
+	return r;
+}

@@ -58,6 +58,13 @@ int whichcluster_refuse(const struct whichcluster *w, struct err *err);
 void whichcluster_clear(struct whichcluster *w);
 
 /*
+ * The same for a command that is about the keys of the recipient name (NULL: of any): one key in
+ * the cluster of another would be one more to lose.  ERR_RECIPIENT when it is another's cluster.
+ */
+int whichcluster_open_as(const struct whichcluster_options *o, const char *name, struct cluster *c,
+			 struct err *err);
+
+/*
  * The pure part: fill name (when it is NULL), state and why from out->published.  earlier: KEYID ->
  * name of recipients that had it before.
  */
