@@ -233,6 +233,12 @@ static int run(const struct invocation *in, struct err *err)
 	return r;
 }
 
+/* An earlier run may have done it all: then there is the new name. */
+static void not_found(const struct invocation *in, struct err *err)
+{
+	rename_file_done(in->args[0], in->args[1], err);
+}
+
 static const struct option_spec options[] = {
 	RING_OPTIONS(rename_options),
 	WHO_OPTIONS(rename_options),
@@ -255,4 +261,5 @@ const struct command cmd_rename = {
 	.options = options,
 	.options_size = sizeof(struct rename_options),
 	.run = run,
+	.not_found = not_found,
 };

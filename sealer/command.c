@@ -111,9 +111,14 @@ static int run_it(const struct command *c, const struct invocation *line, void *
 {
 	struct invocation in = *line;
 	struct located at = { NULL, NULL };
-	int r = locate_first(c, options, common, &at, err);
+	struct err why = ERR_INIT;
+	int r = locate_first(c, options, common, &at, &why);
 
 	in.args = common->args;
+	if (r != 0 && why.class == ERR_INVALID && c->not_found != NULL)
+		c->not_found(&in, &why);
+	if (r != 0)
+		err_set(err, why.class, "%s", why.text);
 	if (r == 0)
 		r = c->run(&in, err);
 	located_clear(&at);

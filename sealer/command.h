@@ -45,6 +45,11 @@ struct command {
 	 * empty text, as after findings that are printed already, prints nothing).
 	 */
 	int (*run)(const struct invocation *in, struct err *err);
+	/*
+	 * No document is called as the first argument says, and err says so: a command that knows
+	 * more about it may say that instead.  NULL: it does not.
+	 */
+	void (*not_found)(const struct invocation *in, struct err *err);
 	const struct command *(*sub)(void); /* subcommands, or NULL */
 	const void *data;		    /* what tells rows with the same run apart */
 	bool hidden;			    /* not in lists and completions */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
+#include "sealer/locate.h"
 #include "sealer/pick.h"
 
 static const char *base_of(const char *path)
@@ -99,6 +100,24 @@ int rename_file_find(const char *given, const char *new, struct rename_file *out
 	}
 	mem_free(moved);
 	return r;
+}
+
+void rename_file_done(const char *name, const char *new, struct err *err)
+{
+	const char *slash = strchr(name, '/');
+	char *full = slash != NULL && strchr(new, '/') == NULL
+			 ? mem_printf("%.*s%s", (int)(slash - name) + 1, name, new)
+			 : mem_str(new);
+	struct located at = { NULL, NULL };
+
+	if (locate(full, &at, NULL) == 0 && at.which != NULL)
+		err_set(err, ERR_CONFLICT,
+			"NAME: no document is called so any more, and %s is there, in %s: when "
+			"that is the one, an earlier run had done its work, and nothing is left to "
+			"do",
+			at.which, at.path);
+	located_clear(&at);
+	mem_free(full);
 }
 
 /* --- the plan and the work -------------------------------------------------------------------- */

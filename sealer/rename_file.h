@@ -29,6 +29,11 @@ struct rename_file {
  * ERR_CONFLICT when that run had done everything.
  */
 int rename_file_find(const char *given, const char *new, struct rename_file *out, struct err *err);
+/*
+ * No document is called as the command's NAME says, which err says.  When there is one of the name
+ * that it was to get, NEW or NAMESPACE/NEW, say that instead: ERR_CONFLICT.
+ */
+void rename_file_done(const char *name, const char *new, struct err *err);
 /* out->path and out->moves, for the document d of f.  ERR_CONFLICT when something is there. */
 int rename_file_plan(struct rename_file *r, const struct edit_file *f, const struct document *d,
 		     const char *new, struct err *err);
