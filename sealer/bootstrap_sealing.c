@@ -369,9 +369,20 @@ static int pin(const struct bootstrap *b, const struct age_identity *id, struct 
 	return r;
 }
 
+/* What the others share is not given to a new one without being asked for. */
+static void leave_shared(struct bootstrap *b)
+{
+	buf_printf(
+	    &b->left,
+	    "what several clusters share is not sealed to %s yet: name it in the rules of %s "
+	    "for that, then 'bulla reseal --add %s'\n",
+	    b->o->cluster, CONFIG_PATH, b->o->cluster);
+}
+
 static int act_recipient(struct bootstrap *b, struct err *err)
 {
 	const struct age_identity *id = own_key(b);
+	bool another = b->configured && recipient_of(b) == NULL && b->config.recipients.n > 1;
 	int r;
 
 	if (id == NULL)
@@ -385,8 +396,12 @@ static int act_recipient(struct bootstrap *b, struct err *err)
 		r = driver_set_up(b->top, NULL, err);
 	if (r != 0)
 		return -1;
+	if (another)
+		leave_shared(b);
 	config_clear(&b->config);
-	return roster_load(b->top, &b->config, err) == 0 ? (b->configured = true, 0) : -1;
+	r = roster_load(b->top, &b->config, err);
+	b->configured = r == 0;
+	return r;
 }
 
 const struct bootstrap_step bootstrap_recipient = { "recipient", look_recipient, act_recipient };

@@ -236,6 +236,7 @@ def test_two_regions(bed, clusters):
     bed.components(other)
     of = {"cluster": "us-east1", "context": "c-us", "path": other}
     done = bed.run("--image", IMAGE, "--api-url", bed.hub.url, "--token-file", bed.token, **of)
+    assert "then 'bulla reseal --add us-east1'" in done.err
     config = yaml.safe_load((bed.repo.top / ".bulla/config").read_text())
     assert set(config["recipients"]) == {"eu-west9", "us-east1"}
     assert config["rules"][0] == {"path": f"{other}/**", "to": ["us-east1"]}
@@ -247,7 +248,7 @@ def test_two_regions(bed, clusters):
     for cluster in clusters.values():
         cluster.requests.clear()
     assert "nothing to do" in first(bed).err and "nothing to do" in bed.run("--api-url", bed.hub.url, "--token-file", bed.token, **of).err
-    assert tree(bed.repo.top) == before and all(c.writes() == [] for c in clusters.values()), done
+    assert tree(bed.repo.top) == before and all(c.writes() == [] for c in clusters.values())
 
 
 def test_the_cluster_of_another_region(bed, clusters):
