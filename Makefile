@@ -197,6 +197,7 @@ bench-cluster: ## the same for the agent of a cluster, on a real API server (min
 	@scripts/deps test
 	$(Q)$(MAKE) --no-print-directory all tools
 	@scripts/bench-cluster $(BUILD)
+	@scripts/bench-bootstrap $(BUILD)
 
 soak: ## whether the agent of a cluster grows, over half an hour of changes (SOAK_SECONDS)
 	@scripts/deps test

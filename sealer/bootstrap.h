@@ -70,7 +70,8 @@ struct bootstrap {
 /* What a step found. */
 struct bootstrap_look {
 	bool todo;
-	char *text; /* what there is, or what would be done */
+	char *text;	 /* what there is, or what would be done */
+	struct buf left; /* lines: what is left for the user */
 };
 void bootstrap_found(struct bootstrap_look *l, bool todo, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -151,7 +151,7 @@ static int look_commit(struct bootstrap *b, struct bootstrap_look *l, struct err
 	if (r == 0)
 		r = find_files(b, &ours, &foreign, err);
 	if (r == 0 && foreign.len > 0)
-		buf_printf(&b->left, "commit %s: changed by you as well, so that is left to you\n",
+		buf_printf(&l->left, "commit %s: changed by you as well, so that is left to you\n",
 			   buf_str(&foreign));
 	if (r == 0 && b->o->no_commit)
 		bootstrap_found(l, false, "left to you (--no-commit)");

@@ -19,7 +19,7 @@ static void leave(struct bootstrap *b, struct bootstrap_look *l, const char *why
 	if (b->public.len > 0) {
 		size_t n = strcspn(buf_str(&b->public), "\n");
 
-		buf_printf(&b->left, "register this key at %s, for reading only: %.*s\n", b->o->url,
+		buf_printf(&l->left, "register this key at %s, for reading only: %.*s\n", b->o->url,
 			   (int)n, buf_str(&b->public));
 	}
 	bootstrap_found(l, false, "left to you%s", why);

@@ -213,6 +213,7 @@ static void clear(struct bootstrap *b)
 
 static int look(struct bootstrap *b, size_t i, struct outcome *out, struct err *err)
 {
+	buf_reset(&out->look.left);
 	if (steps[i]->look(b, &out->look, err) == 0)
 		return 0;
 	return err_wrap(err, "%s", steps[i]->name);
@@ -256,20 +257,30 @@ static void tell_plan(const struct bootstrap *b, const struct outcome *out, size
 			out_note("  %s: %s", steps[i]->name, out[i].look.text);
 }
 
+/* What the plan saw is as it was until something has been done. */
 static int run_steps(struct bootstrap *b, struct outcome *out, struct err *err)
 {
-	buf_reset(&b->left);
+	bool done = false;
+
 	for (size_t i = 0; i < STEPS; i++) {
-		if (look(b, i, &out[i], err) != 0)
+		if (done && look(b, i, &out[i], err) != 0)
 			return -1;
 		if (!out[i].look.todo)
 			continue;
+		done = true;
 		if (steps[i]->act(b, err) != 0)
 			return err_wrap(err, "%s", steps[i]->name);
 		out[i].done = true;
 		out_note("%s: done", steps[i]->name);
 	}
 	return 0;
+}
+
+/* All that is left, in the order of the steps. */
+static void gather_left(struct bootstrap *b, const struct outcome *out)
+{
+	for (size_t i = 0; i < STEPS; i++)
+		buf_put(&b->left, out[i].look.left.data, out[i].look.left.len);
 }
 
 /* --- what was done ---------------------------------------------------------------------------- */
@@ -332,6 +343,7 @@ static int print_json(const struct bootstrap *b, const struct outcome *out, size
 
 static int finish(struct bootstrap *b, const struct outcome *out, size_t todo, struct err *err)
 {
+	gather_left(b, out);
 	if (result_asked(b->o->output))
 		return print_json(b, out, todo, err);
 	if (b->o->dry_run) {
@@ -374,8 +386,10 @@ static int run(const struct invocation *in, struct err *err)
 	struct outcome out[STEPS] = { { .done = false } };
 	int r = run_in(&b, out, err);
 
-	for (size_t i = 0; i < STEPS; i++)
+	for (size_t i = 0; i < STEPS; i++) {
 		mem_free(out[i].look.text);
+		buf_clear(&out[i].look.left);
+	}
 	clear(&b);
 	return r;
 }

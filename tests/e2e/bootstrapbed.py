@@ -88,7 +88,7 @@ class Cluster(FakeApi):
     def know_flux(self):
         """Flux was installed some other way."""
         for crd in yaml.safe_load_all(components()):
-            if crd["kind"] == "CustomResourceDefinition":
+            if crd and crd["kind"] == "CustomResourceDefinition":
                 self.store.put("customresourcedefinitions", "", crd["metadata"]["name"], spec=crd["spec"])
                 self.establish(crd)
 
