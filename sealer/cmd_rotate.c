@@ -2,9 +2,11 @@
 #include "sealer/command.h"
 
 #include "base/err.h"
+#include "kinds/kinds.h"
 #include "sealer/rotate.h"
 #include "sealer/rotate_key.h"
 #include "sealer/rotate_kinds.h"
+#include "sealer/turn.h"
 
 static int replace(struct rotation *r, struct err *err)
 {
@@ -33,20 +35,43 @@ static int run(const struct invocation *in, struct err *err)
 	return rc;
 }
 
+static struct command row_of(const struct kind *kind)
+{
+	return (struct command){
+		.name = kind->name,
+		.summary = kind->summary,
+		.arguments = "NAME|FILE",
+		.options = rotate_options_specs(kind),
+		.options_size = sizeof(struct rotate_options),
+		.run = run,
+		.data = kind,
+	};
+}
+
+static struct command deploy_key_row(void)
+{
+	return (struct command){
+		.name = kind_deploy_key.name,
+		.summary = kind_deploy_key.summary,
+		.arguments = "NAME|FILE",
+		.about =
+		    "Make a new deploy key, register it at GitHub for reading only, seal it in "
+		    "place of the old one, wait until every cluster has applied it and it is "
+		    "proven to work, and delete the old one.  Ended anywhere, it goes on when "
+		    "run again.",
+		.options = turn_options_specs(),
+		.options_size = sizeof(struct turn_options),
+		.run = turn_run,
+	};
+}
+
 static const struct command *subcommands(void)
 {
 	static struct command rows[16]; /* the last stays empty */
 
 	for (size_t i = 0; rotate_kinds[i] != NULL && i + 1 < sizeof(rows) / sizeof(rows[0]); i++)
-		rows[i] = (struct command){
-			.name = rotate_kinds[i]->name,
-			.summary = rotate_kinds[i]->summary,
-			.arguments = "NAME|FILE",
-			.options = rotate_options_specs(rotate_kinds[i]),
-			.options_size = sizeof(struct rotate_options),
-			.run = run,
-			.data = rotate_kinds[i],
-		};
+		rows[i] = rotate_kinds[i] == &kind_deploy_key ? deploy_key_row()
+							      : row_of(rotate_kinds[i]);
 	return rows;
 }
 
@@ -56,7 +81,7 @@ const struct command cmd_rotate = {
 	.arguments = "",
 	.about = "Seal a new secret into a document that is there, held against the old one: it "
 		 "must be another, and a certificate must serve the same names for as long.  "
-		 "Everything else of the document stays.  No private key is needed.  Other "
-		 "kinds take a new secret with 'bulla set'.",
+		 "Everything else of the document stays.  No private key is needed, but for a "
+		 "deploy key.  Other kinds take a new secret with 'bulla set'.",
 	.sub = subcommands,
 };

@@ -172,11 +172,16 @@ static void tell_added(const struct rotation *r)
 	kv_clear(&parts);
 }
 
+int rotate_recipients(struct rotation *r, struct err *err)
+{
+	return find_recipients(r, err) == 0 ? rotate_wait_probe(r, err) : -1;
+}
+
 int rotate_input(struct rotation *r, struct err *err)
 {
 	int rc = -1;
 
-	if (find_recipients(r, err) == 0 && rotate_wait_probe(r, err) == 0) {
+	if (rotate_recipients(r, err) == 0) {
 		tell_taken(r);
 		rc = is_free(r) ? read_free(r, err)
 				: fields_read(r->kind, r->o->fields, &r->fields, err);

@@ -9,6 +9,7 @@
 #ifndef BULLA_SEALER_ROTATE_H
 #define BULLA_SEALER_ROTATE_H
 
+#include <jansson.h>
 #include <sys/stat.h>
 
 #include "base/notes.h"
@@ -51,6 +52,8 @@ struct rotation {
  */
 int rotate_open(const struct invocation *in, const struct kind *kind, struct rotation *r,
 		struct err *err);
+/* Whom it is sealed to, and whether there is a cluster to wait for: rotate_input's first step. */
+int rotate_recipients(struct rotation *r, struct err *err);
 /*
  * Whom it is sealed to, told where that is somebody new; whether there is a cluster to wait for;
  * then ask for the new secret.
@@ -68,6 +71,8 @@ int rotate_write(struct rotation *r, struct err *err);
  * ERR_FINDINGS when one cannot apply it, or did not in time.
  */
 int rotate_wait(struct rotation *r, struct err *err);
+/* The same, and *rows as wait_run leaves them, also when the end is ERR_FINDINGS (else NULL). */
+int rotate_wait_rows(struct rotation *r, json_t **rows, struct err *err);
 /* Before that and before a secret is asked for: may one wait there?  Errors as wait_probe. */
 int rotate_wait_probe(const struct rotation *r, struct err *err);
 void rotate_clear(struct rotation *r);

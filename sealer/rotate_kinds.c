@@ -5,8 +5,8 @@
 
 #include "kinds/kinds.h"
 
-const struct kind *const rotate_kinds[] = { &kind_tls, &kind_registry, &kind_git_https,
-					    &kind_opaque, NULL };
+const struct kind *const rotate_kinds[] = { &kind_tls,	  &kind_registry,   &kind_git_https,
+					    &kind_opaque, &kind_deploy_key, NULL };
 
 bool rotate_kinds_has(const struct kind *k)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kinds that `bulla rotate` has a subcommand for: those whose secret a person or an authority
- * gives anew.  Others print the command for a document of such a kind, so it is said once.
+ * gives anew, and the deploy key, which is made here.  Others print the command for a document of
+ * such a kind, so it is said once.
  */
 #ifndef BULLA_SEALER_ROTATE_KINDS_H
 #define BULLA_SEALER_ROTATE_KINDS_H

@@ -70,27 +70,36 @@ static int conclude(const struct rotation *r, enum wait_end end, const json_t *r
 	return rc;
 }
 
-int rotate_wait(struct rotation *r, struct err *err)
+int rotate_wait_rows(struct rotation *r, json_t **rows, struct err *err)
 {
 	struct head head = { .r = r };
 	struct wait w = make_wait(r);
-	json_t *git, *rows = NULL;
+	json_t *git = json_object();
 	enum wait_end end;
 	int rc;
 
-	if (!r->o->wait.wait || r->o->dry_run)
-		return 0;
-	git = json_object();
 	standing_add_document(git, r->in->args[0], r->document);
 	w.git = git;
 	w.idle = ask_head;
 	w.ctx = &head;
-	rc = wait_run(&w, &end, &rows, err);
+	*rows = NULL;
+	rc = wait_run(&w, &end, rows, err);
 	if (rc == 0)
-		result_value(&r->result, "clusters", json_incref(rows));
-	if (rc == 0)
-		rc = conclude(r, end, rows, err);
-	json_decref(rows);
+		rc = conclude(r, end, *rows, err);
 	json_decref(git);
+	return rc;
+}
+
+int rotate_wait(struct rotation *r, struct err *err)
+{
+	json_t *rows = NULL;
+	int rc;
+
+	if (!r->o->wait.wait || r->o->dry_run)
+		return 0;
+	rc = rotate_wait_rows(r, &rows, err);
+	if (rows != NULL)
+		result_value(&r->result, "clusters", json_incref(rows));
+	json_decref(rows);
 	return rc == 0 ? 0 : err_wrap(err, "%s: it is rotated here", r->in->args[0]);
 }

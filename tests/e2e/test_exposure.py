@@ -159,7 +159,7 @@ def test_lying_facts_do_not_drive_a_shell(repo):
     assert all(c["claimed"] for c in found if "where" in c)
     for c in found:
         words = shlex.split(c["replace"])
-        assert words[:2] == ["bulla", "set"] and words[-1] in ("f.yaml", "a b;c.yaml")
+        assert words[:2] == ["bulla", "rotate"] and words[-1] in ("f.yaml", "a b;c.yaml")
     # outside and inside disagree: it opens for nobody, so nothing is proven
     assert not any(c["opened"] for c in exposure(repo, "eu", "-i", repo.recovery)["credentials"])
 

@@ -213,8 +213,8 @@ def test_names(env):
 
 
 @pytest.mark.parametrize("args, status, text", [
-    ([], USAGE, "say which: tls, registry, git-https, opaque"),
-    (["deploy-key", "x"], USAGE, "there is no such subcommand; these are: tls, registry"),
+    ([], USAGE, "say which: tls, registry, git-https, opaque, deploy-key"),
+    (["basic-auth", "x"], USAGE, "there is no such subcommand; these are: tls, registry"),
     (["opaque"], USAGE, "NAME|FILE is missing"),
     (["opaque", "nothing"], INVALID, "no file below this folder holds a document called so"),
     (["opaque", "nothing.yaml"], IO, "nothing.yaml: "),

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sealer/turn.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/out.h"
+#include "kinds/kinds.h"
+#include "sealer/pick.h"
+#include "sealer/report.h"
+
+#define AT(member) offsetof(struct turn_options, member)
+
+static const struct option_spec specs[] = {
+	{ 0, "type", "ed25519|ecdsa-p256|ecdsa-p384|ecdsa-p521|rsa-4096",
+	  "of the new key (default: as the old one's)", AT(type), 0 },
+	REGISTER_AS_OPTIONS(turn_options),
+	{ 0, "no-register", NULL, "leave registering and deleting to you", AT(no_register), 0 },
+	{ 0, "keep-old", NULL, "leave the old key registered", AT(keep_old), 0 },
+	{ 0, "commit", NULL, "commit the file, and nothing else", AT(commit), 0 },
+	{ 0, "push", NULL, "push the branch with your git", AT(push), 0 },
+	{ 0, "person", "NAME", "a recipient that is no cluster", AT(people), OPTION_MANY },
+	{ 0, "abort", NULL, "take the new key back", AT(abort), 0 },
+	{ 0, "dry-run", NULL, "print the plan, do nothing", AT(base.dry_run), 0 },
+	PICK_OPTION(rotate_options),
+	RING_OPTIONS(rotate_options),
+	WHO_OPTIONS(rotate_options),
+	WAIT_OPTIONS(rotate_options),
+	RESULT_OPTION(rotate_options),
+	{ 0 },
+};
+
+const struct option_spec *turn_options_specs(void)
+{
+	return specs;
+}
+
+static const struct turn_step *const steps[] = {
+	&turn_make, &turn_register, &turn_try,	 &turn_write,  &turn_commit,
+	&turn_push, &turn_applied,  &turn_prove, &turn_remove,
+};
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+/* What became of a step. */
+struct outcome {
+	struct turn_look look;
+	bool done;
+};
+
+void turn_found(struct turn_look *l, bool todo, const char *fmt, ...)
+{
+	va_list ap;
+
+	mem_free(l->text);
+	va_start(ap, fmt);
+	l->text = mem_vprintf(fmt, ap);
+	va_end(ap);
+	l->todo = todo;
+	l->stop = false;
+}
+
+void turn_leave(struct turn *t, struct turn_look *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	mem_free(l->text);
+	l->text = mem_vprintf(fmt, ap);
+	va_end(ap);
+	l->todo = false;
+	l->stop = true;
+	buf_printf(&t->left, "%s\n", l->text);
+}
+
+const char *turn_goal(const struct turn *t)
+{
+	const struct turn_record *j = &t->journal.record;
+
+	return j->aborted ? j->old_public : j->new_public;
+}
+
+const char *turn_other(const struct turn *t)
+{
+	const struct turn_record *j = &t->journal.record;
+
+	return j->aborted ? j->new_public : j->old_public;
+}
+
+/* --- what there is ---------------------------------------------------------------------------- */
+
+/* The URL of the old document, by its facts: only which API is asked hangs on it. */
+static bool is_by_hand(const struct turn *t)
+{
+	const struct document_part *part = document_part(t->r.document, KIND_PART);
+	const char *url = kv_get_str(&part->facts, "url");
+
+	return t->o->no_register || (t->at.repository == NULL && url != NULL &&
+				     register_way(&t->at, url) == REGISTER_BY_HAND);
+}
+
+static int check_options(const struct turn_options *o, struct err *err)
+{
+	if (o->at.app != NULL && o->at.token_file != NULL)
+		return register_check(&o->at, err);
+	if (o->no_register && (o->at.app != NULL || o->at.token_file != NULL))
+		return err_set(err, ERR_USAGE,
+			       "--no-register leaves all to you, so nobody asks with a token");
+	if (o->abort && o->keep_old)
+		return err_set(err, ERR_USAGE, "--abort keeps the old key in any case");
+	return 0;
+}
+
+static int abort_it(struct turn *t, struct err *err)
+{
+	struct turn_record *j = &t->journal.record;
+
+	if (!t->journal.there)
+		return err_set(err, ERR_INVALID,
+			       "no rotation of it is under way, so there is nothing to take back");
+	if (j->aborted)
+		return 0;
+	if (j->old_public == NULL)
+		return err_set(err, ERR_INVALID,
+			       "the old document was not opened (--keep-old), so it is not known "
+			       "whether its key serves; go on, or rotate again");
+	j->aborted = true;
+	j->applied_at = 0;
+	kv_clear(&j->applied);
+	return t->o->base.dry_run ? 0 : turn_journal_write(&t->journal, err);
+}
+
+static int begin(const struct invocation *in, struct turn *t, struct err *err)
+{
+	const struct turn_options *o = in->options;
+
+	t->o = o;
+	t->at = o->at;
+	t->at.at_hand = &t->r.keys;
+	if (check_options(o, err) != 0 || rotate_open(in, &kind_deploy_key, &t->r, err) != 0)
+		return -1;
+	if (t->r.target.top == NULL || t->r.target.below == NULL)
+		return err_set(err, ERR_INVALID,
+			       "%s: in no Git work tree, so there is no place for the journal of a "
+			       "rotation",
+			       in->args[0]);
+	if (turn_journal_open(t->r.target.top, t->r.target.below, t->r.document, &t->journal,
+			      err) != 0)
+		return -1;
+	t->by_hand = is_by_hand(t);
+	return o->abort ? abort_it(t, err) : 0;
+}
+
+static void clear(struct turn *t)
+{
+	register_close(&t->hub);
+	rotate_clear(&t->r);
+	turn_journal_close(&t->journal);
+	kv_clear(&t->secret);
+	buf_clear(&t->left);
+}
+
+/* --- the steps -------------------------------------------------------------------------------- */
+
+static int look(struct turn *t, size_t i, struct outcome *out, struct err *err)
+{
+	if (steps[i]->look(t, &out->look, err) == 0)
+		return 0;
+	return err_wrap(err, "%s", steps[i]->name);
+}
+
+/* Without a token nobody is asked for a plan. */
+static bool needs_hub(const struct turn *t, const struct turn_step *s)
+{
+	return (s == &turn_register || s == &turn_remove) && t->journal.there && !t->by_hand &&
+	       t->at.app == NULL && t->at.token_file == NULL;
+}
+
+static int plan(struct turn *t, struct outcome *out, struct err *err)
+{
+	struct out_table *table;
+
+	for (size_t i = 0; i < STEPS; i++) {
+		if (needs_hub(t, steps[i]))
+			turn_found(&out[i].look, true, "GitHub was not asked");
+		else if (look(t, i, &out[i], err) != 0)
+			return -1;
+	}
+	if (result_asked(t->r.o->output))
+		return 0;
+	table = out_table_new(3);
+	out_table_cell(table, "STEP");
+	out_table_cell(table, "");
+	out_table_cell(table, "WHAT");
+	for (size_t i = 0; i < STEPS; i++) {
+		out_table_cell(table, steps[i]->name);
+		out_table_cell(table, out[i].look.todo ? "to do" : out[i].look.stop ? "you" : "-");
+		out_table_cell(table, out[i].look.text);
+	}
+	out_table_print(table, stdout);
+	out_table_free(table);
+	return 0;
+}
+
+/* *finished: all of them are done; else the user has something to do. */
+static int run_steps(struct turn *t, struct outcome *out, bool *finished, struct err *err)
+{
+	*finished = false;
+	for (size_t i = 0; i < STEPS; i++) {
+		if (look(t, i, &out[i], err) != 0)
+			return -1;
+		if (out[i].look.stop)
+			return 0;
+		if (!out[i].look.todo)
+			continue;
+		if (steps[i]->act(t, err) != 0)
+			return err_wrap(err, "%s", steps[i]->name);
+		out[i].done = true;
+		out_note("%s: %s: done", t->r.in->args[0], steps[i]->name);
+	}
+	*finished = true;
+	return 0;
+}
+
+/* --- what was done ---------------------------------------------------------------------------- */
+
+static json_t *lines_of(const struct buf *text)
+{
+	json_t *list = json_array();
+
+	for (const char *s = buf_str(text); *s != '\0';) {
+		size_t n = strcspn(s, "\n");
+		char *line = mem_strn(s, n);
+
+		json_array_append_new(list, report_text(line));
+		mem_free(line);
+		s += n + (s[n] == '\n');
+	}
+	return list;
+}
+
+static void tell_left(const json_t *lines)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(lines, i, line)
+	{
+		out_note("left to you: %s", json_string_value(line));
+	}
+}
+
+static void make_result(struct turn *t, const struct outcome *out, bool finished)
+{
+	struct result *result = &t->r.result;
+	bool changed = false;
+
+	result_document(result, t->r.in->args[0], t->r.document);
+	for (size_t i = 0; i < STEPS; i++) {
+		changed = changed || out[i].done || (t->r.o->dry_run && out[i].look.todo);
+		result_row(
+		    result, "steps",
+		    json_pack("{s:s, s:b, s:b, s:o}", "name", steps[i]->name, "todo",
+			      out[i].look.todo && !out[i].done, "done", out[i].done, "text",
+			      report_text(out[i].look.text != NULL ? out[i].look.text : "")));
+	}
+	result_flag(result, "changed", changed);
+	result_flag(result, "dryRun", t->r.o->dry_run);
+	result_flag(result, "finished", finished);
+	result_text(result, "publicKey", t->journal.record.new_public);
+	result_value(result, "left", lines_of(&t->left));
+}
+
+static int carry_out(struct turn *t, struct outcome *out, struct err *err)
+{
+	json_t *lines;
+	bool finished = false;
+	int r = t->r.o->dry_run ? plan(t, out, err) : run_steps(t, out, &finished, err);
+
+	if (r != 0)
+		return -1;
+	make_result(t, out, finished);
+	lines = lines_of(&t->left);
+	tell_left(lines);
+	json_decref(lines);
+	if (finished) {
+		out_note("%s: the deploy key is %s", t->r.in->args[0],
+			 t->journal.record.aborted ? "the old one, as it was" : "rotated");
+		turn_journal_remove(&t->journal);
+	}
+	return result_print(&t->r.result, err);
+}
+
+int turn_run(const struct invocation *in, struct err *err)
+{
+	struct turn t = { .journal = { .fd = -1 } };
+	struct outcome out[STEPS] = { { .done = false } };
+	int r = begin(in, &t, err);
+
+	result_begin(&t.r.result, t.o->base.output);
+	if (r == 0)
+		r = carry_out(&t, out, err);
+	if (r != 0 && t.journal.there)
+		err_wrap(err, "not finished, run it again to go on");
+	for (size_t i = 0; i < STEPS; i++)
+		mem_free(out[i].look.text);
+	clear(&t);
+	return r;
+}

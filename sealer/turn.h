@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `bulla rotate deploy-key`: a new deploy key takes the place of the old one, and no fetch fails.
+ *
+ * A table of steps in the one order that is safe: the new key is registered before any document
+ * holds it, and the old one deleted after every cluster that the document is for has applied the
+ * new one and the new one is proven.  Each step looks what there is, and does what is missing, so
+ * that a run that ended anywhere is ended by the next one (sealer/turn_journal.h has what cannot be
+ * seen).  --abort goes the same way back, with the keys in each other's place.
+ */
+#ifndef BULLA_SEALER_TURN_H
+#define BULLA_SEALER_TURN_H
+
+#include <stdbool.h>
+
+#include "sealer/register.h"
+#include "sealer/rotate.h"
+#include "sealer/turn_journal.h"
+
+struct err;
+
+struct turn_options {
+	struct rotate_options base; /* the first, so that its tables' offsets hold here too */
+	struct register_options at;
+	const char *type;
+	struct option_list people; /* --person NAME */
+	bool no_register, commit, push, keep_old, abort;
+};
+
+struct turn {
+	struct rotation r;
+	const struct turn_options *o;
+	struct turn_journal journal;
+	struct register_options at; /* the command line's, with the keys at hand */
+	struct register_at hub;
+	bool asked;	  /* hub is open */
+	bool by_hand;	  /* nobody registers and deletes but the user */
+	bool proven;	  /* the key that is to serve, in this run */
+	struct kv secret; /* of the new document, as far as it was opened or made; or empty */
+	struct buf left;  /* lines: what is left for the user */
+};
+
+/* What a step found. */
+struct turn_look {
+	bool todo;
+	bool stop; /* it is to be done by the user, and nothing behind it can be done before */
+	char *text;
+};
+void turn_found(struct turn_look *l, bool todo, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A line for the user, who has to do it. */
+void turn_leave(struct turn *t, struct turn_look *l, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+struct turn_step {
+	const char *name;
+	/* Is it done?  Also asked for the plan, when what earlier steps make may be missing. */
+	int (*look)(struct turn *t, struct turn_look *l, struct err *err);
+	int (*act)(struct turn *t, struct err *err);
+};
+
+/* turn_make.c: the key and its document */
+extern const struct turn_step turn_make, turn_write;
+/* Which key does the file hold now?  By its digest, or opened. */
+enum turn_holds { TURN_HOLDS_OTHER, TURN_HOLDS_OLD, TURN_HOLDS_NEW };
+enum turn_holds turn_holds(struct turn *t);
+/* Fill t->secret from the journal's document, if a key at hand opens it. */
+void turn_open_new(struct turn *t);
+
+/* turn_git.c */
+extern const struct turn_step turn_commit, turn_push;
+
+/* turn_hub.c: GitHub */
+extern const struct turn_step turn_register, turn_remove;
+/* Get ready to ask, once, and list what there is. */
+int turn_hub_look(struct turn *t, struct err *err);
+/* An App's token lasts an hour: before a long wait it is given back. */
+void turn_hub_rest(struct turn *t);
+
+/* turn_proof.c */
+extern const struct turn_step turn_try, turn_applied, turn_prove;
+/* Names of the clusters that have not reported the file's digest yet, ", " between; appended. */
+int turn_missing(struct turn *t, struct buf *names, struct err *err);
+
+/* The key that is to serve in the end, and the one that is to go; NULL: not known. */
+const char *turn_goal(const struct turn *t);
+const char *turn_other(const struct turn *t);
+
+const struct option_spec *turn_options_specs(void);
+int turn_run(const struct invocation *in, struct err *err);
+
+#endif

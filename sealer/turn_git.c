@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commit, of the one file, and the push. */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/out.h"
+#include "git/run.h"
+#include "git/tree.h"
+#include "git/user.h"
+#include "sealer/fresh.h"
+#include "sealer/headstate.h"
+#include "sealer/turn.h"
+
+static enum headstate state_of(const struct turn *t)
+{
+	return headstate_of(t->r.target.top, t->r.target.below, t->r.document);
+}
+
+/* With --wait it may be done meanwhile, by whoever; without, the run has no more to do. */
+static void leave(struct turn *t, struct turn_look *l, const char *what)
+{
+	struct buf file = BUF_INIT;
+
+	out_shell(&file, t->r.in->args[0]);
+	if (t->o->base.wait.wait)
+		turn_found(l, false, "left to you while this waits: %s", what);
+	else
+		turn_leave(t, l, "%s %s, then run this again", what, buf_str(&file));
+	buf_clear(&file);
+}
+
+/* Is the file HEAD's but for this document? */
+static bool is_alone(const struct turn *t)
+{
+	char id[GIT_ID_TEXT];
+	const struct git_tree_file in_head = { id, t->r.target.below, DOCUMENT_FILE_MAX };
+	struct edit_file file = EDIT_FILE_INIT;
+	struct buf text = BUF_INIT;
+	struct git *g = git_open(t->r.target.top, NULL);
+	bool exists = false, alone = false;
+
+	if (g != NULL && git_resolve(g, "HEAD", "commit", id, &exists, NULL) == 0 && exists &&
+	    git_tree_read(g, &in_head, &text, &exists, NULL) == 0 && exists &&
+	    edit_load(in_head.path, &text, &file, NULL) == 0 && t->r.index < file.n &&
+	    fresh_put(&file, t->r.index, t->r.document, NULL) == 0)
+		alone = file.text.len == t->r.file.text.len &&
+			memcmp(file.text.data, t->r.file.text.data, file.text.len) == 0;
+	edit_clear(&file);
+	buf_clear(&text);
+	git_close(g);
+	return alone;
+}
+
+static int look_commit(struct turn *t, struct turn_look *l, struct err *err)
+{
+	enum headstate state = state_of(t);
+
+	(void)err;
+	if (!t->journal.there)
+		turn_found(l, t->o->commit, "%s",
+			   t->o->commit ? "it is committed, alone" : "the commit is left to you");
+	else if (state >= HEADSTATE_COMMITTED)
+		turn_found(l, false, "HEAD has it");
+	else if (t->o->commit && is_alone(t))
+		turn_found(l, true, "it is committed, and nothing else");
+	else if (t->o->commit)
+		leave(t, l, "the file has other changes too: commit and push");
+	else
+		leave(t, l, "commit and push");
+	return 0;
+}
+
+static int act_commit(struct turn *t, struct err *err)
+{
+	const struct turn_record *j = &t->journal.record;
+	char *paths[] = { j->file };
+	char *message = mem_printf(
+	    j->aborted ? "Go back to the old deploy key of %s\n\nThe new one is deleted once every "
+			 "cluster has applied this."
+		       : "Rotate the deploy key of %s\n\nThe old one is deleted once every cluster "
+			 "has applied this.",
+	    j->document);
+	int r = git_user_commit(t->r.target.top, message, paths, 1, err);
+
+	mem_free(message);
+	return r;
+}
+
+const struct turn_step turn_commit = { "commit", look_commit, act_commit };
+
+static int look_push(struct turn *t, struct turn_look *l, struct err *err)
+{
+	enum headstate state = state_of(t);
+
+	(void)err;
+	if (!t->journal.there)
+		turn_found(l, t->o->push, "%s",
+			   t->o->push ? "the branch is pushed" : "the push is left to you");
+	else if (state == HEADSTATE_PUSHED)
+		turn_found(l, false, "it is pushed");
+	else if (state < HEADSTATE_COMMITTED)
+		turn_found(l, false, "what is not committed cannot be pushed");
+	else if (t->o->push)
+		turn_found(l, true, "the branch is pushed");
+	else if (state == HEADSTATE_COMMITTED) /* which follows no other */
+		turn_found(l, false, "whether it is pushed is not known");
+	else
+		leave(t, l, "push the commit of");
+	return 0;
+}
+
+static int act_push(struct turn *t, struct err *err)
+{
+	const char *const known[] = { "push", "-q", NULL };
+	const char *const first[] = { "push", "-q", "-u", "origin", "HEAD", NULL };
+
+	return git_user(t->r.target.top, state_of(t) == HEADSTATE_COMMITTED ? first : known, err);
+}
+
+const struct turn_step turn_push = { "push", look_push, act_push };

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The new key: made, sealed and kept in the journal, and at last in its file. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/out.h"
+#include "document/seal.h"
+#include "github/deploy_keys.h"
+#include "kinds/sshkey.h"
+#include "sealer/fresh.h"
+#include "sealer/turn.h"
+
+static void tell_notes(struct turn *t)
+{
+	for (size_t i = 0; i < t->r.notes.n; i++)
+		out_warn("%s: %s", t->r.in->args[0], t->r.notes.text[i]);
+	notes_clear(&t->r.notes);
+}
+
+static char *first_line(const struct kv *data, const char *name)
+{
+	const char *s = kv_get_str(data, name);
+
+	return s != NULL ? mem_strn(s, strcspn(s, "\r\n")) : NULL;
+}
+
+/* --- which key a document holds --------------------------------------------------------------- */
+
+/* A record's document, alone in a file. */
+static int load(const char *text, struct edit_file *out, struct err *err)
+{
+	struct buf copy = BUF_INIT;
+
+	buf_puts(&copy, text);
+	if (edit_load("journal", &copy, out, err) != 0)
+		return -1;
+	return out->n == 1 ? 0 : err_set(err, ERR_INVALID, "journal: not one document");
+}
+
+static bool is_text(const struct document *d, const char *text)
+{
+	char now[DOCUMENT_DIGEST_TEXT], then[DOCUMENT_DIGEST_TEXT] = "";
+	struct edit_file file = EDIT_FILE_INIT;
+
+	document_digest(d, now);
+	if (load(text, &file, NULL) == 0)
+		document_digest(&file.documents[0], then);
+	edit_clear(&file);
+	return strcmp(now, then) == 0;
+}
+
+static char *open_public(struct turn *t)
+{
+	struct kind_secret s = KIND_SECRET_INIT;
+	char *public = NULL;
+
+	if (t->r.with_keys &&
+	    open_document(t->r.document, &t->r.keys, t->r.now, &s, NULL, NULL, NULL) == 0)
+	public = first_line(&s.data, "identity.pub");
+	kind_secret_clear(&s);
+	return public;
+}
+
+/* One that was resealed since has another digest, and the same key. */
+enum turn_holds turn_holds(struct turn *t)
+{
+	const struct turn_record *j = &t->journal.record;
+	enum turn_holds holds = TURN_HOLDS_OTHER;
+	char *public;
+
+	if (!t->journal.there || is_text(t->r.document, j->old_text))
+		return TURN_HOLDS_OLD;
+	if (is_text(t->r.document, j->new_text))
+		return TURN_HOLDS_NEW;
+	public = open_public(t);
+	if (public != NULL && deploy_key_same(public, j->new_public))
+		holds = TURN_HOLDS_NEW;
+	else if (public != NULL && j->old_public != NULL && deploy_key_same(public, j->old_public))
+		holds = TURN_HOLDS_OLD;
+	mem_free(public);
+	return holds;
+}
+
+void turn_open_new(struct turn *t)
+{
+	struct edit_file file = EDIT_FILE_INIT;
+	struct kind_secret s = KIND_SECRET_INIT;
+
+	if (t->secret.n == 0 && t->r.with_keys &&
+	    load(t->journal.record.new_text, &file, NULL) == 0 &&
+	    open_document(&file.documents[0], &t->r.keys, t->r.now, &s, NULL, NULL, NULL) == 0)
+		kv_copy(&t->secret, &s.data);
+	kind_secret_clear(&s);
+	edit_clear(&file);
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+static int look_make(struct turn *t, struct turn_look *l, struct err *err)
+{
+	(void)err;
+	if (t->journal.there)
+		turn_found(l, false, "%s", t->journal.record.new_public);
+	else
+		turn_found(l, true, "a new key of the old one's type is made and sealed");
+	return 0;
+}
+
+/* Proven, or with --keep-old the word of the facts, as `set` takes it. */
+static int open_old(struct turn *t, struct kind_secret *old, struct err *err)
+{
+	struct err why = { .class = ERR_NOKEY };
+
+	if (t->r.with_keys &&
+	    open_document(t->r.document, &t->r.keys, t->r.now, old, NULL, NULL, &why) == 0)
+		return 0;
+	if (t->o->keep_old && why.class == ERR_NOKEY)
+		return 0;
+	if (why.class != ERR_NOKEY)
+		return err_set(err, why.class, "%s", why.text);
+	return err_set(err, ERR_NOKEY,
+		       "only the key that the document holds is deleted in the end, so it has to "
+		       "be opened: give a key with -i FILE or --keys DIR; --keep-old rotates "
+		       "without, and leaves the old key registered");
+}
+
+static int choose_type(const struct turn *t, const struct kind_secret *old, enum pkey_type *type,
+		       struct err *err)
+{
+	char *line = first_line(&old->data, "identity.pub");
+	struct buf blob = BUF_INIT;
+	struct sshpub pub;
+
+	*type = PKEY_ED25519;
+	if (t->o->type != NULL) {
+		mem_free(line);
+		return sshkey_type("--type", t->o->type, type, err);
+	}
+	if (line != NULL && sshpub_parse_line("old", line, strlen(line), &blob, NULL) == 0 &&
+	    sshpub_check(blob.data, blob.len, &pub) == NULL)
+		*type = pub.type;
+	buf_clear(&blob);
+	mem_free(line);
+	return 0;
+}
+
+/* The input of the new document: a key made here, all else as it was. */
+static int make_fields(struct turn *t, const struct kind_secret *old, struct err *err)
+{
+	const struct kv_item *hosts = kv_get(&old->data, "known_hosts");
+	struct sshkey key = SSHKEY_INIT;
+	struct buf pem = BUF_INIT;
+	enum pkey_type type;
+	int r = choose_type(t, old, &type, err);
+
+	if (r == 0)
+		r = sshkey_generate(type, &pem, &key, err);
+	if (r == 0) {
+		kv_set(&t->r.fields, "private-key", pem.data, pem.len);
+		kv_set(&t->secret, "identity", pem.data, pem.len);
+	}
+	if (hosts != NULL) {
+		kv_set(&t->r.fields, "known-hosts", hosts->data, hosts->len);
+		kv_set(&t->secret, "known_hosts", hosts->data, hosts->len);
+	}
+	if (kv_has(&old->data, "password"))
+		out_note("%s: the old key is encrypted with a password; the new one is not, as its "
+			 "document is",
+			 t->r.in->args[0]);
+	buf_clear(&pem);
+	sshkey_clear(&key);
+	return r;
+}
+
+static void tell_added(const struct turn *t)
+{
+	struct kv parts = KV_INIT;
+
+	kv_set_str(&parts, KIND_PART, "");
+	fresh_tell_added(t->r.document, &parts, &t->r.to, t->r.in->args[0]);
+	kv_clear(&parts);
+}
+
+static int remember(struct turn *t, const struct kind_secret *old, struct err *err)
+{
+	struct turn_record *j = &t->journal.record;
+	const struct document_part *new = document_part(&t->r.fresh, KIND_PART);
+	struct buf was = BUF_INIT, is = BUF_INIT;
+	const char *public = kv_get_str(&new->facts, "public-key");
+	int r = document_format(t->r.document, &was, err);
+
+	if (r == 0)
+		r = document_format(&t->r.fresh, &is, err);
+	if (r == 0 && public == NULL)
+		r = err_set(err, ERR_INTERNAL, "the new key has no public half");
+	if (r == 0) {
+		*j = (struct turn_record){
+			.file = mem_str(t->r.target.below),
+			.document =
+			    mem_printf("%s/%s", t->r.document->namespace, t->r.document->name),
+			.url = mem_str(kv_get_str(&new->facts, "url")),
+			.old_public = first_line(&old->data, "identity.pub"),
+			.new_public = mem_str(public),
+			.old_text = mem_str(buf_str(&was)),
+			.new_text = mem_str(buf_str(&is)),
+			.started = t->r.now,
+		};
+		r = turn_journal_write(&t->journal, err);
+	}
+	buf_clear(&was);
+	buf_clear(&is);
+	return r;
+}
+
+static int act_make(struct turn *t, struct err *err)
+{
+	struct kind_secret old = KIND_SECRET_INIT;
+	int r = rotate_recipients(&t->r, err);
+
+	if (r == 0)
+		r = open_old(t, &old, err);
+	if (r == 0)
+		tell_added(t);
+	if (r == 0)
+		r = make_fields(t, &old, err);
+	if (r == 0)
+		r = rotate_seal(&t->r, err);
+	if (r == 0)
+		r = remember(t, &old, err);
+	tell_notes(t);
+	kind_secret_clear(&old);
+	return r;
+}
+
+const struct turn_step turn_make = { "key", look_make, act_make };
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static bool is_goal(const struct turn *t, enum turn_holds holds)
+{
+	return holds == (t->journal.record.aborted ? TURN_HOLDS_OLD : TURN_HOLDS_NEW);
+}
+
+static int look_write(struct turn *t, struct turn_look *l, struct err *err)
+{
+	enum turn_holds holds = turn_holds(t);
+
+	if (!t->journal.there) {
+		turn_found(l, true, "the new document takes the place of the old one in %s",
+			   t->r.in->args[0]);
+		return 0;
+	}
+	if (is_goal(t, holds)) {
+		turn_found(l, false, "%s has it", t->r.in->args[0]);
+		return 0;
+	}
+	if (!is_text(t->r.document, t->journal.record.aborted ? t->journal.record.new_text
+							      : t->journal.record.old_text))
+		return err_set(err, ERR_CONFLICT,
+			       "the document was changed since the new key was made for it; %s",
+			       t->journal.record.aborted
+				   ? "put back the version that HEAD has"
+				   : "give this up with --abort, and begin anew");
+	turn_found(l, true, "%s gets the document with the %s key", t->r.in->args[0],
+		   t->journal.record.aborted ? "old" : "new");
+	return 0;
+}
+
+static int put(struct turn *t, const char *text, struct err *err)
+{
+	struct file_write w = { .path = t->r.target.real, .mode = 0600, .expect = &t->r.st };
+	struct edit_file file = EDIT_FILE_INIT;
+	int r = load(text, &file, err);
+
+	if (r == 0)
+		r = fresh_put(&t->r.file, t->r.index, &file.documents[0], err);
+	if (r == 0)
+		r = file_write(&w, t->r.file.text.data, t->r.file.text.len, err);
+	t->r.document = &t->r.file.documents[t->r.index];
+	edit_clear(&file);
+	return r;
+}
+
+static int act_write(struct turn *t, struct err *err)
+{
+	struct turn_record *j = &t->journal.record;
+
+	/* from now on it may be committed, and reach a cluster */
+	if (!j->written) {
+		j->written = true;
+		if (turn_journal_write(&t->journal, err) != 0)
+			return -1;
+	}
+	return put(t, j->aborted ? j->old_text : j->new_text, err);
+}
+
+const struct turn_step turn_write = { "document", look_write, act_write };
