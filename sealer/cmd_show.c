@@ -8,8 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/out.h"
-#include "base/walk.h"
-#include "document/edit.h"
+#include "sealer/documents.h"
 #include "sealer/locate.h"
 #include "sealer/pick.h"
 #include "sealer/report.h"
@@ -231,8 +230,13 @@ static void print_fact(const struct document *d, const char *fact)
 	}
 }
 
-static void add(struct show *s, const char *path, const struct document *d)
+static void add(void *ctx, const char *path, const struct document *d)
 {
+	struct show *s = ctx;
+
+	if (s->which != NULL && !pick_is(d, s->which))
+		return;
+	s->found++;
 	if (s->options->fact != NULL)
 		print_fact(d, s->options->fact);
 	else if (s->documents != NULL)
@@ -243,35 +247,21 @@ static void add(struct show *s, const char *path, const struct document *d)
 		row(s, path, d);
 }
 
-static void fail(struct show *s, const struct err *why)
+static void fail(void *ctx, const char *path, const struct err *why)
 {
+	struct show *s = ctx;
+
+	(void)path;
 	out_note("%s", why->text);
 	if (s->worst == ERR_NONE)
 		s->worst = why->class;
 }
 
-static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
+static int walk(struct show *s, const char *root, struct err *err)
 {
-	struct show *s = ctx;
-	struct edit_file f = { 0 };
-	struct err why = ERR_INIT;
+	const struct documents_visit v = { add, fail, s };
 
-	if (error != NULL) {
-		fail(s, error);
-		return 0;
-	}
-	if (edit_load(path, text, &f, &why) != 0) {
-		fail(s, &why);
-		return 0;
-	}
-	for (size_t i = 0; i < f.n; i++) {
-		if (s->which != NULL && !pick_is(&f.documents[i], s->which))
-			continue;
-		add(s, path, &f.documents[i]);
-		s->found++;
-	}
-	edit_clear(&f);
-	return 0;
+	return documents_walk(root, &v, err);
 }
 
 /* A file or folder that is there is itself; else it may be the name of a document. */
@@ -285,7 +275,7 @@ static int show_one(struct show *s, const char *given, struct err *err)
 		r = locate(given, &at, err);
 	s->which = at.which;
 	if (r == 0)
-		r = walk_yaml(at.path != NULL ? at.path : given, DOCUMENT_FILE_MAX, visit, s, err);
+		r = walk(s, at.path != NULL ? at.path : given, err);
 	s->which = NULL;
 	located_clear(&at);
 	return r;
@@ -337,7 +327,7 @@ static int run(const struct invocation *in, struct err *err)
 	else if (o->fact == NULL)
 		header(&s);
 	if (in->n == 0)
-		r = walk_yaml(".", DOCUMENT_FILE_MAX, visit, &s, err);
+		r = walk(&s, ".", err);
 	for (size_t i = 0; r == 0 && i < in->n; i++)
 		r = show_one(&s, in->args[i], err);
 	if (r == 0)

@@ -9,9 +9,8 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
-#include "base/walk.h"
-#include "document/edit.h"
 #include "sealer/cluster.h"
+#include "sealer/documents.h"
 #include "sealer/listing.h"
 #include "sealer/report.h"
 #include "sealer/standing.h"
@@ -47,36 +46,29 @@ static void fail(struct run *r, const char *where, const struct err *why)
 /* --- documents in Git ---------------------------------------------------------------------------
  */
 
-static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
+static void add(void *ctx, const char *path, const struct document *d)
 {
 	struct run *r = ctx;
-	struct edit_file f = { 0 };
-	struct err why = ERR_INIT;
 
-	if (error != NULL) {
-		fail(r, "", error);
-		return 0;
-	}
-	if (edit_load(path, text, &f, &why) != 0) {
-		fail(r, "", &why);
-		return 0;
-	}
-	for (size_t i = 0; i < f.n; i++)
-		if (r->o->namespace == NULL ||
-		    strcmp(f.documents[i].namespace, r->o->namespace) == 0)
-			standing_add_document(r->git, path, &f.documents[i]);
-	edit_clear(&f);
-	return 0;
+	if (r->o->namespace == NULL || strcmp(d->namespace, r->o->namespace) == 0)
+		standing_add_document(r->git, path, d);
+}
+
+static void unread(void *ctx, const char *path, const struct err *why)
+{
+	(void)path;
+	fail(ctx, "", why);
 }
 
 static int read_git(const struct invocation *in, struct run *r, struct err *err)
 {
+	const struct documents_visit v = { add, unread, r };
 	int ret = 0;
 
 	if (in->n == 0)
-		return walk_yaml(".", DOCUMENT_FILE_MAX, visit, r, err);
+		return documents_walk(".", &v, err);
 	for (size_t i = 0; ret == 0 && i < in->n; i++)
-		ret = walk_yaml(in->args[i], DOCUMENT_FILE_MAX, visit, r, err);
+		ret = documents_walk(in->args[i], &v, err);
 	return ret;
 }
 

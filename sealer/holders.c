@@ -7,12 +7,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/out.h"
-#include "base/walk.h"
-#include "document/edit.h"
 #include "document/seal.h"
 #include "github/deploy_keys.h"
 #include "kinds/kinds.h"
 #include "kinds/sshpub.h"
+#include "sealer/documents.h"
 
 struct looking {
 	const char *top;
@@ -69,8 +68,9 @@ static bool open_it(const struct looking *l, const struct document *d, struct ho
 	return opened;
 }
 
-static void add(struct looking *l, const char *path, const struct document *d)
+static void add(void *ctx, const char *path, const struct document *d)
 {
+	struct looking *l = ctx;
 	const struct document_part *part = document_part(d, KIND_PART);
 	struct holders *out = l->out;
 	size_t n = strlen(l->top);
@@ -86,28 +86,21 @@ static void add(struct looking *l, const char *path, const struct document *d)
 		take_facts(&part->facts, h);
 }
 
-static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
+static void unread(void *ctx, const char *path, const struct err *why)
 {
 	struct looking *l = ctx;
-	struct edit_file f = EDIT_FILE_INIT;
-	struct err why = ERR_INIT;
 
-	if (error == NULL && edit_load(path, text, &f, &why) == 0) {
-		for (size_t i = 0; i < f.n; i++)
-			add(l, path, &f.documents[i]);
-	} else {
-		out_warn("%s", error != NULL ? error->text : why.text);
-		l->out->unread++;
-	}
-	edit_clear(&f);
-	return 0;
+	(void)path;
+	out_warn("%s", why->text);
+	l->out->unread++;
 }
 
 int holders_find(const char *top, const struct keyring *keys, struct holders *out, struct err *err)
 {
 	struct looking l = { top, keys, out };
+	const struct documents_visit v = { add, unread, &l };
 
-	return walk_yaml(top, DOCUMENT_FILE_MAX, visit, &l, err);
+	return documents_walk(top, &v, err);
 }
 
 void holders_clear(struct holders *h)

@@ -9,8 +9,7 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
-#include "base/walk.h"
-#include "document/edit.h"
+#include "sealer/documents.h"
 
 #define LISTED_MAX 500 /* bytes of what an error lists */
 
@@ -33,8 +32,10 @@ static bool is_file(const char *given)
 	       (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0);
 }
 
-static void take(struct search *s, const char *path, const struct document *d)
+static void take(void *ctx, const char *path, const struct document *d)
 {
+	struct search *s = ctx;
+
 	if (strcmp(d->name, s->name) != 0 ||
 	    (s->namespace != NULL && strcmp(d->namespace, s->namespace) != 0))
 		return;
@@ -47,29 +48,18 @@ static void take(struct search *s, const char *path, const struct document *d)
 			   d->name, path);
 }
 
-static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
+static void warn(void *ctx, const char *path, const struct err *why)
 {
-	struct search *s = ctx;
-	struct edit_file f = { 0 };
-	struct err why = ERR_INIT;
-
-	if (error != NULL) {
-		out_warn("%s", error->text);
-		return 0;
-	}
-	if (edit_load(path, text, &f, &why) != 0) {
-		out_warn("%s", why.text);
-		return 0;
-	}
-	for (size_t i = 0; i < f.n; i++)
-		take(s, path, &f.documents[i]);
-	edit_clear(&f);
-	return 0;
+	(void)ctx;
+	(void)path;
+	out_warn("%s", why->text);
 }
 
 static int look(struct search *s, struct err *err)
 {
-	if (walk_yaml(".", DOCUMENT_FILE_MAX, visit, s, err) != 0)
+	const struct documents_visit v = { take, warn, s };
+
+	if (documents_walk(".", &v, err) != 0)
 		return -1;
 	if (s->found == 0)
 		return err_set(err, ERR_INVALID,

@@ -4,9 +4,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/walk.h"
-#include "document/edit.h"
 #include "document/seal.h"
+#include "sealer/documents.h"
 #include "sealer/report.h"
 
 /* d NULL: a file that cannot be read.  result is freed. */
@@ -25,8 +24,9 @@ static void put(struct prove *p, const char *path, const struct document *d, siz
 	mem_free(result);
 }
 
-static void open_parts(struct prove *p, const char *path, const struct document *d)
+static void open_parts(void *ctx, const char *path, const struct document *d)
 {
+	struct prove *p = ctx;
 	struct err first = ERR_INIT;
 	size_t opened = 0;
 
@@ -47,26 +47,17 @@ static void open_parts(struct prove *p, const char *path, const struct document 
 			   : mem_printf("%zu of %zu parts opened; %s", opened, d->n, first.text));
 }
 
-static int visit(void *ctx, const char *path, struct buf *text, const struct err *error)
+static void unread(void *ctx, const char *path, const struct err *why)
 {
-	struct edit_file f = EDIT_FILE_INIT;
-	struct err why = ERR_INIT;
-
-	if (error != NULL)
-		put(ctx, path, NULL, 0, mem_str(error->text));
-	else if (edit_load(path, text, &f, &why) != 0)
-		put(ctx, path, NULL, 0, mem_str(why.text));
-	for (size_t i = 0; i < f.n; i++)
-		open_parts(ctx, path, &f.documents[i]);
-	edit_clear(&f);
-	return 0;
+	put(ctx, path, NULL, 0, mem_str(why->text));
 }
 
 int prove_path(struct prove *p, const char *path, struct err *err)
 {
+	const struct documents_visit v = { open_parts, unread, p };
 	size_t had = json_array_size(p->rows);
 
-	if (walk_yaml(path, DOCUMENT_FILE_MAX, visit, p, err) != 0)
+	if (documents_walk(path, &v, err) != 0)
 		return -1;
 	if (json_array_size(p->rows) == had)
 		return err_set(err, ERR_INVALID, "%s: there is no sealed document", path);
