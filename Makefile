@@ -54,6 +54,9 @@ $(BUILD)/flags.mk: scripts/cc-flags
 CFLAGS ?=
 ALL_CFLAGS := -std=c11 $(OPT) $(WARN) $(WERROR) $(SANITIZE) $(if $(SANITIZE),,$(FORTIFY) $(SMALL)) $(HARDEN) \
 	-fPIE -D_GNU_SOURCE -DBULLA_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) $(CFLAGS)
+# What talks to people and networks waits for them; small is worth more there than fast.
+SMALL_LAYERS := sealer github git foreign kinds
+cflags = $(if $(filter $(SMALL_LAYERS),$(firstword $(subst /, ,$(1)))),$(patsubst -O2,-Os,$(ALL_CFLAGS)),$(ALL_CFLAGS))
 ALL_LDFLAGS := -pie $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
 
 ifeq ($(V),1)
@@ -73,7 +76,7 @@ all: $(BUILD)/bulla $(BUILD)/bulla-agent ## build bulla and bulla-agent
 $(BUILD)/%.o: %.c $(BUILD)/flags.mk Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(call cflags,$<) -MMD -MP -c -o $@ $<
 
 define archive_rule
 $(BUILD)/lib$(1).a: $(call objects,$(1))

@@ -38,7 +38,7 @@ static bool residue;
 static void die(const struct err *err)
 {
 	fprintf(stderr, "ssh_tool: %s\n", err->text);
-	exit(err->class);
+	exit((int)err->class);
 }
 
 static void read_into(struct kv *data, const char *name, const char *path)
