@@ -80,6 +80,7 @@ extern const struct command cmd_completion;
 extern const struct command cmd_import;
 extern const struct command cmd_export;
 extern const struct command cmd_bootstrap;
+extern const struct command cmd_known_hosts;
 extern const struct command cmd_help;
 
 /* The command's own table of options, or NULL. */

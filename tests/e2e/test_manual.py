@@ -213,7 +213,7 @@ def test_options_of_bulla_itself(here, pages):
 
 SIMPLE = ["init", "bootstrap", "set", "unset", "show", "open", "check", "status", "reseal", "merge-driver", "completion", "help",
           "edit", "rename", "diff", "textconv"]
-HEADS = ["recipients", "keys", "import", "export", "hooks", "deploy-key"]
+HEADS = ["recipients", "keys", "import", "export", "hooks", "known-hosts", "deploy-key"]
 
 
 def test_every_command_is_tried(here):
@@ -586,7 +586,7 @@ class Desk:
 @pytest.mark.parametrize("name", PAGES)
 def test_examples_are_run(pages, tmp_path, name):
     told = examples(pages[name])
-    assert told or name in ("bulla.1", "bulla-bootstrap.1", "bulla-deploy-key.1", "bulla-status.1")  # want clusters, GitHub
+    assert told or name in ("bulla.1", "bulla-bootstrap.1", "bulla-deploy-key.1", "bulla-known-hosts.1", "bulla-status.1")  # want clusters, GitHub
     if name == "bulla-agent.8" and sys.platform != "linux":
         pytest.skip("the agent is for Linux")
     for program in ("age", "jq", "yq", "zsh"):
