@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/check.h"
 
-#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +13,7 @@
 #include "document/seal.h"
 #include "git/idset.h"
 #include "sealer/check_kustomize.h"
+#include "sealer/check_whom.h"
 #include "sealer/repo.h"
 #include "sealer/write.h"
 
@@ -77,151 +78,13 @@ void check_free(struct check *c)
 	mem_free(c);
 }
 
-/* --- whom it is sealed to -----------------------------------------------------------------------
- */
-
-/* Those of a that b does not name or, if rekeyed, names with another key; NULL when none. */
-static char *difference(const struct kv *a, const struct kv *b, bool rekeyed, const char *between)
+/* What of the recipients counts in this scope. */
+static struct check_whom whom_of(const struct check *c)
 {
-	struct buf names = BUF_INIT;
-	char *text = NULL;
-
-	for (size_t i = 0; i < a->n; i++) {
-		const char *other = kv_get_str(b, a->items[i].name);
-
-		if (rekeyed == (other != NULL) &&
-		    (other == NULL || strcmp(other, (const char *)a->items[i].data) != 0))
-			buf_printf(&names, "%s%s", names.len == 0 ? "" : between, a->items[i].name);
-	}
-	if (names.len > 0)
-		text = mem_str(buf_str(&names));
-	buf_clear(&names);
-	return text;
-}
-
-#define EXPOSED 2 /* the row below of those who should not */
-
-/* Of a part in the history, those who could open it and should not. */
-static void tell_exposed(struct check *c, struct finding at, const struct document_part *part,
-			 const struct kv *wanted)
-{
-	static const char *const texts[] = {
-		"could open it, but the rules of then did not say so; change the credential",
-		"(another key of that name than the rules of then had) could open it; change the "
-		"credential",
-	};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		char *names = difference(&part->recipients, wanted, i == 1, ", ");
-
-		if (names != NULL)
-			findings_add(c->findings, &at, "spec.parts.%s.recipients: %s %s",
-				     part->name, names, texts[i]);
-		mem_free(names);
-	}
-}
-
-#define SHA256_TEXT (2 * crypto_hash_sha256_BYTES + 1)
-
-static void sha256_hex(const void *data, size_t len, char hex[static SHA256_TEXT])
-{
-	unsigned char hash[crypto_hash_sha256_BYTES];
-
-	crypto_hash_sha256(hash, data, len);
-	sodium_bin2hex(hex, SHA256_TEXT, hash, sizeof(hash));
-}
-
-/* Fill print from the first digits of a digest in hex. */
-static void print_of(struct finding *at, const char *hex)
-{
-	memcpy(at->print, hex, sizeof(at->print) - 1);
-	at->print[sizeof(at->print) - 1] = '\0';
-}
-
-/*
- * A part that a commit does not bring stays as it is when others of the document are set, by older
- * rules: it was judged where it came.
- */
-static void check_past_recipients(struct check *c, struct finding at, const struct document *d)
-{
-	struct recipients to = RECIPIENTS_INIT;
-	struct kv wanted = KV_INIT;
-	struct err why = ERR_INIT;
-	bool told = false;
-	int r = -1;
-
-	at.rule = RULE_RECIPIENTS;
-	if (c->base.config != NULL) {
-		r = config_select(c->base.config, at.below, d->namespace, d->kind->name, &to, &why);
-		recipients_ids(&to, &wanted);
-	}
-	for (size_t i = 0; i < d->n; i++) {
-		char hex[SHA256_TEXT];
-
-		sha256_hex(d->parts[i].age.data, d->parts[i].age.len, hex);
-		print_of(&at, hex);
-		if (!idset_add(c->judged, hex) || c->base.config == NULL)
-			continue;
-		at.line = r == 0 ? d->parts[i].line : d->line;
-		if (r == 0)
-			tell_exposed(c, at, &d->parts[i], &wanted);
-		else if (!told)
-			findings_add(c->findings, &at, "%s", why.text);
-		told = true;
-	}
-	recipients_clear(&to);
-	kv_clear(&wanted);
-}
-
-static void check_part_recipients(struct check *c, struct finding at,
-				  const struct document_part *part, const struct kv *wanted)
-{
-	char *add = difference(wanted, &part->recipients, false, " --add ");
-	char *hint =
-	    mem_printf("; seal to it with 'bulla reseal --add %s'", add != NULL ? add : "");
-	const struct {
-		char *names;
-		const char *before, *after;
-	} found[] = {
-		{ difference(wanted, &part->recipients, false, ", "), "the rules also name ",
-		  hint },
-		{ difference(wanted, &part->recipients, true, ", "), "sealed to another key of ",
-		  " than the rules have now; seal it again (bulla reseal)" },
-		{ difference(&part->recipients, wanted, false, ", "), "",
-		  " may open it, but the rules do not say so; seal it again (bulla reseal) and "
-		  "change the credential" },
-	};
-
-	at.line = part->line;
-	at.rule = RULE_RECIPIENTS;
-	for (size_t i = 0; i < sizeof(found) / sizeof(*found); i++) {
-		if (found[i].names != NULL && (i == EXPOSED || c->scope == SCOPE_ALL))
-			findings_add(c->findings, &at, "spec.parts.%s.recipients: %s%s%s",
-				     part->name, found[i].before, found[i].names, found[i].after);
-		mem_free(found[i].names);
-	}
-	mem_free(hint);
-	mem_free(add);
-}
-
-static void check_recipients(struct check *c, struct finding at, const struct document *d)
-{
-	struct recipients to = RECIPIENTS_INIT;
-	struct kv wanted = KV_INIT;
-	struct err why = ERR_INIT;
-
-	if (c->base.config == NULL || at.below == NULL)
-		return;
-	if (config_select(c->base.config, at.below, d->namespace, d->kind->name, &to, &why) == 0) {
-		recipients_ids(&to, &wanted);
-		for (size_t i = 0; i < d->n; i++)
-			check_part_recipients(c, at, &d->parts[i], &wanted);
-	} else if (c->scope == SCOPE_ALL) {
-		at.rule = RULE_RECIPIENTS;
-		findings_add(c->findings, &at, "%s", why.text);
-	}
-	recipients_clear(&to);
-	kv_clear(&wanted);
+	return (struct check_whom){ .findings = c->findings,
+				    .config = c->base.config,
+				    .judged = c->judged,
+				    .exposed = c->scope != SCOPE_ALL };
 }
 
 /* --- one document ----------------------------------------------------------------------------- */
@@ -288,6 +151,8 @@ static void remember(struct check *c, struct finding at, const struct document *
 static void check_document(struct check *c, struct finding at, const struct yaml_doc *yaml,
 			   const struct document *d)
 {
+	const struct check_whom whom = whom_of(c);
+
 	at.line = d->line;
 	if (!d->substitute_disabled) {
 		at.rule = RULE_SUBSTITUTE;
@@ -303,7 +168,7 @@ static void check_document(struct check *c, struct finding at, const struct yaml
 			     "larger than 240 KiB: kubectl apply fails, it needs --server-side");
 		at.warning = false;
 	}
-	check_recipients(c, at, d);
+	check_whom(&whom, at, d);
 	check_expiry(c, at, d);
 	check_opening(c, at, d);
 	remember(c, at, d);
@@ -311,12 +176,13 @@ static void check_document(struct check *c, struct finding at, const struct yaml
 
 static void check_past_document(struct check *c, struct finding at, const struct document *d)
 {
+	const struct check_whom whom = whom_of(c);
 	char digest[DOCUMENT_DIGEST_TEXT];
 
 	at.line = d->line;
-	check_past_recipients(c, at, d);
+	check_whom_past(&whom, at, d);
 	document_digest(d, digest);
-	print_of(&at, digest);
+	snprintf(at.print, sizeof(at.print), "%.8s", digest);
 	check_opening(c, at, d);
 }
 
@@ -422,17 +288,19 @@ void check_documents(struct check *c, const struct check_text *t)
 void check_exposure(struct check *c, const struct check_text *t)
 {
 	struct yaml_stream yaml = YAML_STREAM_INIT;
+	struct check_whom whom;
 
 	if (!edit_mentions(t->text, t->len) || t->len > DOCUMENT_FILE_MAX ||
 	    yaml_parse(t->name, t->text, t->len, &yaml, NULL) != 0)
 		return;
 	c->scope = SCOPE_EXPOSURE;
+	whom = whom_of(c);
 	for (size_t i = 0; i < yaml.n; i++) {
 		struct document d = DOCUMENT_INIT;
 
 		if (document_claims(&yaml.docs[i]) &&
 		    document_parse(t->name, &yaml.docs[i], &d, NULL) == 0)
-			check_recipients(c, place_of(t), &d);
+			check_whom(&whom, place_of(t), &d);
 		document_clear(&d);
 	}
 	c->scope = SCOPE_ALL;
