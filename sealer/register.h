@@ -50,9 +50,15 @@ struct register_options {
 	      "register with a personal token, which is not kept",                                 \
 	      offsetof(struct type, at.token_file),                                                \
 	      0 },                                                                                 \
+	    { 0,                                                                                   \
+	      "api-url",                                                                           \
+	      "URL",                                                                               \
+	      "GitHub Enterprise Server: https://HOST/api/v3",                                     \
+	      offsetof(struct type, at.api_url),                                                   \
+	      0 },                                                                                 \
 	{                                                                                          \
-		0, "api-url", "URL", "GitHub Enterprise Server: https://HOST/api/v3",              \
-		    offsetof(struct type, at.api_url), 0                                           \
+		0, "ca-file", "FILE", "the authority that signs its certificate, as PEM",          \
+		    offsetof(struct type, at.ca_file), 0                                           \
 	}
 
 /* ERR_USAGE: two ways at once, or a folder of keys without --app. */

@@ -23,6 +23,7 @@ locals {
     "--keys"            = var.keys_folder
     "--token-file"      = var.token_file
     "--api-url"         = var.api_url
+    "--ca-file"         = var.ca_file
     "--timeout"         = var.wait ? var.timeout : null
   } : [option, value] if value != null]
   flags = [for option, on in {

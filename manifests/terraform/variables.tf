@@ -97,6 +97,12 @@ variable "api_url" {
   default     = null
 }
 
+variable "ca_file" {
+  description = "The authority that signs its certificate"
+  type        = string
+  default     = null
+}
+
 variable "register" {
   description = "Whether the deploy key is registered at GitHub; else that is left to you"
   type        = bool

@@ -404,6 +404,20 @@ def test_a_token_at_the_terminal(bed):
     assert [k["key"] for k in registered(bed)] == [public_key(bed)]
 
 
+def test_a_github_with_an_authority_of_its_own(bed, tls):
+    """GitHub Enterprise Server, inside of a company."""
+    with FakeGitHub(tls[1]) as hub:
+        hub.repo(REPOSITORY)
+        hub.token(TOKEN)
+        line = ["--image", IMAGE, "--recovery", bed.repo.recovery, "--token-file", bed.token, "--api-url", hub.url]
+        done = bed.run(*line, status=7, url="ssh://git@git.example.org/barolab/foobar-infra")
+        assert "certificate" in done.err and TOKEN not in done.err
+        hosts = bed.repo.path / "known_hosts"
+        hosts.write_text("git.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n")
+        bed.run(*line, "--ca-file", tls[0], "--known-hosts", hosts, url="ssh://git@git.example.org/barolab/foobar-infra")
+        assert [k["key"] for k in hub.repos[REPOSITORY].values()] == [public_key(bed)] and registered(bed) == []
+
+
 def test_by_an_app(bed, tmp_path):
     """Its key is sealed, opened with the user's own; the token is for this repository alone, and given back."""
     from cryptography.hazmat.primitives import serialization
