@@ -51,6 +51,8 @@ bool hits_add(struct hits *h, const struct view *v, const struct hit_new *new)
 		.certain = !new->warning,
 		.where = new->where,
 	};
+	if (new->rule == GUARD_GITHUB_TOKEN)
+		f->token = mem_strn(v->text + new->from, new->to - new->from);
 	if (rule->random && new->print[0] != '\0')
 		memcpy(f->print, new->print, sizeof(f->print));
 	else if (rule->random)
@@ -85,6 +87,7 @@ static void inherit(struct hit_found *winner, struct hit_found *loser)
 		loser->where = NULL; /* transferred */
 	}
 	mem_free(loser->where);
+	mem_free(loser->token);
 }
 
 /* Which of the first kept ones is there instead of f?  They are sorted, and overlap only in runs.
@@ -121,8 +124,10 @@ void hits_settle(struct hits *h)
 void hits_cut(struct hits *h, size_t n)
 {
 	h->incomplete = h->incomplete || h->n > n;
-	while (h->n > n)
+	while (h->n > n) {
 		mem_free(h->items[--h->n].where);
+		mem_free(h->items[h->n].token);
+	}
 }
 
 void hits_clear(struct hits *h)

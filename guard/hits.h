@@ -24,6 +24,7 @@ struct hit_found {
 	size_t begin, end; /* in the scanned text; of decoded bytes: of what they came from */
 	const char *what;  /* static */
 	char *where;	   /* owned; NULL: not known yet */
+	char *token;	   /* owned: of a GitHub token itself, which can be revoked; else NULL */
 	char print[9];	   /* of a random value; else "" until all are sorted */
 	bool decoded, certain;
 };

@@ -139,6 +139,7 @@ static void give(struct scan *s, const struct cursor *c, const struct hit_found 
 		.line = c->line,
 		.column = c->column,
 		.where = f->where,
+		.token = f->token,
 		.certain = f->certain,
 	};
 	char what[WHAT_MAX];

@@ -39,6 +39,11 @@ struct guard_hit {
 	 * them.
 	 */
 	char print[9];
+	/*
+	 * A GitHub token as it is, out of its base64, for whoever asks to have it revoked; a secret
+	 * never to be printed.  NULL of everything else.
+	 */
+	const char *token;
 	/* False for what needs a person's eye, a private key under a passphrase: a warning. */
 	bool certain;
 	/*

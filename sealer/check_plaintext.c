@@ -63,6 +63,8 @@ static void add(const struct scan *s, const struct guard_hit *hit)
 	};
 
 	memcpy(at.print, hit->print, sizeof(at.print));
+	if (s->p->leaks != NULL && hit->certain)
+		leaks_add(s->p->leaks, t->name, t->commit, hit);
 	findings_add(s->p->findings, &at, "%s%s%s%s%s", hit->what, hit->where != NULL ? " (" : "",
 		     hit->where != NULL ? hit->where : "", hit->where != NULL ? ")" : "",
 		     s->only != NULL ? "; the comment that allows it is new itself" : "");

@@ -5,6 +5,7 @@
 
 #include "base/kv.h"
 #include "sealer/check.h"
+#include "sealer/leaks.h"
 
 /*
  * The text of a path (below the top level) before the changes that are checked, into out; empty
@@ -18,8 +19,9 @@ struct plaintext {
 	struct baseline *update;	 /* findings are added here and count as known; or NULL */
 	check_before *before;		 /* or NULL: comments hold, whoever brought them */
 	void *ctx;
-	bool once;	/* a finding of a path is given once, in however many commits it is */
-	struct kv seen; /* of those */
+	bool once;	     /* a finding of a path is given once, in however many commits it is */
+	struct kv seen;	     /* of those */
+	struct leaks *leaks; /* gets the tokens that are findings; or NULL */
 };
 
 /* Search one text and add what is found.  -1: before failed. */

@@ -209,24 +209,30 @@ static int run(const struct invocation *in, struct err *err)
 			       .accept = &o->accept,
 			       .accept_changes = o->accept_changes };
 	struct live_run *live = NULL;
+	struct leaks leaks = { 0 };
 	int r = -1;
 
 	if (check_usage(o, in, err) != 0 || load_keys(o, &keys, err) != 0)
 		goto out;
 	x.c = check_new(&findings, keys.n > 0 ? &keys : NULL, clock_now());
-	if (o->ask.live)
+	if (o->ask.live) {
 		live = live_run_new(&o->ask, clock_now());
+		plain.leaks = &leaks;
+	}
 	check_live(x.c, live);
 	if (run_checks(&x, o, in, err) != 0)
 		goto out;
 	check_finish(x.c);
 	if (ask(o, live, &findings, err) != 0 || print(o->output, &findings, live, err) != 0)
 		goto out;
+	if (leaks_offer(&leaks, &o->ask, err) != 0)
+		goto out;
 	/* printed already: only the exit status is left to say */
 	r = findings.errors == 0 ? 0 : err_set(err, ERR_FINDINGS, "%s", "");
 out:
 	check_free(x.c);
 	live_run_free(live);
+	leaks_clear(&leaks);
 	plaintext_clear(&plain);
 	findings_clear(&findings);
 	keyring_clear(&keys);

@@ -108,7 +108,7 @@ PRIVATE = {**dict.fromkeys(("name", "company", "blog", "location", "email", "hir
 class FakeGitHub:
     def __init__(self, cert=None):
         self.tokens, self.repos, self.apps, self.faults = {}, {}, {}, []
-        self.requests, self.violations = [], []
+        self.requests, self.violations, self.revoked = [], [], []
         self.next_id, self.host_keys, self.date_offset = 1000, list(HOST_KEYS), 0
         self.forbid_deploy_keys = False
         self.lock = threading.Lock()
@@ -275,6 +275,14 @@ class FakeGitHub:
         self.tokens.pop(request.headers["Authorization"].removeprefix("Bearer "))
         return Answer(204)
 
+    def revoke(self, request, _query):
+        if "Authorization" in request.headers:
+            raise failed(403, "Authenticated requests are not allowed")
+        self.revoked += request.json["credentials"]
+        for token in request.json["credentials"]:
+            self.tokens.pop(token, None)
+        return Answer(202, {})
+
     # --- what GitHub itself says about both ---
     def check_request(self, request):
         spec = operation(request.command, urllib.parse.urlsplit(request.path).path)
@@ -319,6 +327,7 @@ ROUTES = [
     (REPO + "/installation", "GET", FakeGitHub.get_installation),
     (r"/app/installations/(\d+)/access_tokens", "POST", FakeGitHub.post_token),
     (r"/installation/token", "DELETE", FakeGitHub.delete_token),
+    (r"/credentials/revoke", "POST", FakeGitHub.revoke),
 ]
 
 

@@ -13,7 +13,7 @@
 
 struct seen {
 	size_t n, allowed;
-	char *rule[SEEN_MAX], *what[SEEN_MAX], *where[SEEN_MAX];
+	char *rule[SEEN_MAX], *what[SEEN_MAX], *where[SEEN_MAX], *token[SEEN_MAX];
 	char print[SEEN_MAX][9];
 	unsigned line[SEEN_MAX], column[SEEN_MAX];
 	bool certain[SEEN_MAX];
@@ -27,6 +27,7 @@ static inline void seen_collect(void *ctx, const struct guard_hit *hit)
 	s->rule[s->n] = mem_str(hit->rule);
 	s->what[s->n] = mem_str(hit->what);
 	s->where[s->n] = mem_str(hit->where);
+	s->token[s->n] = mem_str(hit->token);
 	memcpy(s->print[s->n], hit->print, 9);
 	s->line[s->n] = hit->line;
 	s->column[s->n] = hit->column;
@@ -40,6 +41,7 @@ static inline void seen_clear(struct seen *s)
 		mem_free(s->rule[i]);
 		mem_free(s->what[i]);
 		mem_free(s->where[i]);
+		mem_free(s->token[i]);
 	}
 	*s = (struct seen){ 0 };
 }

@@ -40,6 +40,7 @@ static void test_github(void **state)
 			assert_string_equal(s.rule[0], "github-token");
 			assert_true(s.certain[0]);
 			assert_int_equal(s.line[0], 1);
+			assert_string_equal(s.token[0], tokens[i]);
 			mem_free(text);
 		}
 		tokens[i][strlen(tokens[i]) - 1] ^= 1;
