@@ -108,7 +108,7 @@ static bool pull_all(const struct live_question *q, const char *host,
 	for (size_t i = 0; ok && i < images->n; i++) {
 		struct imageref image = IMAGEREF_INIT;
 
-		if (imageref_parse(images->items[i], &image, NULL) == 0 &&
+		if (host != NULL && imageref_parse(images->items[i], &image, NULL) == 0 &&
 		    strcmp(image.domain, host) == 0) {
 			(*n)++;
 			ok = pull(q, &image, login, a);
