@@ -1,164 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/walk.h"
 #include "document/edit.h"
 #include "sealer/import.h"
+#include "sealer/import_place.h"
 
 /* One file that holds Secrets, while it is looked at. */
 struct plan {
 	struct import *im;
 	const char *path;
-	const struct buf *text;
-	struct target target;
-	struct edit_file there; /* what the target has already, with -w */
-	struct buf out;		/* what the target will hold */
-	size_t at;		/* in place: how much of text is in out already */
-	bool same_place;	/* the target is the file itself */
+	struct import_place place;
 	size_t first_row;
 	size_t converted, refused;
 };
-
-/* --- where documents go ----------------------------------------------------------------------- */
-
-/* The path below what was walked; of a file that was named itself, its name. */
-static const char *below_root(const struct import *im, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	size_t n = strlen(im->root);
-
-	if (strcmp(im->root, path) == 0)
-		return slash != NULL ? slash + 1 : path;
-	if (strcmp(im->root, ".") == 0)
-		return path;
-	path += n;
-	return path + strspn(path, "/");
-}
-
-/*
- * What is no YAML file becomes one, under a name that says so: "a.json" goes to "a.yaml", and with
- * a name given, ".env" to "NAME.yaml".
- */
-static char *yaml_name(const char *path, const char *name)
-{
-	const char *slash = strrchr(path, '/'), *last = slash != NULL ? slash + 1 : path;
-	const char *dot = strrchr(last, '.');
-
-	if (name != NULL)
-		return mem_printf("%.*s%s.yaml", (int)(last - path), path, name);
-	if (dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0))
-		return mem_str(path);
-	if (dot == NULL || dot == last)
-		return mem_printf("%s.yaml", path);
-	return mem_printf("%.*s.yaml", (int)(dot - path), path);
-}
-
-static int open_target(struct plan *p, const char *name, struct err *err)
-{
-	const char *dir = p->im->o->write;
-	char *below = dir != NULL ? yaml_name(below_root(p->im, p->path), name) : NULL;
-	char *path = dir != NULL
-			 ? mem_printf("%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", below)
-			 : yaml_name(p->path, name);
-	int r = target_open(path, NULL, &p->target, err);
-
-	/* as it was typed: the target's own path is tidied */
-	p->same_place = dir == NULL && strcmp(path, p->path) == 0;
-	mem_free(below);
-	mem_free(path);
-	return r;
-}
-
-static bool is_itself(const char *path, const struct stat *st)
-{
-	struct stat own;
-
-	return stat(path, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino;
-}
-
-/* With -w: what is there already stays. */
-static int load_there(struct plan *p, struct err *err)
-{
-	struct buf text = BUF_INIT;
-	struct stat st;
-	int r = 0;
-
-	if (p->same_place || lstat(p->target.real, &st) != 0)
-		return 0;
-	if (p->im->o->write == NULL)
-		return err_set(err, ERR_CONFLICT, "%s is there already", p->target.path);
-	if (is_itself(p->path, &st))
-		return err_set(err, ERR_CONFLICT,
-			       "-w leads to the file itself; without it, it is converted in place");
-	if (file_read(p->target.real, DOCUMENT_FILE_MAX, FILE_NOFOLLOW, &text, NULL, err) != 0 ||
-	    edit_load(p->target.path, &text, &p->there, err) != 0)
-		r = -1;
-	buf_clear(&text);
-	return r;
-}
-
-static bool is_there(const struct plan *p, const struct manifest *m)
-{
-	for (size_t i = 0; i < p->there.n; i++)
-		if (strcmp(p->there.documents[i].name, m->name) == 0 &&
-		    strcmp(p->there.documents[i].namespace, m->namespace) == 0)
-			return true;
-	return false;
-}
-
-/* --- what the file will hold ------------------------------------------------------------------ */
-
-static bool is_crlf(const struct buf *text)
-{
-	const unsigned char *lf = text->len > 0 ? memchr(text->data, '\n', text->len) : NULL;
-
-	return lf != NULL && lf > text->data && lf[-1] == '\r';
-}
-
-static void put_lines(struct buf *out, const struct buf *document, bool crlf)
-{
-	for (size_t i = 0; i < document->len; i++) {
-		if (crlf && document->data[i] == '\n')
-			buf_putc(out, '\r');
-		buf_putc(out, document->data[i]);
-	}
-}
-
-/* In place of the bytes of its object, and of the comments around it unless they are public. */
-static void put_in_place(struct plan *p, const struct yaml_doc *doc, const struct buf *document)
-{
-	bool comments = p->im->source->comments;
-	size_t begin = comments ? doc->root->begin : doc->begin;
-	size_t end = comments ? doc->root->end : doc->end;
-	bool crlf = is_crlf(p->text);
-
-	/* a "---" may stand before the object on its line */
-	while (!comments && begin < end && strchr(" \t\r\n", p->text->data[begin]) != NULL)
-		begin++;
-	buf_put(&p->out, p->text->data + p->at, begin - p->at);
-	if (p->out.len > 0 && p->out.data[p->out.len - 1] != '\n')
-		buf_puts(&p->out, crlf ? "\r\n" : "\n");
-	put_lines(&p->out, document, crlf);
-	p->at = end;
-	if (p->at < p->text->len && p->text->data[p->at] == '\r')
-		p->at++;
-	if (p->at < p->text->len && p->text->data[p->at] == '\n')
-		p->at++;
-}
-
-static void put_behind(struct plan *p, const struct buf *document)
-{
-	if (p->out.len == 0 && p->there.text.len > 0)
-		buf_put(&p->out, p->there.text.data, p->there.text.len);
-	if (p->out.len > 0)
-		buf_puts(&p->out, p->out.data[p->out.len - 1] != '\n' ? "\n---\n" : "---\n");
-	buf_put(&p->out, document->data, document->len);
-}
 
 /* --- one object ------------------------------------------------------------------------------- */
 
@@ -182,19 +39,16 @@ static int put_secret(struct plan *p, const struct yaml_doc *doc, struct manifes
 	int r = 0;
 
 	row->document = mem_printf("%s/%s", m->namespace, m->name);
-	if (is_there(p, m)) {
-		import_row_text(row, IMPORT_THERE, "%s has it already", p->target.path);
-		mem_replace(&row->to, p->target.path);
-	} else if (import_one(p->im, &p->target, m, row, &document, &why) != 0) {
+	if (import_place_has(&p->place, m)) {
+		import_row_text(row, IMPORT_THERE, "%s has it already", p->place.target.path);
+		mem_replace(&row->to, p->place.target.path);
+	} else if (import_one(p->im, &p->place.target, m, row, &document, &why) != 0) {
 		if (why.class == ERR_RECIPIENT)
 			r = err_set(err, why.class, "%s: %s", p->path, why.text);
 		import_row_text(row, IMPORT_REFUSED, "%s", why.text);
 		p->refused++;
-	} else if (p->im->o->write == NULL && doc != NULL) {
-		put_in_place(p, doc, &document);
-		p->converted++;
 	} else {
-		put_behind(p, &document);
+		import_place_put(&p->place, doc, &document);
 		p->converted++;
 	}
 	buf_clear(&document);
@@ -292,16 +146,16 @@ static int check_result(const struct plan *p, const struct yaml_stream *was, str
 	struct buf copy = BUF_INIT;
 	int r;
 
-	if (p->out.truncated || p->out.len > DOCUMENT_FILE_MAX)
+	if (p->place.out.truncated || p->place.out.len > DOCUMENT_FILE_MAX)
 		return err_set(err, ERR_INVALID, "%s: the file would be larger than %d bytes",
-			       p->target.path, DOCUMENT_FILE_MAX);
-	buf_put(&copy, p->out.data, p->out.len);
-	r = edit_load(p->target.path, &copy, &again, err);
+			       p->place.target.path, DOCUMENT_FILE_MAX);
+	buf_put(&copy, p->place.out.data, p->place.out.len);
+	r = edit_load(p->place.target.path, &copy, &again, err);
 	if (r == 0 && (again.n < p->converted ||
 		       (p->im->o->write == NULL && was != NULL && again.yaml.n != was->n)))
 		r = err_set(err, ERR_INVALID,
 			    "%s: a document cannot be put in its place in this file; give -w DIR",
-			    p->target.path);
+			    p->place.target.path);
 	edit_clear(&again);
 	buf_clear(&copy);
 	return r;
@@ -309,18 +163,18 @@ static int check_result(const struct plan *p, const struct yaml_stream *was, str
 
 static void keep_file(struct plan *p, struct buf *text)
 {
-	struct import_file *f = import_file(p->im, &p->target);
+	struct import_file *f = import_file(p->im, &p->place.target);
 
-	f->same_place = p->same_place;
+	f->same_place = p->place.same_place;
 	f->first = p->first_row;
 	f->n = p->im->n_rows - p->first_row;
 	if (p->im->o->write == NULL) {
 		f->from = mem_str(p->path);
 		buf_move(&f->had, text);
 	} else {
-		buf_put(&f->had, p->there.text.data, p->there.text.len);
+		buf_put(&f->had, p->place.there.text.data, p->place.there.text.len);
 	}
-	buf_move(&f->text, &p->out);
+	buf_move(&f->text, &p->place.out);
 	p->im->held += f->had.len + f->text.len;
 }
 
@@ -346,7 +200,7 @@ static int finish_file(struct plan *p, const struct yaml_stream *s, struct buf *
 	if (p->converted > 0 && p->refused > 0 && (p->im->source->whole || p->im->o->write == NULL))
 		undo(p, "another object of the file is refused, and it changes as a whole");
 	if (p->converted > 0 && p->im->o->write == NULL)
-		buf_put(&p->out, text->data + p->at, text->len - p->at);
+		buf_put(&p->place.out, text->data + p->place.at, text->len - p->place.at);
 	if (p->converted > 0 && check_result(p, s, &why) != 0)
 		undo(p, why.text);
 	if (p->converted > 0)
@@ -396,7 +250,8 @@ static int convert(struct plan *p, struct yaml_stream *s, struct buf *text, stru
 	const struct import_source *source = p->im->source;
 	struct err why = ERR_INIT;
 
-	if (open_target(p, NULL, &why) != 0 || load_there(p, &why) != 0 ||
+	if (import_place_open(&p->place, NULL, &why) != 0 ||
+	    import_place_load(&p->place, &why) != 0 ||
 	    (source->prepare != NULL && source->prepare(p->im, p->path, s, &why) != 0)) {
 		refuse_file(p, &why);
 		return 0;
@@ -429,13 +284,13 @@ static int plan_file(struct plan *p, struct buf *text, struct err *err)
 		x = p->im->source->read_file(p->im, p->path, text, &m, &why);
 	if (x == 0)
 		return 0;
-	if (x < 0 || open_target(p, m.name, &why) != 0 || load_there(p, &why) != 0 ||
-	    give_namespace(p, &m, &why) != 0) {
+	if (x < 0 || import_place_open(&p->place, m.name, &why) != 0 ||
+	    import_place_load(&p->place, &why) != 0 || give_namespace(p, &m, &why) != 0) {
 		refuse_file(p, &why);
 	} else {
 		struct import_row *row = import_row(p->im, IMPORT_REFUSED, p->path, 0);
 
-		p->at = text->len;
+		p->place.at = text->len;
 		if (put_secret(p, NULL, &m, row, err) != 0 || finish_file(p, NULL, text, err) != 0)
 			r = -1;
 	}
@@ -469,8 +324,7 @@ static int visit(void *ctx, const char *path, struct buf *text, const struct err
 	struct plan p = {
 		.im = im,
 		.path = path,
-		.text = text,
-		.target = TARGET_INIT,
+		.place = { .im = im, .path = path, .text = text, .target = TARGET_INIT },
 		.first_row = im->n_rows,
 	};
 	int r = 0;
@@ -482,9 +336,7 @@ static int visit(void *ctx, const char *path, struct buf *text, const struct err
 	r = plan_file(&p, text, w->err);
 	if (r == 0)
 		r = plan_yaml(&p, text, w->err);
-	target_clear(&p.target);
-	edit_clear(&p.there);
-	buf_clear(&p.out);
+	import_place_clear(&p.place);
 	return r < 0 ? -1 : 0;
 }
 
