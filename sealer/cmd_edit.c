@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/out.h"
 #include "kinds/dotenv.h"
+#include "sealer/edit_change.h"
 #include "sealer/edit_editor.h"
 #include "sealer/edit_memory.h"
 #include "sealer/edit_text.h"
@@ -74,9 +75,17 @@ static bool is_free(const struct job *j)
 }
 
 /* Values that stand in parts of their own: what is taken out of the text is taken out. */
+static struct edit_about about_of(const struct job *j)
+{
+	return (
+	    struct edit_about){ j->document, &j->values, &j->to, j->together, j->now, j->expires };
+}
+
 static bool is_apart(const struct job *j)
 {
-	return is_free(j) && !j->together;
+	const struct edit_about about = about_of(j);
+
+	return edit_about_apart(&about);
 }
 
 static bool is_dotenv(const struct job *j)
@@ -243,76 +252,13 @@ static int parse(const struct job *j, struct kv *values, bool *empty, struct err
 
 /* --- after the editor ------------------------------------------------------------------------- */
 
-/* A change that was decided on, all of it in memory. */
-struct change {
-	struct kv changed, gone;
-	struct kind_input input;
-	struct kind_secret secret;
-	struct document fresh;
-	struct notes notes;
-};
-
-static void change_clear(struct change *c)
-{
-	kv_clear(&c->changed);
-	kv_clear(&c->gone);
-	kind_input_clear(&c->input);
-	kind_secret_clear(&c->secret);
-	document_clear(&c->fresh);
-	notes_clear(&c->notes);
-}
-
-/* The secret of a kind may be another one, but not none: that would make a new key of a pair. */
-static int check_gone(const struct job *j, const struct change *c, struct err *err)
-{
-	const struct kind_field *f = j->document->kind->fields;
-
-	if (is_free(j) && c->gone.n > 0 && c->gone.n == j->values.n && c->changed.n == 0)
-		return err_set(err, ERR_INVALID,
-			       "no value is left; remove the document instead ('git rm')");
-	for (; !is_free(j) && f->name != NULL; f++)
-		if ((f->flags & FIELD_MAIN) != 0 && kv_has(&c->gone, f->name))
-			return err_set(err, ERR_INVALID,
-				       "%s: the secret itself cannot be taken out; 'bulla set' "
-				       "replaces it",
-				       f->name);
-	return 0;
-}
-
-/* What is sealed anew: the values that changed, or all where they are one part. */
-static int build(struct job *j, const struct kv *values, struct change *c, struct err *err)
-{
-	const struct document *d = j->document;
-	bool whole = !is_apart(j);
-
-	if (!whole && c->changed.n == 0)
-		return 0;
-	c->input.now = j->now;
-	c->input.type = d->type;
-	c->input.expires = j->expires;
-	kv_copy(&c->input.fields, whole ? values : &c->changed);
-	if (whole && kind_restore(d->kind, &d->parts[0].facts, &c->input, err) != 0)
-		return -1;
-	return kind_build(d->kind, &c->input, &c->secret, &c->notes, err);
-}
-
-static int seal(struct job *j, struct change *c, struct err *err)
-{
-	fresh_begin(j->document, &c->fresh);
-	if (c->secret.data.n == 0)
-		return 0;
-	if (j->together)
-		return seal_part(&c->fresh, KIND_PART, &c->secret, &j->to, j->now, err);
-	return fresh_seal(&c->fresh, &c->secret, &j->to, j->now, err);
-}
-
 static void put_kv_names(const struct kv *kv, struct buf *out)
 {
 	for (size_t i = 0; i < kv->n; i++)
 		buf_printf(out, "%s%s", i > 0 ? ", " : "", kv->items[i].name);
 }
 
-static void make_note(struct job *j, const struct change *c)
+static void make_note(struct job *j, const struct edit_change *c)
 {
 	const struct document *d = j->document;
 	struct buf text = BUF_INIT;
@@ -335,7 +281,7 @@ static void make_note(struct job *j, const struct change *c)
 }
 
 /* Of the document as it is now. */
-static void make_result(struct job *j, const struct change *c)
+static void make_result(struct job *j, const struct edit_change *c)
 {
 	result_clear(&j->result);
 	result_begin(&j->result, j->o->output);
@@ -349,7 +295,7 @@ static void make_result(struct job *j, const struct change *c)
 }
 
 /* New parts first, so that there is always one. */
-static int put(struct job *j, const struct change *c, struct err *err)
+static int put(struct job *j, const struct edit_change *c, struct err *err)
 {
 	size_t gone = is_apart(j) ? c->gone.n : 0;
 	int r = 0;
@@ -362,7 +308,7 @@ static int put(struct job *j, const struct change *c, struct err *err)
 	return r;
 }
 
-static int tell(const struct job *j, const struct change *c, struct err *err)
+static int tell(const struct job *j, const struct edit_change *c, struct err *err)
 {
 	struct kv names = KV_INIT;
 	const struct newcomer_check again = newcomers(j, &names);
@@ -384,7 +330,8 @@ static int tell(const struct job *j, const struct change *c, struct err *err)
 /* The text as it came back, into j->file; *changed: there is something to write. */
 static int take(struct job *j, bool *changed, struct err *err)
 {
-	struct change c = { .fresh = DOCUMENT_INIT };
+	const struct edit_about about = about_of(j);
+	struct edit_change c = { .fresh = DOCUMENT_INIT };
 	struct kv values = KV_INIT;
 	bool empty = false;
 	int r = -1;
@@ -396,8 +343,7 @@ static int take(struct job *j, bool *changed, struct err *err)
 	if (!empty)
 		edit_text_compare(&j->values, &values, &c.changed, &c.gone);
 	if (c.changed.n + c.gone.n > 0) {
-		if (check_gone(j, &c, err) != 0 || build(j, &values, &c, err) != 0 ||
-		    seal(j, &c, err) != 0 || tell(j, &c, err) != 0)
+		if (edit_change_make(&about, &values, &c, err) != 0 || tell(j, &c, err) != 0)
 			goto out;
 		make_note(j, &c);
 		if (put(j, &c, err) != 0)
@@ -408,7 +354,7 @@ static int take(struct job *j, bool *changed, struct err *err)
 	r = 0;
 out:
 	kv_clear(&values);
-	change_clear(&c);
+	edit_change_clear(&c);
 	return r;
 }
 
@@ -461,7 +407,7 @@ static int edit(struct job *j, bool *changed, struct err *err)
 
 static void tell_unchanged(struct job *j)
 {
-	const struct change none = { .fresh = DOCUMENT_INIT };
+	const struct edit_change none = { .fresh = DOCUMENT_INIT };
 
 	make_result(j, &none);
 	result_flag(&j->result, "changed", false);
