@@ -129,6 +129,13 @@ void live_opaque(const struct live_question *q, struct live_answer *a)
 		}
 		any = true;
 	}
+	/* each value has facts of its own, and the end is that of one of them alone */
+	if (q->secret->data.n > 1 && a->not_after > 0) {
+		if (!q->sealed)
+			note_add(&a->notes, "the end of a token is recorded when it is the only "
+					    "value that is sealed; or give --expires");
+		a->not_after = 0;
+	}
 	if (!any)
 		live_nothing(a, "none of the values tells whom to ask about it");
 }

@@ -36,12 +36,12 @@ static const struct given cases[] = {
 	{ "ssh://git@ghe.corp/a/b", "ghe.corp " ED "\n", "ghe.corp " ED "\n", "ghe.corp " ED "\n",
 	  "kept", NULL },
 	/* another key of the type: the old one goes, or Flux would look at it alone */
-	{ "ssh://git@ghe.corp/a/b", "ghe.corp " ED "\n", "ghe.corp " ED2 "\n",
-	  "ghe.corp " ED2 "\n", "new gone", NULL },
+	{ "ssh://git@ghe.corp/a/b", "ghe.corp " ED "\n", "ghe.corp " ED2 "\n", "ghe.corp " ED2 "\n",
+	  "new gone", NULL },
 	/* neighbours, comments and the place stay */
 	{ "ssh://git@ghe.corp/a/b", "# one\nx.corp " ED "\n\nghe.corp " ED " ours\ny.corp " ED2,
-	  "ghe.corp " ED2 "\n", "# one\nx.corp " ED "\n\nghe.corp " ED2 "\ny.corp " ED2,
-	  "new gone", NULL },
+	  "ghe.corp " ED2 "\n", "# one\nx.corp " ED "\n\nghe.corp " ED2 "\ny.corp " ED2, "new gone",
+	  NULL },
 	/* a file without a last newline */
 	{ "ssh://git@ghe.corp/a/b", "x.corp " ED, "ghe.corp " ED2 "\n",
 	  "x.corp " ED "\nghe.corp " ED2 "\n", "new", NULL },
@@ -59,10 +59,10 @@ static const struct given cases[] = {
 	  "line 1: means ghe.corp by a list" },
 	{ "ssh://git@ghe.corp/a/b", "# x\n*.corp " ED "\n", "ghe.corp " ED2 "\n", NULL, NULL,
 	  "line 2: means ghe.corp" },
-	{ "ssh://git@" HASHED_HOST "/a/b", HASHED " " ED "\n", HASHED_HOST " " ED2 "\n", NULL,
-	  NULL, "line 1: means " HASHED_HOST },
-	{ "ssh://git@ghe.corp/a/b", "@cert-authority ghe.corp " ED "\n", "ghe.corp " ED2 "\n",
-	  NULL, NULL, "line 1: means ghe.corp" },
+	{ "ssh://git@" HASHED_HOST "/a/b", HASHED " " ED "\n", HASHED_HOST " " ED2 "\n", NULL, NULL,
+	  "line 1: means " HASHED_HOST },
+	{ "ssh://git@ghe.corp/a/b", "@cert-authority ghe.corp " ED "\n", "ghe.corp " ED2 "\n", NULL,
+	  NULL, "line 1: means ghe.corp" },
 	{ "ssh://git@ghe.corp/a/b", "ghe.corp " ED " " ED "\nnonsense\n", "ghe.corp " ED2 "\n",
 	  NULL, NULL, "known_hosts: line " },
 	{ "ssh://git@ghe.corp/a/b", "", "ghe.corp ssh-ed25519 AAAA\n", NULL, NULL,
@@ -158,9 +158,8 @@ static void test_built_in(void **state)
 	assert_int_equal(made.keys[0].state, KNOWN_KEPT);
 	assert_int_equal(made.keys[1].state, KNOWN_GONE);
 	v = known_file_json(&made);
-	assert_string_equal(
-	    json_string_value(json_object_get(json_array_get(v, 0), "fingerprint")),
-	    "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(v, 0), "fingerprint")),
+			    "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU");
 	json_decref(v);
 	known_file_clear(&made);
 	buf_clear(&now);
