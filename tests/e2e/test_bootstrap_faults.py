@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bootstrapbed import IMAGE, PATH, REPOSITORY, Bed, Cluster, tree
+from bootstrapbed import IMAGE, REPOSITORY, Bed, Cluster, tree
 from checkout import BULLA, IO
 from fakeapi import Fault
 from fakegithub import FakeGitHub
