@@ -160,7 +160,7 @@ FUZZ_AGENT := control wire ledger inventory namespaces # of agent/
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 define fuzz_rule
-$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter $(FUZZ_AGENT),$(1)),agent) $(if $(filter manifest edit_text textconv reseal_journal published bootstrap_files,$(1)),sealer) guard foreign document keys kinds kube github git base)
+$(BUILD)/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(call archives,$(if $(filter $(FUZZ_AGENT),$(1)),agent) $(if $(filter manifest edit_text textconv reseal_journal published bootstrap_files turn_journal,$(1)),sealer) guard foreign document keys kinds kube github git base)
 	$$(say) FUZZ $$@
 	$$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.c %.a,$$^) $(PKG_LIBS) $(if $(filter $(FUZZ_AGENT),$(1)),$(PKG_LIBS_agent))
 endef

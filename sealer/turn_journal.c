@@ -210,7 +210,19 @@ static int lock(struct turn_journal *j, struct err *err)
 	return err_set(err, ERR_CONFLICT, "%s: comes and goes", j->folder);
 }
 
-static int read_it(struct turn_journal *j, struct err *err)
+/* Whatever is in the folder of that name: it must be of this document. */
+static int check_whose(const struct turn_record *r, const char *file, const struct document *d,
+		       struct err *err)
+{
+	char *name = mem_printf("%s/%s", d->namespace, d->name);
+	bool same = strcmp(r->file, file) == 0 && strcmp(r->document, name) == 0;
+
+	mem_free(name);
+	return same ? 0 : err_set(err, ERR_INVALID, "it is of another document");
+}
+
+static int read_it(struct turn_journal *j, const char *file, const struct document *d,
+		   struct err *err)
 {
 	struct buf text = BUF_INIT;
 	struct stat st;
@@ -222,6 +234,8 @@ static int read_it(struct turn_journal *j, struct err *err)
 	if (r == 0)
 		r = turn_record_parse(j->path, text.data, text.len, &j->record, err);
 	j->there = r == 0;
+	if (r == 0 && check_whose(&j->record, file, d, err) != 0)
+		r = err_wrap(err, "%s", j->path);
 	buf_clear(&text);
 	return r;
 }
@@ -232,7 +246,7 @@ int turn_journal_open(const char *top, const char *file, const struct document *
 	*out = (struct turn_journal){ .fd = -1 };
 	if (find(top, file, d, out, err) != 0 || lock(out, err) != 0)
 		return -1;
-	return read_it(out, err);
+	return read_it(out, file, d, err);
 }
 
 int turn_journal_write(struct turn_journal *j, struct err *err)

@@ -79,12 +79,17 @@ class GitServer:
 
     def authorize(self, public_key, write=False):
         """Let a key fetch, and push with write; nothing else."""
+        with open(self.authorized, "a", encoding="utf-8") as f:
+            f.write(self.line(public_key, write))
+
+    def line(self, public_key, write=False):
+        """The same as a line of authorized_keys."""
         commands = ("git-upload-pack", "git-receive-pack") if write else ("git-upload-pack",)
         gate = self.folder / ("gate-write" if write else "gate-read")
-        gate.write_text(GATE % " | ".join(f'"{command} "*' for command in commands))
-        gate.chmod(0o755)
-        with open(self.authorized, "a", encoding="utf-8") as f:
-            f.write(f'restrict,command="{gate}" {public_key.strip()}\n')
+        if not gate.exists():
+            gate.write_text(GATE % " | ".join(f'"{command} "*' for command in commands))
+            gate.chmod(0o755)
+        return f'restrict,command="{gate}" {public_key.strip()}\n'
 
     def force(self, public_key, script):
         """Let a key run one shell script only, whatever it asks for."""

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 
 import pytest
 import yaml
@@ -27,6 +28,8 @@ from manifests import CRD  # also finds tests/e2e
 from node import CONTROLLERS, Node
 from processes import wait_for
 
+from hubbed import TOKEN
+from hubserver import HubServer
 from test_two_regions import PASSWORD, REGIONS, VARIABLE, Repository
 
 SOURCE, KUSTOMIZE = ("source-controller", "kustomize-controller")
@@ -383,3 +386,70 @@ def test_a_new_deploy_key_is_fetched_with_within_seconds(clusters):
     for cluster in (eu, us):
         cluster.done("credentials")
     assert identity(us.api.get(secrets_path(NAMESPACE, "flux-ssh"))) == before
+
+
+class Fetching:
+    """Both regions fetch as fast as they can; what their sources ever said of it is kept."""
+
+    def __init__(self, clusters):
+        self.clusters, self.ended, self.failed, self.rounds = clusters, threading.Event(), [], 0
+        self.threads = [threading.Thread(target=self.loop, args=(c,), daemon=True) for c in clusters.values()]
+        self.logs = {c.region: len(self.log(c)) for c in clusters.values()}
+
+    @staticmethod
+    def log(cluster):
+        return next(s.output() for s in cluster.flux.servers if s.name == SOURCE)
+
+    def loop(self, cluster):
+        while not self.ended.wait(0.2):
+            cluster.fetch()
+            found = conditions(cluster.api.get(cluster.source))
+            self.rounds += 1
+            if found["Ready"]["status"] == "False" or "FetchFailed" in found:
+                self.failed.append((cluster.region, found))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+    def errors(self):
+        return [line for c in self.clusters.values() for line in self.log(c)[self.logs[c.region]:].splitlines() if '"level":"error"' in line]
+
+
+def test_a_deploy_key_is_rotated_and_no_fetch_fails(clusters):
+    """By the command, against a GitHub whose deploy keys are those that the server lets in, under constant fetching."""
+    eu, us, example = clusters["eu-west9"], clusters["us-east1"], clusters["eu-west9"].example
+    token = eu.folder / "token"
+    token.write_text(TOKEN)
+    old, file = example.public_key("eu-west9"), "clusters/eu-west9/credentials/flux-ssh.yaml"
+    with HubServer(git=example.server) as hub:
+        hub.token(TOKEN)
+        for region in REGIONS:
+            hub.add_key(hub.NAME, example.public_key(region), f"bulla {region} flux-ssh SHA256:old")
+        log = len(example.server.server.output())
+        us_before = identity(us.api.get(secrets_path(NAMESPACE, "flux-ssh")))
+        with Fetching(clusters) as fetching:
+            done = eu.run(BULLA, "rotate", "deploy-key", file, "--repo", hub.NAME, "--api-url", hub.url, "--token-file", token,
+                          "-i", example.made.path / "recovery.key", "--commit", "--push", "--wait", "--timeout", "120s",
+                          "--context", "eu-west9=admin")
+            new, rounds = example.public_key("eu-west9"), fetching.rounds
+            assert {k["key"] for k in hub.keys.values()} == {new, example.public_key("us-east1")}, done.stderr
+            uses = example.fetches(new)
+            # the old key is gone, and all goes on
+            wait_for(lambda: fetching.rounds > rounds + 20 and example.fetches(new) > uses + 5, 60, "fetches with the new key", pause=0.1)
+        example.head = example.remote.git("rev-parse", "HEAD").strip()
+        for cluster in (eu, us):
+            cluster.fetch()
+            cluster.done("credentials")
+        assert fetching.failed == [] and fetching.errors() == []
+        said = example.server.server.output()[log:]
+        assert "authenticating user" not in said and "Failed publickey" not in said
+        assert hub.violations == []
+    assert new.split()[:2] != old.split()[:2] and eu.deploy_key().split()[:2] == new.split()[:2]
+    assert identity(us.api.get(secrets_path(NAMESPACE, "flux-ssh"))) == us_before

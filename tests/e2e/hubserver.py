@@ -26,19 +26,22 @@ def fingerprint(public):
 class HubServer(FakeGitHub):
     NAME = "barolab/foobar-infra"
 
-    def __init__(self, folder, cert=None):
-        super().__init__(cert)
-        self.git = gitserver.GitServer(folder)
-        self.lag, self.seen, self.told = 0, {}, {}
+    def __init__(self, folder=None, git=None):
+        """git: a GitServer that runs already, with a repository; else one is made in folder."""
+        super().__init__()
+        self.git, self.own = git or gitserver.GitServer(folder), git is None
+        self.lag, self.seen = 0, {}
 
     def __enter__(self):
-        self.git.start()
-        self.remote = self.git.repository("foobar-infra")
+        if self.own:
+            self.git.start()
+            self.remote = self.git.repository("foobar-infra")
         return super().__enter__()
 
     def __exit__(self, *whatever):
         super().__exit__(*whatever)
-        self.git.stop()
+        if self.own:
+            self.git.stop()
 
     @property
     def keys(self):
@@ -46,9 +49,12 @@ class HubServer(FakeGitHub):
 
     def follow(self):
         """What is registered may fetch, from now on; what may write may push."""
-        self.git.authorized.write_text("")
-        for key in self.keys.values():
-            self.git.authorize(key["key"], write=not key["read_only"])
+        server = self.git
+        lines = [server.line(key["key"], write=not key["read_only"]) for key in self.keys.values()]
+        new = server.authorized.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text("".join(lines))
+        new.rename(server.authorized)  # a login sees all of them, or all that were
 
     def uses(self):
         """{fingerprint: how often a key was let in}"""

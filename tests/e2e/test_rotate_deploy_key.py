@@ -15,6 +15,7 @@ from checkout import BIN, BULLA, CONFLICT, FINDINGS, INVALID, NOKEY, REFUSED, US
 from fakegithub import Fault, stamp
 from hubbed import REGIONS, REPOSITORY, HubBed
 from hubserver import HubServer, fingerprint, gitserver
+from twoclusters import clusters, put, tls  # noqa: F401
 
 KEYS = f"/repos/{REPOSITORY}/keys"
 EU, US = REGIONS
@@ -60,11 +61,6 @@ class Bed(HubBed):
     def journal(self):
         return list((self.repo.top / ".git/bulla").rglob("journal")) if (self.repo.top / ".git/bulla").exists() else []
 
-    def fetch_with(self, region):
-        """As Flux does, with what is sealed in the document that the branch has."""
-        data = json.loads(self.repo.bulla("open", self.file(region), "-i", self.recovery_key, "-o", "json").out)["data"]
-        raise NotImplementedError(data)
-
     def is_rotated(self, region=EU, left=()):
         new = self.public(region)
         assert new != self.before[region]
@@ -101,3 +97,382 @@ def test_in_one_go(bed):
     assert fingerprint(bed.public(EU)) in bed.hub.uses()
     changes = [(r[0], r[1]) for r in bed.hub.requests if r[0] in ("POST", "DELETE")]
     assert changes == [("POST", KEYS), ("DELETE", f"{KEYS}/{bed.old[EU]['id']}")]
+
+
+def test_a_plan_changes_nothing(bed):
+    before = bed.repo.git("status", "--porcelain"), bed.registered()
+    said = bed.rotate("--dry-run", token=False, key=False)
+    assert [line.split()[0] for line in said.out.splitlines()] == [
+        "STEP", "key", "registration", "try", "document", "commit", "push", "clusters", "proof", "deletion"]
+    assert f"applied by {EU}" in said.out and bed.hub.requests == []
+    plan = json.loads(bed.rotate("--dry-run", "-o", "json", *NOBODY).out)
+    assert plan["dryRun"] and plan["changed"] and not plan["finished"] and len(plan["steps"]) == 9 and "publicKey" not in plan
+    assert (bed.repo.git("status", "--porcelain"), bed.registered()) == before and bed.journal() == []
+
+
+def test_what_is_left_is_said_and_the_next_run_goes_on(bed):
+    said = json.loads(bed.rotate(*NOBODY, "-o", "json").out)
+    assert said["changed"] and not said["finished"] and said["publicKey"] == bed.public(EU)
+    assert said["left"] == [f"commit and push {bed.file(EU)}, then run this again"]
+    assert [s["name"] for s in said["steps"] if s["done"]] == ["key", "registration", "try", "document"]
+    assert bed.before[EU] in bed.registered() and bed.public(EU) in bed.registered() and len(bed.journal()) == 1
+    # nothing secret is kept
+    text = bed.journal()[0].read_text()
+    assert "PRIVATE" not in text and oct(bed.journal()[0].stat().st_mode)[-3:] == "600"
+    bed.repo.commit("New deploy key")
+    said = bed.rotate(*NOBODY)
+    assert f"left to you: push the commit of {bed.file(EU)}, then run this again" in said.err
+    bed.repo.git("push", "-q")
+    requests = len(bed.hub.requests)
+    said = json.loads(bed.rotate(*NOBODY, "-o", "json").out)
+    assert said["finished"] and [s["name"] for s in said["steps"] if s["done"]] == ["proof", "deletion"]
+    assert not [r for r in bed.hub.requests[requests:] if r[0] == "POST"]
+    bed.is_rotated()
+
+
+def test_an_app_registers_and_gives_its_token_back(bed):
+    app = bed.app()
+    bed.repo.commit("App")
+    tokens = dict(bed.hub.tokens)
+    said = bed.rotate(*NOBODY, "--commit", "--push", "--app", app, token=False)
+    assert "deleted with that token" not in said.err and bed.hub.tokens == tokens
+    bed.is_rotated()
+
+
+@pytest.mark.parametrize("given, name", [("ecdsa-p256", "ecdsa-sha2-nistp256"), ("ecdsa-p521", "ecdsa-sha2-nistp521"),
+                                         ("rsa-4096", "ssh-rsa")])
+def test_the_type_stays_or_is_chosen(bed, given, name):
+    bed.rotate(*NOBODY, "--commit", "--push", "--type", given)
+    first = bed.public(EU)
+    bed.rotate(*NOBODY, "--commit", "--push")
+    assert first.split()[0] == name == bed.public(EU).split()[0] and first != bed.public(EU)
+    bed.is_rotated()
+
+
+# --- what is not known is not done ------------------------------------------------------------------
+
+def test_without_a_key_nothing_can_be_deleted(bed):
+    assert "it has to be opened" in bed.rotate(*NOBODY, key=False, status=NOKEY).err
+    assert bed.journal() == [] and bed.hub.requests == []
+
+
+def test_the_old_key_may_stay(bed):
+    said = bed.rotate(*NOBODY, "--commit", "--push", "--keep-old")
+    assert "deletion: done" not in said.err
+    bed.is_rotated(left=[bed.before[EU]])
+
+
+@pytest.mark.parametrize("words, text", [
+    (("--app", "x.yaml"), "one of the two"), (("--no-register",), "--no-register leaves all to you"),
+    (("--abort", "--keep-old"), "--abort keeps the old key in any case"), (("--context", "c"), "go with --wait"),
+    (("--type", "dsa"), "--type"),
+])
+def test_command_lines_that_do_not_fit(bed, words, text):
+    assert text in bed.rotate(*words, status=USAGE).err and bed.hub.requests == []
+
+
+def test_as_nobody(bed):
+    assert "say as whom GitHub is to be asked" in bed.rotate(*NOBODY, token=False, status=USAGE).err
+    assert bed.registered() == set(bed.before.values())
+
+
+def test_not_all_readers_are_excused(hub, tmp_path):
+    bed = Bed(tmp_path, hub)
+    bed.rotate("--commit", "--push")
+    said = bed.rotate(*NOBODY, status=USAGE)
+    assert "it is a cluster: .bulla/keys has the backup" in said.err
+    assert f"--context for each of: {EU} (--person NAME" in bed.rotate().err
+    assert bed.before[EU] in bed.registered()
+
+
+def share(bed):
+    """The other region's document holds the same key."""
+    key = bed.path / "shared"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
+    for region in REGIONS:
+        bed.repo.bulla("set", bed.file(region), "--private-key", key, "--known-hosts", bed.path / "known_hosts")
+    bed.repo.commit("One key")
+    bed.repo.git("push", "-q")
+    bed.hub.keys.clear()
+    bed.old[EU] = bed.register(EU, title="shared")
+    bed.before = {region: bed.public(region) for region in REGIONS}
+
+
+def test_a_key_that_another_document_holds_stays_until_the_last(bed):
+    share(bed)
+    said = json.loads(bed.rotate(*NOBODY, "--commit", "--push", "-o", "json").out)
+    assert said["finished"] and said["left"] == [
+        f"{bed.file(US)} (flux-system/flux-ssh) holds the old key as well, which therefore stays: rotate that one too"]
+    assert bed.registered() == {bed.before[EU], bed.public(EU)} and bed.journal() == []
+    bed.rotate("--person", US, "--commit", "--push", region=US)
+    assert bed.registered() == {bed.public(EU), bed.public(US)}
+
+
+@pytest.mark.parametrize("case", ["title", "broken", "used"])
+def test_a_key_of_others_is_never_touched(bed, case):
+    if case == "title":
+        bed.old[EU]["title"] = "bulla asia-east1 flux-ssh SHA256:abc"
+    if case == "broken":
+        bed.repo.write("broken.yaml", "apiVersion: bulla.dev/v1\nkind: SealedCredential\nx: [\n")
+    if case == "used":
+        bed.rotate("--commit", "--push")
+        journal, = bed.journal()
+        said = json.loads(journal.read_text())
+        journal.write_text(json.dumps({**said, "appliedAt": stamp(time.time() - 3600), "applied": {EU: digest(bed)}}))
+        bed.old[EU]["last_used"] = stamp(time.time() - 60)
+    said = bed.rotate(*NOBODY, "--commit", "--push", status=CONFLICT).err
+    text = {"title": 'the title "bulla asia-east1 flux-ssh SHA256:abc", of a cluster that this document is not for',
+            "broken": "1 file could not be read, and may hold the key that is to be deleted",
+            "used": "after every cluster had applied the other one: something else fetches with it"}[case]
+    assert text in said and "not finished, run it again to go on" in said
+    assert bed.before[EU] in bed.registered() and not [r for r in bed.hub.requests if r[0] == "DELETE"]
+    bed.rotate(*NOBODY, "--keep-old")
+    bed.is_rotated(left=[bed.before[EU]])
+
+
+def digest(bed, region=EU):
+    shown = json.loads(bed.repo.bulla("show", bed.file(region), "-o", "json").out)["documents"]
+    return shown[0]["digest"]
+
+
+# --- the new key does not work ----------------------------------------------------------------------
+
+def test_a_key_that_the_server_does_not_take(bed):
+    bed.hub.follow = lambda: None  # registered, but not let in
+    said = bed.rotate(*NOBODY, "--commit", "--push", status=REFUSED).err
+    assert "the old key serves on, and --abort takes the new one back" in said
+    assert bed.public(EU) == bed.before[EU] and bed.repo.git("status", "--porcelain", "-uno") == "" and len(bed.registered()) == 3
+    del bed.hub.follow
+    bed.hub.follow()
+    bed.rotate(*NOBODY, "--commit", "--push")
+    bed.is_rotated()
+
+
+def test_a_key_that_may_write_is_refused(bed):
+    follow = bed.hub.follow
+
+    def may_write():
+        follow()
+        for key in bed.hub.keys.values():
+            bed.hub.git.revoke(key["key"])
+            bed.hub.git.authorize(key["key"], write=True)
+    bed.hub.follow = may_write
+    assert "may write to the repository" in bed.rotate(*NOBODY, "--commit", "--push", status=REFUSED).err
+    assert bed.public(EU) == bed.before[EU]
+
+
+def test_from_where_the_server_cannot_be_reached(bed):
+    """It is proven by its use, which GitHub tells."""
+    bed.hub.git.stop()
+    said = bed.rotate(*NOBODY, "--commit", "--push", status=FINDINGS).err
+    assert "could not be tried from here, and is proven by its use" in said and "GitHub tells of no use: nothing is deleted" in said
+    assert bed.before[EU] in bed.registered()
+    new, = [k for k in bed.hub.keys.values() if k["key"] == bed.public(EU)]
+    new["last_used"] = stamp(time.time())
+    said = bed.rotate(*NOBODY)
+    assert "was used, says GitHub" in said.err
+    bed.is_rotated()
+
+
+def test_registered_anew_when_it_was_lost(bed):
+    """As when the token that registered it is deleted."""
+    bed.rotate(*NOBODY, "--commit", "--push", "--keep-old", "--dry-run")
+    bed.rotate(*NOBODY)
+    new, = [n for n, k in bed.hub.keys.items() if k["key"] == bed.public(EU)]
+    del bed.hub.keys[new]
+    bed.rotate(*NOBODY, "--commit", "--push")
+    bed.is_rotated()
+
+
+def test_disabled_by_a_policy(bed):
+    bed.hub.forbid_deploy_keys = True
+    assert "forbids deploy keys" in bed.rotate(*NOBODY, "--commit", status=REFUSED).err
+    assert bed.public(EU) == bed.before[EU]
+
+
+# --- the file changed meanwhile ---------------------------------------------------------------------
+
+def test_changed_before_it_is_written(bed):
+    bed.hub.follow = lambda: None
+    bed.rotate(*NOBODY, status=REFUSED)
+    del bed.hub.follow
+    bed.hub.follow()
+    bed.repo.bulla("set", bed.file(EU), "--known-hosts", bed.path / "known_hosts")
+    said = bed.rotate(*NOBODY, status=CONFLICT).err
+    assert "was changed since the new key was made for it; give this up with --abort" in said
+    assert bed.before[EU] in bed.registered()
+
+
+def test_resealed_while_it_waits(bed):
+    bed.rotate(*NOBODY, "--commit", "--push", "--keep-old", "--dry-run")
+    bed.rotate(*NOBODY)
+    before = digest(bed)
+    bed.repo.bulla("reseal", "--all", "-i", bed.repo.recovery)
+    assert digest(bed) != before
+    bed.repo.commit("Reseal")
+    bed.repo.git("push", "-q")
+    bed.rotate(*NOBODY)
+    bed.is_rotated()
+
+
+def test_other_changes_in_the_file_are_not_committed(bed):
+    path = bed.repo.top / bed.file(EU)
+    path.write_text("# mine\n" + path.read_text())
+    said = bed.rotate(*NOBODY, "--commit", "--push")
+    assert "the file has other changes too: commit and push" in said.err
+    assert bed.repo.git("log", "-1", "--format=%s").strip() != "Rotate the deploy key of flux-system/flux-ssh"
+    bed.repo.commit("Mine")
+    bed.repo.git("push", "-q")
+    bed.rotate(*NOBODY)
+    bed.is_rotated()
+    assert path.read_text().startswith("# mine\n")
+
+
+def test_two_at_once(bed):
+    bed.rotate(*NOBODY)
+    folder = bed.journal()[0].parent
+    held = subprocess.Popen(["flock", folder, "sleep", "20"])
+    try:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and subprocess.run(["flock", "-n", folder, "true"]).returncode == 0:
+            time.sleep(0.05)
+        assert "another rotation of this deploy key is at work" in bed.rotate(*NOBODY, status=CONFLICT).err
+    finally:
+        held.kill()
+        held.wait()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"bulla":"rotate deploy-key","format":2}', '{"bulla":"rotate deploy-key","format":1}'])
+def test_a_journal_that_is_none(bed, text):
+    bed.rotate(*NOBODY)
+    bed.journal()[0].write_text(text)
+    assert "journal" in bed.rotate(*NOBODY, status=INVALID).err
+
+
+# --- back -------------------------------------------------------------------------------------------
+
+def is_back(bed):
+    assert bed.public(EU) == bed.before[EU] and bed.registered() == set(bed.before.values()) and bed.journal() == []
+
+
+def test_abort_before_it_was_written(bed):
+    assert "nothing to take back" in bed.rotate("--abort", status=INVALID).err
+    bed.hub.follow = lambda: None
+    bed.rotate(*NOBODY, status=REFUSED)
+    said = bed.rotate("--abort")
+    assert "the deploy key is the old one, as it was" in said.err
+    is_back(bed)
+
+
+def test_abort_after_it_was_pushed_goes_the_same_way_back(bed):
+    bed.rotate("--commit", "--push")
+    new = bed.public(EU)
+    assert new != bed.before[EU] and new in bed.registered()
+    said = bed.rotate("--abort", "--commit", "--push")
+    # the document is back, and the new key stays until every cluster has it
+    assert bed.public(EU) == bed.before[EU] and new in bed.registered() and f"for each of: {EU}" in said.err
+    old, = [k for k in bed.hub.keys.values() if k["key"] == bed.before[EU]]
+    said = bed.rotate(*NOBODY, status=FINDINGS).err
+    assert "not proven yet" in said
+    old["last_used"] = stamp(time.time() + 1)
+    bed.rotate(*NOBODY)
+    is_back(bed)
+    assert bed.repo.git("log", "-1", "--format=%s").strip() == "Go back to the old deploy key of flux-system/flux-ssh"
+
+
+# --- another host -----------------------------------------------------------------------------------
+
+def test_by_hand_at_another_host(bed):
+    line = ["rotate", "deploy-key", bed.file(EU), "-i", bed.repo.recovery, *NOBODY, "--commit", "--push"]
+    said = bed.repo.bulla(*line, status=REFUSED).err
+    assert f"register this key at {bed.url}, for reading only, and run this again: ssh-ed25519 AAAA" in said
+    key = said.split("run this again: ")[1].strip()
+    assert bed.public(EU) == bed.before[EU]
+    bed.hub.git.authorize(key)
+    said = bed.repo.bulla(*line).err
+    assert bed.public(EU) == key and f"left to you: delete the old key at {bed.url}: {fingerprint(bed.before[EU])}" in said
+    assert bed.hub.requests == [] and bed.journal() == []
+
+
+# --- a kill at every step ---------------------------------------------------------------------------
+
+def start(bed, *prefix):
+    return subprocess.Popen([*prefix, *map(str, [BULLA, *bed.line(EU, *NOBODY, "--commit", "--push")])], cwd=bed.repo.top, env=bed.repo.env,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+class Ends:
+    """Kills the program at its n-th request: before GitHub does it, or after and without an answer.  Whoever fetches,
+    fetches: at every request the key of what is pushed is registered, and is the old one or the new."""
+
+    def __init__(self, bed, at=0, after=False):
+        self.bed, self.at, self.after, self.n, self.process = bed, at, after, 0, None
+        self.handle, self.broken = bed.hub.handle, []
+        bed.hub.handle = self
+
+    def check(self):
+        pushed = yaml.safe_load(self.bed.hub.remote.git("--git-dir", self.bed.hub.remote.bare, "show", f"main:{self.bed.file(EU)}"))
+        if pushed["spec"]["parts"]["credential"]["facts"]["public-key"] not in self.bed.registered():
+            self.broken.append(self.n)
+
+    def __call__(self, request):
+        self.n += 1
+        if self.n == self.at and not self.after:
+            self.process.kill()
+            self.process.wait()
+            raise ConnectionError
+        try:
+            return self.handle(request)
+        finally:
+            self.check()
+            if self.n == self.at:
+                self.process.kill()
+                self.process.wait()
+
+
+def test_killed_between_any_two_requests(bed):
+    """The next run ends it: nothing is left over, and at no time is the key of what is pushed not registered."""
+    count = Ends(bed)
+    bed.rotate(*NOBODY, "--commit", "--push")
+    bed.hub.handle = count.handle
+    assert count.n >= 6 and count.broken == []
+    for after in (False, True):
+        for at in range(1, count.n + 1):
+            bed.before[EU] = bed.public(EU)
+            ends = Ends(bed, at, after)
+            ends.process = start(bed)
+            assert ends.process.wait(60) == -9, (at, after)
+            bed.hub.handle = ends.handle
+            assert bed.before[EU] in bed.registered() or bed.public(EU) in bed.registered()
+            bed.rotate(*NOBODY, "--commit", "--push")
+            bed.is_rotated()
+            assert ends.broken == [], (at, after)
+
+
+WRITES = "rename,renameat,fsync,unlink,mkdir,rmdir"
+
+
+@pytest.mark.skipif(shutil.which("strace") is None or bool(os.environ.get("BULLA_SANITIZED")), reason="needs strace, without sanitizers")
+def test_killed_at_every_write(bed):
+    log = bed.path / "trace"
+    trace = ["strace", "-qq", "-o", str(log), "-e", f"trace={WRITES}"]
+    assert start(bed, *trace).wait(60) == 0
+    steps, seen = [], {}
+    for name in re.findall(r"^(?:\d+ +)?(\w+)\(", log.read_text(), re.M):
+        seen[name] = seen.get(name, 0) + 1
+        steps.append((name, seen[name]))
+    assert seen["rename"] >= 3 and len(steps) > 8
+    for name, nth in steps:
+        bed.before[EU] = bed.public(EU)
+        assert start(bed, *trace, "-e", f"inject={name}:signal=KILL:when={nth}").wait(60) in (-9, 137), (name, nth)
+        facts = bed.facts(EU)  # the file is whole, old or new
+        assert facts["public-key"] in bed.registered(), (name, nth)
+        if not ended(bed):
+            bed.rotate(*NOBODY, "--commit", "--push")
+        bed.is_rotated()
+        assert not list(bed.repo.top.rglob("*.bulla~")), (name, nth)
+
+
+def ended(bed):
+    """Killed behind the deletion: there is nothing to go on with."""
+    return bed.before[EU] not in bed.registered() and bed.journal() == []
