@@ -55,13 +55,13 @@ static bool is_text(const struct document *d, const char *text)
 static char *open_public(struct turn *t)
 {
 	struct kind_secret s = KIND_SECRET_INIT;
-	char *public = NULL;
+	char *line = NULL;
 
 	if (t->r.with_keys &&
 	    open_document(t->r.document, &t->r.keys, t->r.now, &s, NULL, NULL, NULL) == 0)
-	public = first_line(&s.data, "identity.pub");
+		line = first_line(&s.data, "identity.pub");
 	kind_secret_clear(&s);
-	return public;
+	return line;
 }
 
 /* One that was resealed since has another digest, and the same key. */
@@ -69,18 +69,18 @@ enum turn_holds turn_holds(struct turn *t)
 {
 	const struct turn_record *j = &t->journal.record;
 	enum turn_holds holds = TURN_HOLDS_OTHER;
-	char *public;
+	char *line;
 
 	if (!t->journal.there || is_text(t->r.document, j->old_text))
 		return TURN_HOLDS_OLD;
 	if (is_text(t->r.document, j->new_text))
 		return TURN_HOLDS_NEW;
-	public = open_public(t);
-	if (public != NULL && deploy_key_same(public, j->new_public))
+	line = open_public(t);
+	if (line != NULL && deploy_key_same(line, j->new_public))
 		holds = TURN_HOLDS_NEW;
-	else if (public != NULL && j->old_public != NULL && deploy_key_same(public, j->old_public))
+	else if (line != NULL && j->old_public != NULL && deploy_key_same(line, j->old_public))
 		holds = TURN_HOLDS_OLD;
-	mem_free(public);
+	mem_free(line);
 	return holds;
 }
 

@@ -419,7 +419,8 @@ class Fetching:
             thread.join()
 
     def errors(self):
-        return [line for c in self.clusters.values() for line in self.log(c)[self.logs[c.region]:].splitlines() if '"level":"error"' in line]
+        return [line for c in self.clusters.values() for line in self.log(c)[self.logs[c.region]:].splitlines()
+                if '"level":"error"' in line and '"controller":"gitrepository"' in line]
 
 
 def test_a_deploy_key_is_rotated_and_no_fetch_fails(clusters):
@@ -427,6 +428,8 @@ def test_a_deploy_key_is_rotated_and_no_fetch_fails(clusters):
     eu, us, example = clusters["eu-west9"], clusters["us-east1"], clusters["eu-west9"].example
     token = eu.folder / "token"
     token.write_text(TOKEN)
+    example.remote.git("config", "user.name", "t")
+    example.remote.git("config", "user.email", "t@example.org")
     old, file = example.public_key("eu-west9"), "clusters/eu-west9/credentials/flux-ssh.yaml"
     with HubServer(git=example.server) as hub:
         hub.token(TOKEN)

@@ -235,6 +235,57 @@ def digest(bed, region=EU):
     return shown[0]["digest"]
 
 
+# --- clusters ---------------------------------------------------------------------------------------
+
+@pytest.fixture
+def shared(hub, tmp_path, clusters):
+    """One document for both regions, whose clusters are recognised by their contexts' names alone."""
+    bed = Bed(tmp_path, hub)
+    bed.repo.env["KUBECONFIG"] = str(tmp_path / "kubeconfig")
+    bed.repo.bulla("seal", "deploy-key", "both", "-n", "flux-system", "--url", bed.url, "--known-hosts", tmp_path / "known_hosts",
+                   "-w", "shared/both.yaml")
+    bed.repo.commit("Shared")
+    bed.repo.git("push", "-q")
+    document = yaml.safe_load((bed.repo.top / "shared/both.yaml").read_text())
+    bed.first = document["spec"]["parts"]["credential"]["facts"]["public-key"]
+    hub.add_key(REPOSITORY, bed.first, f"bulla {EU},{US} both SHA256:old")
+    return bed
+
+
+def rotate_shared(bed, *more, status=0):
+    return json.loads(bed.repo.bulla("rotate", "deploy-key", "shared/both.yaml", "--repo", REPOSITORY, *bed.at(), "-o", "json", *more,
+                                     status=status).out or "{}")
+
+
+def test_every_cluster_is_waited_for_also_one_by_one(shared, clusters):
+    bed = shared
+    said = rotate_shared(bed, "--commit", "--push")
+    assert not said["finished"] and said["left"] == [
+        f"once it is pushed, run this again with --wait and a --context for each of: {EU}, {US} (--person NAME for one that is no cluster)"]
+    put(clusters["eu"], bed.repo, "shared/both.yaml")
+    said = rotate_shared(bed, "--wait", "--context", f"{EU}=c-eu", "--timeout", "20s")
+    # one is not all, and what it reported is remembered
+    assert not said["finished"] and [c["state"] for c in said["clusters"]] == ["applied"] and f"for each of: {US} (" in said["left"][0]
+    assert bed.first in bed.registered()
+    # not applied there in time: an error, and nothing is deleted
+    rotate_shared(bed, "--wait", "--context", f"{US}=c-us", "--timeout", "1s", status=FINDINGS)
+    assert bed.first in bed.registered()
+    put(clusters["us"], bed.repo, "shared/both.yaml")
+    begin = time.monotonic()
+    said = rotate_shared(bed, "--wait", "--context", f"{US}=c-us", "--timeout", "20s")
+    assert said["finished"] and time.monotonic() - begin > 8  # a fetch that has begun is let go on
+    assert bed.first not in bed.registered() and said["publicKey"] in bed.registered() and bed.journal() == []
+
+
+def test_an_older_version_that_is_applied_is_not_this_one(shared, clusters):
+    bed = shared
+    put(clusters["eu"], bed.repo, "shared/both.yaml")
+    put(clusters["us"], bed.repo, "shared/both.yaml")
+    rotate_shared(bed, "--commit", "--push", "--wait", "--context", f"{EU}=c-eu", "--context", f"{US}=c-us", "--timeout", "2s",
+                  status=FINDINGS)
+    assert bed.first in bed.registered() and len(bed.journal()) == 1
+
+
 # --- the new key does not work ----------------------------------------------------------------------
 
 def test_a_key_that_the_server_does_not_take(bed):
