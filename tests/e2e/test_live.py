@@ -388,7 +388,8 @@ def test_a_certificate_that_is_not_served_yet_is_a_warning(repo, bed):
     assert "shows an older certificate" in done.err
     options = ("--live", "-i", repo.recovery, "--connect", source.host, "--ca-file", bed.ca)
     done = repo.bulla("check", *options, "-o", "json")
-    assert ["what is sealed is not served yet" in f["message"] for f in json.loads(done.out)["findings"]] == [True]
+    found = [f for f in json.loads(done.out)["findings"] if f["rule"] == "live"]
+    assert ["what is sealed is not served yet" in f["message"] for f in found] == [True] and found[0]["severity"] == "warning"
 
 
 def test_check_needs_a_key(repo):
