@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/err.h"
 #include "sealer/turn_journal.h"
 
 static void check_again(const struct turn_record *r)
