@@ -147,6 +147,13 @@ void mem_wipe(void *p, size_t n)
 		sodium_memzero(p, n);
 }
 
+__attribute__((noinline)) void mem_wipe_stack(void)
+{
+	unsigned char below[65536];
+
+	mem_wipe(below, sizeof(below));
+}
+
 static void *openssl_malloc(size_t size, const char *file, int line)
 {
 	union header *h;

@@ -30,5 +30,10 @@ void mem_free(void *p); /* wipes all of the block; NULL is fine */
 
 /* Overwrite n bytes in a way the compiler keeps. */
 void mem_wipe(void *p, size_t n);
+/*
+ * Overwrite 64 KiB of the stack below the caller: what functions that have returned left there, and
+ * what the dynamic loader saved of vector registers while it bound a function.
+ */
+void mem_wipe_stack(void);
 
 #endif

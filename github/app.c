@@ -13,8 +13,8 @@
 #include "base/mem.h"
 #include "github/rest.h"
 
-#define BACK_S 60	 /* GitHub's own advice against clocks that differ */
-#define AHEAD_S (9 * 60) /* ten minutes are the most, by GitHub's clock */
+#define BACK_S 60		  /* GitHub's own advice against clocks that differ */
+#define AHEAD_S ((int64_t)9 * 60) /* ten minutes are the most, by GitHub's clock */
 #define BITS_MIN 2048
 #define ID_MAX 64
 

@@ -71,12 +71,13 @@ static int try_address(const struct addrinfo *to, int64_t deadline)
 		return -1;
 	if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
 		return fd;
-	if (errno != EINPROGRESS && errno != EINTR)
-		error = errno;
-	else if (!wait_for(fd, POLLOUT, deadline))
-		error = ETIMEDOUT;
-	else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
-		error = errno;
+	error = errno;
+	if (error == EINPROGRESS || error == EINTR) {
+		if (!wait_for(fd, POLLOUT, deadline))
+			error = ETIMEDOUT;
+		else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+			error = errno;
+	}
 	if (error == 0)
 		return fd;
 	close(fd);

@@ -15,6 +15,8 @@
 
 #define PROBE_MS 5000
 #define SKEW_S 300
+#define HOUR_S ((int64_t)3600)
+#define DAY_S (24 * HOUR_S)
 
 /* --- the clock -------------------------------------------------------------------------------- */
 
@@ -22,10 +24,10 @@ static char *skew_text(int64_t skew)
 {
 	int64_t s = skew < 0 ? -skew : skew;
 
-	if (s >= 2 * 86400)
-		return mem_printf("%lld days", (long long)(s / 86400));
-	if (s >= 2 * 3600)
-		return mem_printf("%lld hours", (long long)(s / 3600));
+	if (s >= 2 * DAY_S)
+		return mem_printf("%lld days", (long long)(s / DAY_S));
+	if (s >= 2 * HOUR_S)
+		return mem_printf("%lld hours", (long long)(s / HOUR_S));
 	return mem_printf("%lld minutes", (long long)(s / 60));
 }
 

@@ -122,6 +122,7 @@ static void wipe_size(size_t size)
 
 void github_libssh_wipe(void)
 {
+	mem_wipe_stack();
 	/* the sizes that a thread's cache holds */
 	for (size_t size = 24; size <= 1032; size += 16)
 		wipe_size(size);
@@ -129,5 +130,6 @@ void github_libssh_wipe(void)
 #else
 void github_libssh_wipe(void)
 {
+	mem_wipe_stack();
 }
 #endif

@@ -58,8 +58,8 @@ const struct github_libssh *github_libssh_load(struct err *err);
 
 /*
  * Overwrite what libssh has freed: with glibc what is freed is overwritten from load on, but for
- * the few blocks of each size that a thread keeps for itself, and this does those.  Nothing
- * elsewhere.
+ * the few blocks of each size that a thread keeps for itself, and this does those.  And, anywhere,
+ * what is left on the stack: libssh's Ed25519 does not wipe its own.
  */
 void github_libssh_wipe(void);
 

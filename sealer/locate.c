@@ -21,6 +21,13 @@ struct search {
 	struct buf list; /* "NAMESPACE/NAME in FILE, ..." */
 };
 
+static bool is_folder(const char *given)
+{
+	struct stat st;
+
+	return stat(given, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static bool is_file(const char *given)
 {
 	const char *dot = strrchr(given, '.');
@@ -89,6 +96,8 @@ int locate(const char *given, struct located *out, struct err *err)
 		return 0;
 	}
 	r = look(&s, err);
+	if (r != 0 && s.found == 0 && is_folder(given))
+		err_wrap(err, "%s is a folder", given);
 	if (r != 0)
 		located_clear(out);
 	mem_free(s.namespace);

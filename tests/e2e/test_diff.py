@@ -37,7 +37,8 @@ def rows(repo, *args, **more):
 
 def test_a_folder_is_no_document(repo):
     (repo.top / "apps").mkdir()
-    assert repo.bulla("diff", "apps", status=IO).err == "bulla: apps: not a regular file\n"
+    said = repo.bulla("diff", "apps", status=INVALID).err
+    assert said.startswith("bulla: apps is a folder: ") and "no file below this folder" in said
 
 
 def set_(repo, key, value, *more):

@@ -390,7 +390,8 @@ def test_endless_references_end(server, repo, attempt, tmp_path):
 
 
 def test_a_command_that_dribbles_ends_in_time(server, repo, attempt, tmp_path):
-    server.force(gitserver.make_key(tmp_path / "key"), "while sleep 0.1; do printf '0'; done")
+    """A line of 0x1111 bytes, of which ten a second come.  (0000 would be the end of an empty repository.)"""
+    server.force(gitserver.make_key(tmp_path / "key"), "while sleep 0.1; do printf '1'; done")
     tried = attempt(repo.url, tmp_path / "key", server.known_hosts(), timeout=1500)
     assert tried.status == IO and tried.outcome in ("timeout", "not-git") and tried.seconds < 4, tried
 
