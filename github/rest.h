@@ -22,8 +22,8 @@ struct rest;
 #define REST_PAGES_MAX 100
 
 struct rest_options {
-	const char *api_url;	 /* NULL: REST_API_URL */
-	const char *ca_file;	 /* as struct http_options */
+	const char *api_url; /* NULL: REST_API_URL */
+	const char *ca_file; /* as struct http_options */
 	const struct buf *ca;
 	const struct buf *token; /* copied and wiped at the end; NULL: ask without one */
 	const char *rejected;	 /* what a 401 says of the credential; NULL: of a token */

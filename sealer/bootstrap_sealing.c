@@ -231,7 +231,7 @@ static int write_backup(struct bootstrap *b, const struct age_identity *id,
 	const struct kv_item *item = NULL;
 	struct buf text = BUF_INIT;
 	struct kv files = KV_INIT;
-	bool backup, pending;
+	bool backup = false, pending = false;
 	char *path;
 	int r = has_backup(b, &backup, err);
 

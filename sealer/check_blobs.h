@@ -15,8 +15,8 @@ typedef int check_blob(void *ctx, const struct git_entry *e, const struct check_
 		       struct err *err);
 
 /*
- * What is no regular file, or removed, is counted in findings and left out; what is missing or too large is a
- * finding.  visit gets all others.  NULL and err when git cannot be run.
+ * What is no regular file, or removed, is counted in findings and left out; what is missing or too
+ * large is a finding.  visit gets all others.  NULL and err when git cannot be run.
  */
 struct check_blobs *check_blobs_new(const struct git *g, struct findings *findings,
 				    check_blob *visit, void *ctx, struct err *err);

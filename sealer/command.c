@@ -11,12 +11,14 @@
 
 #define LIST_COLUMN 18
 
-/* clang-format off: one row a line, so that two branches can each add one */
+/* In the order of the help. */
 const struct command *const command_table[] = {
-	&cmd_init,     &cmd_bootstrap, &cmd_recipients,	  &cmd_seal,	   &cmd_set,  &cmd_unset,  &cmd_show,
-	&cmd_open,     &cmd_check,	  &cmd_status,	   &cmd_keys, &cmd_hooks,  &cmd_rotate, &cmd_deploy_key, &cmd_known_hosts,
-	&cmd_reseal,   &cmd_import,	  &cmd_export,	   &cmd_edit, &cmd_rename, &cmd_diff,
-	&cmd_textconv, &cmd_merge_driver, &cmd_completion, &cmd_help, NULL,
+	&cmd_init,   &cmd_bootstrap, &cmd_recipients,	&cmd_seal,	 &cmd_set,
+	&cmd_unset,  &cmd_show,	     &cmd_open,		&cmd_check,	 &cmd_status,
+	&cmd_keys,   &cmd_hooks,     &cmd_rotate,	&cmd_deploy_key, &cmd_known_hosts,
+	&cmd_reseal, &cmd_import,    &cmd_export,	&cmd_edit,	 &cmd_rename,
+	&cmd_diff,   &cmd_textconv,  &cmd_merge_driver, &cmd_completion, &cmd_help,
+	NULL,
 };
 /* clang-format on */
 
