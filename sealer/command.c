@@ -20,8 +20,6 @@ const struct command *const command_table[] = {
 	&cmd_diff,   &cmd_textconv,  &cmd_merge_driver, &cmd_completion, &cmd_help,
 	NULL,
 };
-/* clang-format on */
-
 const struct command *command_sub(const struct command *c, const char *name)
 {
 	if (c->sub == NULL)
