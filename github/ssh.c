@@ -21,7 +21,12 @@ struct check {
 
 static void keep(char *to, size_t size, const char *text)
 {
-	snprintf(to, size, "%s", text);
+	size_t n = strlen(text);
+
+	if (n >= size)
+		n = size - 1;
+	memcpy(to, text, n);
+	to[n] = '\0';
 }
 
 /* --- the deploy key --------------------------------------------------------------------------- */
