@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "github/ssh.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/b64.h"
