@@ -121,7 +121,9 @@ def test_every_type_of_key_reads_and_cannot_write(server, repo, attempt, tmp_pat
     words, password = KEYS[name]
     key = tmp_path / "key"
     server.authorize(new_key(key, *words))
-    tried = attempt(repo.url, key, server.known_hosts(), "--residue", password=password)
+    # a sanitizer's allocator keeps what was freed, and its shadow is too large to be looked through
+    look = () if os.environ.get("BULLA_SANITIZED") else ("--residue",)
+    tried = attempt(repo.url, key, server.known_hosts(), *look, password=password)
     facts = tried.facts
     assert (tried.status, tried.outcome, facts["access"]) == (0, "ok", "read-only"), tried
     assert facts["fingerprint"] == fingerprint(f"{key}.pub")
@@ -131,10 +133,8 @@ def test_every_type_of_key_reads_and_cannot_write(server, repo, attempt, tmp_pat
     assert facts["address"] == f"127.0.0.1:{server.port}" and not facts["proxied"]
     assert facts["software"].startswith("SSH-2.0-OpenSSH_")
     assert facts["answer"].startswith("refused: git-receive-pack")
-    if os.environ.get("BULLA_SANITIZED"):
-        return  # its allocator keeps what was freed
     # nothing of the private key is in memory afterwards
-    assert facts["before"] >= 1 and facts["after"] == 0
+    assert not look or (facts["before"] >= 1 and facts["after"] == 0)
 
 
 def test_ed25519_in_pkcs8_works_too(server, repo, attempt, tmp_path):
