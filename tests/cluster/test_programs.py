@@ -125,7 +125,7 @@ while IFS= read -r line; do case $line in require*) echo "# $line" >>"$2" ;; esa
 
 def test_an_unknown_set_is_told(machine):
     assert machine.run("newest", status=1) == (
-        "control-plane: no set is called 'newest'; there are latest, older, sealed-secrets, flux, helm and readers\n")
+        "control-plane: no set is called 'newest'; there are latest, older, sealed-secrets, flux, helm, readers, terraform and opentofu\n")
 
 
 @pytest.mark.parametrize("ci", [False, True])
