@@ -3,9 +3,9 @@
 backed up, replaced, retired."""
 import base64
 import json
-import time
 import pathlib
 import sys
+import time
 
 import pytest
 import yaml
