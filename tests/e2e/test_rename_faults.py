@@ -11,7 +11,7 @@ import yaml
 from checkout import BULLA, CONFLICT, INVALID, IO, OK, Checkout
 
 CALLS = "write,pwrite64,writev,ftruncate,fchmod,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,flock"
-SANITIZED = "ASAN_OPTIONS" in os.environ
+SANITIZED = "BULLA_SANITIZED" in os.environ
 
 pytestmark = [pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace"),
               pytest.mark.skipif(SANITIZED, reason="ptrace and LeakSanitizer exclude each other")]
