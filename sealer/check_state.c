@@ -101,7 +101,8 @@ int check_state_load(struct check_state *s, const struct git *g, const char *id,
 	int r;
 
 	*s = (struct check_state){ .g = g };
-	snprintf(s->commit, sizeof(s->commit), "%s", id != NULL ? id : "");
+	snprintf(s->commit, sizeof(s->commit), "%.*s", (int)sizeof(s->commit) - 1,
+		 id != NULL ? id : "");
 	r = id != NULL ? git_tree_each(g, id, NULL, keep, s, err) : git_index_each(g, keep, s, err);
 	if (r != 0)
 		return -1;

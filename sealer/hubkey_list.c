@@ -15,11 +15,13 @@
 
 void hubkey_list_used(int64_t last_used, char text[static HUBKEY_SPAN])
 {
+	static const char never[] = "never, as far as GitHub says";
 	char span[24];
 	int64_t ago = clock_now() - last_used;
 
+	_Static_assert(sizeof(never) <= HUBKEY_SPAN, "has room");
 	if (last_used == 0) {
-		snprintf(text, HUBKEY_SPAN, "never, as far as GitHub says");
+		memcpy(text, never, sizeof(never));
 		return;
 	}
 	report_span(ago > 0 ? ago : 0, span);
