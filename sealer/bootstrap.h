@@ -23,6 +23,7 @@
 #include "sealer/command.h"
 #include "sealer/objects.h"
 #include "sealer/register.h"
+#include "sealer/steps.h"
 
 struct err;
 
@@ -67,20 +68,11 @@ struct bootstrap {
 	size_t planned;	 /* steps that the plan has so far; 0 once it is carried out */
 };
 
-/* What a step found. */
-struct bootstrap_look {
-	bool todo;
-	char *text;	 /* what there is, or what would be done */
-	struct buf left; /* lines: what is left for the user */
-};
-void bootstrap_found(struct bootstrap_look *l, bool todo, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
 struct bootstrap_step {
 	const char *name;
 	/* Before anything is done it is asked of all steps, in order: what an earlier one makes may
 	 * be missing. */
-	int (*look)(struct bootstrap *b, struct bootstrap_look *l, struct err *err);
+	int (*look)(struct bootstrap *b, struct step_look *l, struct err *err);
 	int (*act)(struct bootstrap *b, struct err *err);
 };
 

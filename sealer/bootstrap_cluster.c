@@ -41,16 +41,16 @@ static int load(const struct bootstrap *b, const char *below, size_t max, json_t
 }
 
 /* "3 of 21 objects are applied" */
-static void tell_count(struct bootstrap_look *l, const char *what, const struct objects_count *c,
+static void tell_count(struct step_look *l, const char *what, const struct objects_count *c,
 		       bool absent_only)
 {
 	size_t n = c->absent + (absent_only ? 0 : c->differ);
 
 	if (n == 0)
-		bootstrap_found(l, false, "%s: all %zu objects are there%s", what, c->n,
-				c->of_flux > 0 ? ", kept by Flux" : "");
+		step_found(l, false, "%s: all %zu objects are there%s", what, c->n,
+			   c->of_flux > 0 ? ", kept by Flux" : "");
 	else
-		bootstrap_found(l, true, "%s: %zu of %zu objects are applied", what, n, c->n);
+		step_found(l, true, "%s: %zu of %zu objects are applied", what, n, c->n);
 }
 
 /* --- CRD and agent ---------------------------------------------------------------------------- */
@@ -60,7 +60,7 @@ static json_t *agent_objects(const struct bootstrap *b, struct err *err)
 	return objects_parse(BOOTSTRAP_AGENT_FILE, &b->agent, err);
 }
 
-static int look_agent(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_agent(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	json_t *list = agent_objects(b, err);
 	struct objects_count count;
@@ -98,7 +98,7 @@ static int document_objects(const struct bootstrap *b, json_t **out, struct err 
 	return r;
 }
 
-static int look_document(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_document(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	struct objects_count count = { 0 };
 	json_t *list;
@@ -107,7 +107,7 @@ static int look_document(struct bootstrap *b, struct bootstrap_look *l, struct e
 	if (r == 0 && list != NULL)
 		r = objects_count(&b->objects, list, &count, err);
 	if (r == 0 && list == NULL)
-		bootstrap_found(l, true, "the sealed deploy key is applied");
+		step_found(l, true, "the sealed deploy key is applied");
 	else if (r == 0)
 		tell_count(l, "the sealed deploy key", &count, false);
 	json_decref(list);
@@ -156,7 +156,7 @@ static int components(struct bootstrap *b, json_t **list, struct err *err)
 	return r;
 }
 
-static int look_flux(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_flux(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	struct objects_count flux = { 0 }, count = { 0 };
 	json_t *parts = NULL, *list = NULL;
@@ -169,13 +169,13 @@ static int look_flux(struct bootstrap *b, struct bootstrap_look *l, struct err *
 	if (r == 0 && list != NULL)
 		r = objects_count(&b->objects, list, &count, err);
 	if (r == 0 && flux.absent > 0)
-		bootstrap_found(l, true,
-				"%zu of %zu objects of Flux, then GitRepository and "
-				"Kustomization " BOOTSTRAP_SOURCE " are applied",
-				flux.absent, flux.n);
+		step_found(l, true,
+			   "%zu of %zu objects of Flux, then GitRepository and "
+			   "Kustomization " BOOTSTRAP_SOURCE " are applied",
+			   flux.absent, flux.n);
 	else if (r == 0 && list == NULL)
-		bootstrap_found(l, true,
-				"GitRepository and Kustomization " BOOTSTRAP_SOURCE " are applied");
+		step_found(l, true,
+			   "GitRepository and Kustomization " BOOTSTRAP_SOURCE " are applied");
 	else if (r == 0)
 		tell_count(l, "GitRepository and Kustomization", &count, false);
 	json_decref(parts);
@@ -294,15 +294,15 @@ static int waits_for(struct bootstrap *b, char **why, struct err *err)
 	return 0;
 }
 
-static int look_ready(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_ready(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	char *why = NULL;
 	int r = waits_for(b, &why, err);
 
 	if (r == 0 && why == NULL)
-		bootstrap_found(l, false, "Flux fetches with the deploy key");
+		step_found(l, false, "Flux fetches with the deploy key");
 	else if (r == 0)
-		bootstrap_found(l, b->o->wait, "%s", why);
+		step_found(l, b->o->wait, "%s", why);
 	mem_free(why);
 	return r;
 }

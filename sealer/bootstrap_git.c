@@ -142,7 +142,7 @@ static int refresh_head(struct bootstrap *b, struct err *err)
 	return 0;
 }
 
-static int look_commit(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_commit(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	struct buf foreign = BUF_INIT;
 	struct kv ours = KV_INIT;
@@ -154,14 +154,13 @@ static int look_commit(struct bootstrap *b, struct bootstrap_look *l, struct err
 		buf_printf(&l->left, "commit %s: changed by you as well, so that is left to you\n",
 			   buf_str(&foreign));
 	if (r == 0 && b->o->no_commit)
-		bootstrap_found(l, false, "left to you (--no-commit)");
+		step_found(l, false, "left to you (--no-commit)");
 	else if (r == 0 && b->planned > 0)
-		bootstrap_found(l, true, "what is written is committed, and nothing else");
+		step_found(l, true, "what is written is committed, and nothing else");
 	else if (r == 0 && ours.n > 0)
-		bootstrap_found(l, true, "%zu file%s committed", ours.n,
-				ours.n == 1 ? " is" : "s are");
+		step_found(l, true, "%zu file%s committed", ours.n, ours.n == 1 ? " is" : "s are");
 	else if (r == 0)
-		bootstrap_found(l, false, "what is here is committed");
+		step_found(l, false, "what is here is committed");
 	kv_clear(&ours);
 	buf_clear(&foreign);
 	return r;
@@ -219,7 +218,7 @@ static int count_ahead(const struct bootstrap *b, bool *upstream, bool *ahead, s
 	return r;
 }
 
-static int look_push(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_push(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	bool upstream, ahead;
 
@@ -227,11 +226,11 @@ static int look_push(struct bootstrap *b, struct bootstrap_look *l, struct err *
 		return -1;
 	b->to_push = ahead && !b->o->push;
 	if (b->o->push && (ahead || b->planned > 0))
-		bootstrap_found(l, true, "branch %s is pushed", b->branch != NULL ? b->branch : "");
+		step_found(l, true, "branch %s is pushed", b->branch != NULL ? b->branch : "");
 	else if (ahead)
-		bootstrap_found(l, false, "left to you");
+		step_found(l, false, "left to you");
 	else
-		bootstrap_found(l, false, "what is committed is pushed");
+		step_found(l, false, "what is committed is pushed");
 	return 0;
 }
 

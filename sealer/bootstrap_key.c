@@ -93,7 +93,7 @@ static int look_in(struct bootstrap *b, const char *path, struct buf *text, stru
 	return r;
 }
 
-static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	char *path = key_path(b);
 	struct buf text = BUF_INIT;
@@ -104,9 +104,9 @@ static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
 		r = look_in(b, path, &text, err);
 	b->to_seal = !exists;
 	if (r == 0 && exists)
-		bootstrap_found(l, false, "%s is there", path);
+		step_found(l, false, "%s is there", path);
 	else if (r == 0)
-		bootstrap_found(l, true, "a new ed25519 key is sealed into %s", path);
+		step_found(l, true, "a new ed25519 key is sealed into %s", path);
 	buf_clear(&text);
 	mem_free(path);
 	return r;

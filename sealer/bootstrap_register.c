@@ -14,7 +14,7 @@ static bool is_new(const struct bootstrap *b)
 }
 
 /* "ssh-ed25519 AAAA...", for a person to register; or when there will be one. */
-static void leave(struct bootstrap *b, struct bootstrap_look *l, const char *why)
+static void leave(struct bootstrap *b, struct step_look *l, const char *why)
 {
 	if (b->public.len > 0) {
 		size_t n = strcspn(buf_str(&b->public), "\n");
@@ -22,7 +22,7 @@ static void leave(struct bootstrap *b, struct bootstrap_look *l, const char *why
 		buf_printf(&l->left, "register this key at %s, for reading only: %.*s\n", b->o->url,
 			   (int)n, buf_str(&b->public));
 	}
-	bootstrap_found(l, false, "left to you%s", why);
+	step_found(l, false, "left to you%s", why);
 }
 
 /* Get ready once: a token is read, asked for or minted before anything is done. */
@@ -33,7 +33,7 @@ static int open_at(struct bootstrap *b, struct err *err)
 	return register_open(&b->o->at, b->o->url, &b->at, err);
 }
 
-static int look_there(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_there(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	const struct deploy_key *key = NULL;
 	struct err why = ERR_INIT;
@@ -45,15 +45,15 @@ static int look_there(struct bootstrap *b, struct bootstrap_look *l, struct err 
 	if (why.class != ERR_NONE)
 		return err_set(err, why.class, "%s", why.text);
 	if (key != NULL)
-		bootstrap_found(l, false, "registered at %s, for reading: %s", b->at.repository,
-				key->title);
+		step_found(l, false, "registered at %s, for reading: %s", b->at.repository,
+			   key->title);
 	else
-		bootstrap_found(l, true, "the deploy key is registered at %s, for reading only",
-				b->at.repository);
+		step_found(l, true, "the deploy key is registered at %s, for reading only",
+			   b->at.repository);
 	return 0;
 }
 
-static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	enum register_way way = register_way(&b->o->at, b->o->url);
 	bool fetches;
@@ -61,7 +61,7 @@ static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
 	if (bootstrap_fetches(b, &fetches, err) != 0)
 		return -1;
 	if (fetches && !is_new(b)) {
-		bootstrap_found(l, false, "Flux fetches with it");
+		step_found(l, false, "Flux fetches with it");
 		return 0;
 	}
 	if (b->o->no_register || way == REGISTER_BY_HAND) {
@@ -71,9 +71,9 @@ static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
 	if (way == REGISTER_GIVEN || (way == REGISTER_ASKED && is_new(b) && !b->o->dry_run))
 		return look_there(b, l, err);
 	if (!is_new(b) || b->o->dry_run) {
-		bootstrap_found(l, is_new(b),
-				is_new(b) ? "the deploy key is registered, for reading only"
-					  : "GitHub was not asked: neither --app nor --token-file");
+		step_found(l, is_new(b),
+			   is_new(b) ? "the deploy key is registered, for reading only"
+				     : "GitHub was not asked: neither --app nor --token-file");
 		return 0;
 	}
 	return err_set(err, ERR_USAGE,

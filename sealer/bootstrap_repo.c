@@ -130,7 +130,7 @@ static int look_one(struct bootstrap *b, enum bootstrap_file file, struct one *f
 	return 0;
 }
 
-static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	struct buf list = BUF_INIT;
 	size_t n = 0;
@@ -150,10 +150,9 @@ static int look(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
 	if (b->agent_new)
 		buf_printf(&list, "%s%s/%s", n++ > 0 ? ", " : "", b->path, BOOTSTRAP_AGENT_FILE);
 	if (n > 0)
-		bootstrap_found(l, true, "%s", buf_str(&list));
+		step_found(l, true, "%s", buf_str(&list));
 	else
-		bootstrap_found(l, false, "all %d below %s are there", BOOTSTRAP_FILES + 1,
-				b->path);
+		step_found(l, false, "all %d below %s are there", BOOTSTRAP_FILES + 1, b->path);
 	buf_clear(&list);
 	return 0;
 }

@@ -72,21 +72,20 @@ static int refuse_other(const struct bootstrap *b, struct err *err)
 
 /* --- the key in the cluster ------------------------------------------------------------------- */
 
-static int look_key(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_key(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	const struct recipient *is = recipient_of(b);
 
 	if (read_keys(b, err) != 0 || refuse_other(b, err) != 0)
 		return -1;
 	if (is != NULL && keyring_find(&b->ring, is->id) != NULL)
-		bootstrap_found(l, false, "the cluster has key %s", is->id);
+		step_found(l, false, "the cluster has key %s", is->id);
 	else if (is != NULL)
-		bootstrap_found(l, true, "key %s comes back from its backup in %s", is->id,
-				REPO_KEYS);
+		step_found(l, true, "key %s comes back from its backup in %s", is->id, REPO_KEYS);
 	else if (b->ring.n > 0)
-		bootstrap_found(l, false, "the cluster has key %s", age_identity_id(active_key(b)));
+		step_found(l, false, "the cluster has key %s", age_identity_id(active_key(b)));
 	else
-		bootstrap_found(l, true, "a new key is made in the cluster");
+		step_found(l, true, "a new key is made in the cluster");
 	return 0;
 }
 
@@ -191,19 +190,19 @@ static int is_pinned(const struct bootstrap *b, const struct recipient *is, bool
 	return r;
 }
 
-static int look_recipient(struct bootstrap *b, struct bootstrap_look *l, struct err *err)
+static int look_recipient(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	const struct recipient *is = recipient_of(b);
 	bool backup = false, pinned = false, pending = false, driver = false;
 
 	if (!b->configured) {
-		bootstrap_found(l, true, "%s is made, with %s and a recovery key", CONFIG_PATH,
-				b->o->cluster);
+		step_found(l, true, "%s is made, with %s and a recovery key", CONFIG_PATH,
+			   b->o->cluster);
 		return 0;
 	}
 	if (is == NULL) {
-		bootstrap_found(l, true, "%s gets %s and a rule for %s/", CONFIG_PATH,
-				b->o->cluster, b->path);
+		step_found(l, true, "%s gets %s and a rule for %s/", CONFIG_PATH, b->o->cluster,
+			   b->path);
 		return 0;
 	}
 	if (has_backup(b, &backup, err) != 0 || is_pinned(b, is, &pinned, err) != 0 ||
@@ -211,16 +210,15 @@ static int look_recipient(struct bootstrap *b, struct bootstrap_look *l, struct 
 	    driver_is_set_up(b->top, &driver, err) != 0)
 		return -1;
 	if (!bootstrap_is_ruled(b, &b->config))
-		bootstrap_found(l, true, "%s gets a rule for %s/", CONFIG_PATH, b->path);
+		step_found(l, true, "%s gets a rule for %s/", CONFIG_PATH, b->path);
 	else if (!backup || pending)
-		bootstrap_found(l, true, "the backup of key %s is written", is->id);
+		step_found(l, true, "the backup of key %s is written", is->id);
 	else if (!pinned)
-		bootstrap_found(l, true, "the cluster has the key of %s: it is agreed to",
-				is->name);
+		step_found(l, true, "the cluster has the key of %s: it is agreed to", is->name);
 	else if (!driver)
-		bootstrap_found(l, true, DRIVER_ATTRIBUTES " gets the lines for sealed documents");
+		step_found(l, true, DRIVER_ATTRIBUTES " gets the lines for sealed documents");
 	else
-		bootstrap_found(l, false, "%s has %s for %s", CONFIG_PATH, is->id, is->name);
+		step_found(l, false, "%s has %s for %s", CONFIG_PATH, is->id, is->name);
 	return 0;
 }
 

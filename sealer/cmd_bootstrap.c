@@ -10,7 +10,6 @@
 #include "sealer/bootstrap.h"
 #include "sealer/bootstrap_manifest.h"
 #include "sealer/keygen.h"
-#include "sealer/report.h"
 #include "sealer/result.h"
 #include "sealer/target.h"
 #include "sealer/wait.h"
@@ -67,23 +66,6 @@ static const struct bootstrap_step *const steps[] = {
 	&bootstrap_flux,       &bootstrap_ready,
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
-
-/* What became of a step. */
-struct outcome {
-	struct bootstrap_look look;
-	bool done;
-};
-
-void bootstrap_found(struct bootstrap_look *l, bool todo, const char *fmt, ...)
-{
-	va_list ap;
-
-	mem_free(l->text);
-	va_start(ap, fmt);
-	l->text = mem_vprintf(fmt, ap);
-	va_end(ap);
-	l->todo = todo;
-}
 
 /* --- the command line ------------------------------------------------------------------------- */
 
@@ -211,7 +193,7 @@ static void clear(struct bootstrap *b)
 
 /* --- the steps -------------------------------------------------------------------------------- */
 
-static int look(struct bootstrap *b, size_t i, struct outcome *out, struct err *err)
+static int look(struct bootstrap *b, size_t i, struct step_outcome *out, struct err *err)
 {
 	buf_reset(&out->look.left);
 	if (steps[i]->look(b, &out->look, err) == 0)
@@ -220,7 +202,7 @@ static int look(struct bootstrap *b, size_t i, struct outcome *out, struct err *
 }
 
 /* All of them before anything is done: what cannot be is said while nothing has changed. */
-static int make_plan(struct bootstrap *b, struct outcome *out, size_t *todo, struct err *err)
+static int make_plan(struct bootstrap *b, struct step_outcome *out, size_t *todo, struct err *err)
 {
 	*todo = 0;
 	for (size_t i = 0; i < STEPS; i++) {
@@ -233,23 +215,7 @@ static int make_plan(struct bootstrap *b, struct outcome *out, size_t *todo, str
 	return 0;
 }
 
-static void print_plan(const struct outcome *out)
-{
-	struct out_table *t = out_table_new(3);
-
-	out_table_cell(t, "STEP");
-	out_table_cell(t, "");
-	out_table_cell(t, "WHAT");
-	for (size_t i = 0; i < STEPS; i++) {
-		out_table_cell(t, steps[i]->name);
-		out_table_cell(t, out[i].look.todo ? "to do" : "-");
-		out_table_cell(t, out[i].look.text);
-	}
-	out_table_print(t, stdout);
-	out_table_free(t);
-}
-
-static void tell_plan(const struct bootstrap *b, const struct outcome *out, size_t todo)
+static void tell_plan(const struct bootstrap *b, const struct step_outcome *out, size_t todo)
 {
 	out_note("%s: %zu of %zu steps to do", b->o->cluster, todo, STEPS);
 	for (size_t i = 0; i < STEPS; i++)
@@ -258,7 +224,7 @@ static void tell_plan(const struct bootstrap *b, const struct outcome *out, size
 }
 
 /* What the plan saw is as it was until something has been done. */
-static int run_steps(struct bootstrap *b, struct outcome *out, struct err *err)
+static int run_steps(struct bootstrap *b, struct step_outcome *out, struct err *err)
 {
 	bool done = false;
 
@@ -276,43 +242,9 @@ static int run_steps(struct bootstrap *b, struct outcome *out, struct err *err)
 	return 0;
 }
 
-/* All that is left, in the order of the steps. */
-static void gather_left(struct bootstrap *b, const struct outcome *out)
-{
-	for (size_t i = 0; i < STEPS; i++)
-		buf_put(&b->left, out[i].look.left.data, out[i].look.left.len);
-}
-
 /* --- what was done ---------------------------------------------------------------------------- */
 
-static void tell_left(struct bootstrap *b)
-{
-	for (char *s = (char *)b->left.data; s != NULL && *s != '\0';) {
-		size_t n = strcspn(s, "\n");
-		char *line = mem_strn(s, n);
-
-		out_note("%s", line);
-		mem_free(line);
-		s += n + (s[n] == '\n');
-	}
-}
-
-static json_t *lines_of(const struct buf *text)
-{
-	json_t *list = json_array();
-
-	for (const char *s = buf_str(text); *s != '\0';) {
-		size_t n = strcspn(s, "\n");
-		char *line = mem_strn(s, n);
-
-		json_array_append_new(list, report_text(line));
-		mem_free(line);
-		s += n + (s[n] == '\n');
-	}
-	return list;
-}
-
-static int print_json(const struct bootstrap *b, const struct outcome *out, size_t todo,
+static int print_json(const struct bootstrap *b, const struct step_outcome *out, size_t todo,
 		      struct err *err)
 {
 	const struct recipient *is = recipients_find(&b->config.recipients, b->o->cluster);
@@ -328,12 +260,7 @@ static int print_json(const struct bootstrap *b, const struct outcome *out, size
 	result_text(&result, "keyId", is != NULL ? is->id : NULL);
 	if (public.len > 0)
 		result_line(&result, "publicKey", &public);
-	for (size_t i = 0; i < STEPS; i++)
-		result_row(&result, "steps",
-			   json_pack("{s:s, s:b, s:b, s:o}", "name", steps[i]->name, "todo",
-				     out[i].look.todo && !out[i].done, "done", out[i].done, "text",
-				     report_text(out[i].look.text)));
-	result_value(&result, "left", lines_of(&b->left));
+	steps_result(out, STEPS, &b->left, &result);
 	if (b->to_push && !b->o->dry_run)
 		result_next(&result, "git push");
 	r = result_print(&result, err);
@@ -341,18 +268,18 @@ static int print_json(const struct bootstrap *b, const struct outcome *out, size
 	return r;
 }
 
-static int finish(struct bootstrap *b, const struct outcome *out, size_t todo, struct err *err)
+static int finish(struct bootstrap *b, const struct step_outcome *out, size_t todo, struct err *err)
 {
-	gather_left(b, out);
+	steps_left(out, STEPS, &b->left);
 	if (result_asked(b->o->output))
 		return print_json(b, out, todo, err);
 	if (b->o->dry_run) {
-		print_plan(out);
+		steps_print(out, STEPS);
 		return 0;
 	}
 	if (todo == 0)
 		out_note("%s: nothing to do", b->o->cluster);
-	tell_left(b);
+	steps_tell_left("", &b->left);
 	if (b->to_push)
 		out_note("push %s: from then on Flux applies %s",
 			 b->branch != NULL ? b->branch : "it", b->path);
@@ -361,7 +288,7 @@ static int finish(struct bootstrap *b, const struct outcome *out, size_t todo, s
 
 /* --- the command ------------------------------------------------------------------------------ */
 
-static int run_in(struct bootstrap *b, struct outcome *out, struct err *err)
+static int run_in(struct bootstrap *b, struct step_outcome *out, struct err *err)
 {
 	size_t todo;
 
@@ -383,13 +310,13 @@ static int run_in(struct bootstrap *b, struct outcome *out, struct err *err)
 static int run(const struct invocation *in, struct err *err)
 {
 	struct bootstrap b = { .in = in, .o = in->options, .config = CONFIG_INIT };
-	struct outcome out[STEPS] = { { .done = false } };
-	int r = run_in(&b, out, err);
+	struct step_outcome out[STEPS] = { { .done = false } };
+	int r;
 
-	for (size_t i = 0; i < STEPS; i++) {
-		mem_free(out[i].look.text);
-		buf_clear(&out[i].look.left);
-	}
+	for (size_t i = 0; i < STEPS; i++)
+		out[i].name = steps[i]->name;
+	r = run_in(&b, out, err);
+	steps_clear(out, STEPS);
 	clear(&b);
 	return r;
 }

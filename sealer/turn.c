@@ -8,7 +8,6 @@
 #include "base/out.h"
 #include "kinds/kinds.h"
 #include "sealer/pick.h"
-#include "sealer/report.h"
 
 #define AT(member) offsetof(struct turn_options, member)
 
@@ -41,37 +40,6 @@ static const struct turn_step *const steps[] = {
 	&turn_push, &turn_applied,  &turn_prove, &turn_remove,
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
-
-/* What became of a step. */
-struct outcome {
-	struct turn_look look;
-	bool done;
-};
-
-void turn_found(struct turn_look *l, bool todo, const char *fmt, ...)
-{
-	va_list ap;
-
-	mem_free(l->text);
-	va_start(ap, fmt);
-	l->text = mem_vprintf(fmt, ap);
-	va_end(ap);
-	l->todo = todo;
-	l->stop = false;
-}
-
-void turn_leave(struct turn *t, struct turn_look *l, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	mem_free(l->text);
-	l->text = mem_vprintf(fmt, ap);
-	va_end(ap);
-	l->todo = false;
-	l->stop = true;
-	buf_printf(&t->left, "%s\n", l->text);
-}
 
 const char *turn_goal(const struct turn *t)
 {
@@ -162,7 +130,7 @@ static void clear(struct turn *t)
 
 /* --- the steps -------------------------------------------------------------------------------- */
 
-static int look(struct turn *t, size_t i, struct outcome *out, struct err *err)
+static int look(struct turn *t, size_t i, struct step_outcome *out, struct err *err)
 {
 	if (steps[i]->look(t, &out->look, err) == 0)
 		return 0;
@@ -176,34 +144,21 @@ static bool needs_hub(const struct turn *t, const struct turn_step *s)
 	       t->at.app == NULL && t->at.token_file == NULL;
 }
 
-static int plan(struct turn *t, struct outcome *out, struct err *err)
+static int plan(struct turn *t, struct step_outcome *out, struct err *err)
 {
-	struct out_table *table;
-
 	for (size_t i = 0; i < STEPS; i++) {
 		if (needs_hub(t, steps[i]))
-			turn_found(&out[i].look, true, "GitHub was not asked");
+			step_found(&out[i].look, true, "GitHub was not asked");
 		else if (look(t, i, &out[i], err) != 0)
 			return -1;
 	}
-	if (result_asked(t->r.o->output))
-		return 0;
-	table = out_table_new(3);
-	out_table_cell(table, "STEP");
-	out_table_cell(table, "");
-	out_table_cell(table, "WHAT");
-	for (size_t i = 0; i < STEPS; i++) {
-		out_table_cell(table, steps[i]->name);
-		out_table_cell(table, out[i].look.todo ? "to do" : out[i].look.stop ? "you" : "-");
-		out_table_cell(table, out[i].look.text);
-	}
-	out_table_print(table, stdout);
-	out_table_free(table);
+	if (!result_asked(t->r.o->output))
+		steps_print(out, STEPS);
 	return 0;
 }
 
 /* *finished: all of them are done; else the user has something to do. */
-static int run_steps(struct turn *t, struct outcome *out, bool *finished, struct err *err)
+static int run_steps(struct turn *t, struct step_outcome *out, bool *finished, struct err *err)
 {
 	*finished = false;
 	for (size_t i = 0; i < STEPS; i++) {
@@ -224,65 +179,31 @@ static int run_steps(struct turn *t, struct outcome *out, bool *finished, struct
 
 /* --- what was done ---------------------------------------------------------------------------- */
 
-static json_t *lines_of(const struct buf *text)
-{
-	json_t *list = json_array();
-
-	for (const char *s = buf_str(text); *s != '\0';) {
-		size_t n = strcspn(s, "\n");
-		char *line = mem_strn(s, n);
-
-		json_array_append_new(list, report_text(line));
-		mem_free(line);
-		s += n + (s[n] == '\n');
-	}
-	return list;
-}
-
-static void tell_left(const json_t *lines)
-{
-	const json_t *line;
-	size_t i;
-
-	json_array_foreach(lines, i, line)
-	{
-		out_note("left to you: %s", json_string_value(line));
-	}
-}
-
-static void make_result(struct turn *t, const struct outcome *out, bool finished)
+static void make_result(struct turn *t, const struct step_outcome *out, bool finished)
 {
 	struct result *result = &t->r.result;
 	bool changed = false;
 
 	result_document(result, t->r.in->args[0], t->r.document);
-	for (size_t i = 0; i < STEPS; i++) {
+	for (size_t i = 0; i < STEPS; i++)
 		changed = changed || out[i].done || (t->r.o->dry_run && out[i].look.todo);
-		result_row(
-		    result, "steps",
-		    json_pack("{s:s, s:b, s:b, s:o}", "name", steps[i]->name, "todo",
-			      out[i].look.todo && !out[i].done, "done", out[i].done, "text",
-			      report_text(out[i].look.text != NULL ? out[i].look.text : "")));
-	}
+	steps_result(out, STEPS, &t->left, result);
 	result_flag(result, "changed", changed);
 	result_flag(result, "dryRun", t->r.o->dry_run);
 	result_flag(result, "finished", finished);
 	result_text(result, "publicKey", t->journal.record.new_public);
-	result_value(result, "left", lines_of(&t->left));
 }
 
-static int carry_out(struct turn *t, struct outcome *out, struct err *err)
+static int carry_out(struct turn *t, struct step_outcome *out, struct err *err)
 {
-	json_t *lines;
 	bool finished = false;
 	int r = t->r.o->dry_run ? plan(t, out, err) : run_steps(t, out, &finished, err);
 
 	if (r != 0)
 		return -1;
+	steps_left(out, STEPS, &t->left);
 	make_result(t, out, finished);
-	lines = lines_of(&t->left);
-	tell_left(lines);
-	json_decref(lines);
+	steps_tell_left("left to you: ", &t->left);
 	if (finished) {
 		out_note("%s: the deploy key is %s", t->r.in->args[0],
 			 t->journal.record.aborted ? "the old one, as it was" : "rotated");
@@ -294,16 +215,17 @@ static int carry_out(struct turn *t, struct outcome *out, struct err *err)
 int turn_run(const struct invocation *in, struct err *err)
 {
 	struct turn t = { .journal = { .fd = -1 } };
-	struct outcome out[STEPS] = { { .done = false } };
+	struct step_outcome out[STEPS] = { { .done = false } };
 	int r = begin(in, &t, err);
 
+	for (size_t i = 0; i < STEPS; i++)
+		out[i].name = steps[i]->name;
 	result_begin(&t.r.result, t.o->base.output);
 	if (r == 0)
 		r = carry_out(&t, out, err);
 	if (r != 0 && t.journal.there)
 		err_wrap(err, "not finished, run it again to go on");
-	for (size_t i = 0; i < STEPS; i++)
-		mem_free(out[i].look.text);
+	steps_clear(out, STEPS);
 	clear(&t);
 	return r;
 }

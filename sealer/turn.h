@@ -15,6 +15,7 @@
 
 #include "sealer/register.h"
 #include "sealer/rotate.h"
+#include "sealer/steps.h"
 #include "sealer/turn_journal.h"
 
 struct err;
@@ -40,22 +41,10 @@ struct turn {
 	struct buf left;  /* lines: what is left for the user */
 };
 
-/* What a step found. */
-struct turn_look {
-	bool todo;
-	bool stop; /* it is to be done by the user, and nothing behind it can be done before */
-	char *text;
-};
-void turn_found(struct turn_look *l, bool todo, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-/* A line for the user, who has to do it. */
-void turn_leave(struct turn *t, struct turn_look *l, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
 struct turn_step {
 	const char *name;
 	/* Is it done?  Also asked for the plan, when what earlier steps make may be missing. */
-	int (*look)(struct turn *t, struct turn_look *l, struct err *err);
+	int (*look)(struct turn *t, struct step_look *l, struct err *err);
 	int (*act)(struct turn *t, struct err *err);
 };
 

@@ -18,15 +18,15 @@ static enum headstate state_of(const struct turn *t)
 }
 
 /* With --wait it may be done meanwhile, by whoever; without, the run has no more to do. */
-static void leave(struct turn *t, struct turn_look *l, const char *what)
+static void leave(struct turn *t, struct step_look *l, const char *what)
 {
 	struct buf file = BUF_INIT;
 
 	out_shell(&file, t->r.in->args[0]);
 	if (t->o->base.wait.wait)
-		turn_found(l, false, "left to you while this waits: %s", what);
+		step_found(l, false, "left to you while this waits: %s", what);
 	else
-		turn_leave(t, l, "%s %s, then run this again", what, buf_str(&file));
+		step_leave(l, "%s %s, then run this again", what, buf_str(&file));
 	buf_clear(&file);
 }
 
@@ -52,18 +52,18 @@ static bool is_alone(const struct turn *t)
 	return alone;
 }
 
-static int look_commit(struct turn *t, struct turn_look *l, struct err *err)
+static int look_commit(struct turn *t, struct step_look *l, struct err *err)
 {
 	enum headstate state = state_of(t);
 
 	(void)err;
 	if (!t->journal.there)
-		turn_found(l, t->o->commit, "%s",
+		step_found(l, t->o->commit, "%s",
 			   t->o->commit ? "it is committed, alone" : "the commit is left to you");
 	else if (state >= HEADSTATE_COMMITTED)
-		turn_found(l, false, "HEAD has it");
+		step_found(l, false, "HEAD has it");
 	else if (t->o->commit && is_alone(t))
-		turn_found(l, true, "it is committed, and nothing else");
+		step_found(l, true, "it is committed, and nothing else");
 	else if (t->o->commit)
 		leave(t, l, "the file has other changes too: commit and push");
 	else
@@ -89,22 +89,22 @@ static int act_commit(struct turn *t, struct err *err)
 
 const struct turn_step turn_commit = { "commit", look_commit, act_commit };
 
-static int look_push(struct turn *t, struct turn_look *l, struct err *err)
+static int look_push(struct turn *t, struct step_look *l, struct err *err)
 {
 	enum headstate state = state_of(t);
 
 	(void)err;
 	if (!t->journal.there)
-		turn_found(l, t->o->push, "%s",
+		step_found(l, t->o->push, "%s",
 			   t->o->push ? "the branch is pushed" : "the push is left to you");
 	else if (state == HEADSTATE_PUSHED)
-		turn_found(l, false, "it is pushed");
+		step_found(l, false, "it is pushed");
 	else if (state < HEADSTATE_COMMITTED)
-		turn_found(l, false, "what is not committed cannot be pushed");
+		step_found(l, false, "what is not committed cannot be pushed");
 	else if (t->o->push)
-		turn_found(l, true, "the branch is pushed");
+		step_found(l, true, "the branch is pushed");
 	else if (state == HEADSTATE_COMMITTED) /* which follows no other */
-		turn_found(l, false, "whether it is pushed is not known");
+		step_found(l, false, "whether it is pushed is not known");
 	else
 		leave(t, l, "push the commit of");
 	return 0;

@@ -50,22 +50,22 @@ void turn_hub_rest(struct turn *t)
 
 /* --- the new key ------------------------------------------------------------------------------ */
 
-static int look_register(struct turn *t, struct turn_look *l, struct err *err)
+static int look_register(struct turn *t, struct step_look *l, struct err *err)
 {
 	const struct turn_record *j = &t->journal.record;
 	const struct deploy_key *key;
 	struct err why = ERR_INIT;
 
 	if (t->by_hand) {
-		turn_found(l, false, "left to you");
+		step_found(l, false, "left to you");
 		return 0;
 	}
 	if (!t->journal.there) {
-		turn_found(l, true, "the new key is registered at GitHub, for reading only");
+		step_found(l, true, "the new key is registered at GitHub, for reading only");
 		return 0;
 	}
 	if (j->aborted) {
-		turn_found(l, false, "it is to go");
+		step_found(l, false, "it is to go");
 		return 0;
 	}
 	if (turn_hub_look(t, err) != 0)
@@ -74,9 +74,9 @@ static int look_register(struct turn *t, struct turn_look *l, struct err *err)
 	if (why.class != ERR_NONE)
 		return err_set(err, why.class, "%s", why.text);
 	if (key != NULL)
-		turn_found(l, false, "registered at %s: \"%s\"", t->hub.repository, key->title);
+		step_found(l, false, "registered at %s: \"%s\"", t->hub.repository, key->title);
 	else
-		turn_found(l, true, "the new key is registered at %s, for reading only",
+		step_found(l, true, "the new key is registered at %s, for reading only",
 			   t->hub.repository);
 	return 0;
 }
@@ -188,7 +188,7 @@ static int check_use(const struct turn *t, const struct deploy_key *key, struct 
 		       (long long)key->id, key->title, used);
 }
 
-static int look_at_hub(struct turn *t, struct turn_look *l, struct err *err)
+static int look_at_hub(struct turn *t, struct step_look *l, struct err *err)
 {
 	const struct deploy_key *key;
 
@@ -196,28 +196,28 @@ static int look_at_hub(struct turn *t, struct turn_look *l, struct err *err)
 		return -1;
 	key = deploy_keys_find(&t->hub.keys, turn_other(t));
 	if (key != NULL)
-		turn_found(l, true, "deploy key %lld \"%s\" is deleted", (long long)key->id,
+		step_found(l, true, "deploy key %lld \"%s\" is deleted", (long long)key->id,
 			   key->title);
 	else
-		turn_found(l, false, "%s does not have the %s key", t->hub.repository,
+		step_found(l, false, "%s does not have the %s key", t->hub.repository,
 			   t->journal.record.aborted ? "new" : "old");
 	return 0;
 }
 
-static int look_remove(struct turn *t, struct turn_look *l, struct err *err)
+static int look_remove(struct turn *t, struct step_look *l, struct err *err)
 {
 	const char *other = turn_other(t);
 
 	if (t->o->keep_old && !t->journal.record.aborted) {
-		turn_found(l, false, "the old key stays registered (--keep-old)");
+		step_found(l, false, "the old key stays registered (--keep-old)");
 	} else if (!t->journal.there) {
-		turn_found(l, true, "the old key is deleted");
+		step_found(l, true, "the old key is deleted");
 	} else if (other == NULL) {
-		turn_found(l, false, "the old key was not opened, and stays registered");
+		step_found(l, false, "the old key was not opened, and stays registered");
 	} else if (t->by_hand) {
 		char *fingerprint = holders_fingerprint(other);
 
-		turn_leave(t, l, "delete the %s key at %s: %s",
+		step_leave(l, "delete the %s key at %s: %s",
 			   t->journal.record.aborted ? "new" : "old", t->journal.record.url,
 			   fingerprint != NULL ? fingerprint : other);
 		l->stop = false;

@@ -99,13 +99,13 @@ void turn_open_new(struct turn *t)
 
 /* --- making ----------------------------------------------------------------------------------- */
 
-static int look_make(struct turn *t, struct turn_look *l, struct err *err)
+static int look_make(struct turn *t, struct step_look *l, struct err *err)
 {
 	(void)err;
 	if (t->journal.there)
-		turn_found(l, false, "%s", t->journal.record.new_public);
+		step_found(l, false, "%s", t->journal.record.new_public);
 	else
-		turn_found(l, true, "a new key of the old one's type is made and sealed");
+		step_found(l, true, "a new key of the old one's type is made and sealed");
 	return 0;
 }
 
@@ -244,17 +244,17 @@ static bool is_goal(const struct turn *t, enum turn_holds holds)
 	return holds == (t->journal.record.aborted ? TURN_HOLDS_OLD : TURN_HOLDS_NEW);
 }
 
-static int look_write(struct turn *t, struct turn_look *l, struct err *err)
+static int look_write(struct turn *t, struct step_look *l, struct err *err)
 {
 	enum turn_holds holds = turn_holds(t);
 
 	if (!t->journal.there) {
-		turn_found(l, true, "the new document takes the place of the old one in %s",
+		step_found(l, true, "the new document takes the place of the old one in %s",
 			   t->r.in->args[0]);
 		return 0;
 	}
 	if (is_goal(t, holds)) {
-		turn_found(l, false, "%s has it", t->r.in->args[0]);
+		step_found(l, false, "%s has it", t->r.in->args[0]);
 		return 0;
 	}
 	if (!is_text(t->r.document, t->journal.record.aborted ? t->journal.record.new_text
@@ -264,7 +264,7 @@ static int look_write(struct turn *t, struct turn_look *l, struct err *err)
 			       t->journal.record.aborted
 				   ? "put back the version that HEAD has"
 				   : "give this up with --abort, and begin anew");
-	turn_found(l, true, "%s gets the document with the %s key", t->r.in->args[0],
+	step_found(l, true, "%s gets the document with the %s key", t->r.in->args[0],
 		   t->journal.record.aborted ? "old" : "new");
 	return 0;
 }

@@ -64,17 +64,17 @@ static enum tried try_it(struct turn *t, struct err *err)
 	return tried;
 }
 
-static int look_try(struct turn *t, struct turn_look *l, struct err *err)
+static int look_try(struct turn *t, struct step_look *l, struct err *err)
 {
 	const struct turn_record *j = &t->journal.record;
 
 	(void)err;
 	if (j->aborted)
-		turn_found(l, false, "it is to go");
+		step_found(l, false, "it is to go");
 	else if (j->tried)
-		turn_found(l, false, "the server took the new key");
+		step_found(l, false, "the server took the new key");
 	else
-		turn_found(l, true, "the new key is tried at %s",
+		step_found(l, true, "the new key is tried at %s",
 			   t->journal.there ? j->url : "the server");
 	return 0;
 }
@@ -162,33 +162,33 @@ static bool is_unseen(const struct turn *t)
 	return t->journal.record.aborted && !t->journal.record.written;
 }
 
-static void say_missing(struct turn *t, struct turn_look *l, const char *missing)
+static void say_missing(struct step_look *l, const char *missing)
 {
-	turn_leave(t, l,
+	step_leave(l,
 		   "once it is pushed, run this again with --wait and a --context for each of: %s "
 		   "(--person NAME for one that is no cluster)",
 		   missing);
 }
 
-static int look_applied(struct turn *t, struct turn_look *l, struct err *err)
+static int look_applied(struct turn *t, struct step_look *l, struct err *err)
 {
 	struct buf missing = BUF_INIT;
 	int r = 0;
 
 	if (is_unseen(t)) {
-		turn_found(l, false, "it was never written");
+		step_found(l, false, "it was never written");
 		return 0;
 	}
 	r = turn_missing(t, &missing, err);
 	if (r == 0 && !t->journal.there)
-		turn_found(l, true, "applied by %s",
+		step_found(l, true, "applied by %s",
 			   missing.len > 0 ? buf_str(&missing) : "every cluster");
 	else if (r == 0 && missing.len == 0)
-		turn_found(l, false, "every cluster has applied it");
+		step_found(l, false, "every cluster has applied it");
 	else if (r == 0 && t->o->base.wait.wait)
-		turn_found(l, true, "waiting for %s", buf_str(&missing));
+		step_found(l, true, "waiting for %s", buf_str(&missing));
 	else if (r == 0)
-		say_missing(t, l, buf_str(&missing));
+		say_missing(l, buf_str(&missing));
 	buf_clear(&missing);
 	return r;
 }
@@ -243,23 +243,23 @@ const struct turn_step turn_applied = { "clusters", look_applied, act_applied };
 
 /* --- it works, now ---------------------------------------------------------------------------- */
 
-static int look_prove(struct turn *t, struct turn_look *l, struct err *err)
+static int look_prove(struct turn *t, struct step_look *l, struct err *err)
 {
 	struct buf missing = BUF_INIT;
 	int r = 0;
 
 	if (t->proven || is_unseen(t)) {
 		t->proven = true;
-		turn_found(l, false, t->journal.record.aborted ? "nothing has changed" : "proven");
+		step_found(l, false, t->journal.record.aborted ? "nothing has changed" : "proven");
 		return 0;
 	}
 	/* what was waited for may not have been everyone */
 	if (t->journal.there)
 		r = turn_missing(t, &missing, err);
 	if (r == 0 && missing.len > 0)
-		say_missing(t, l, buf_str(&missing));
+		say_missing(l, buf_str(&missing));
 	else if (r == 0)
-		turn_found(l, true, "the key is proven once more");
+		step_found(l, true, "the key is proven once more");
 	buf_clear(&missing);
 	return r;
 }
