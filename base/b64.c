@@ -2,6 +2,7 @@
 #include "base/b64.h"
 
 #include <sodium.h>
+#include <string.h>
 
 static int encode(struct buf *out, const void *data, size_t len, int variant)
 {
@@ -68,4 +69,16 @@ int b64_decode(struct buf *out, const char *text, size_t len)
 int b64_decode_raw(struct buf *out, const char *text, size_t len)
 {
 	return decode(out, text, len, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+}
+
+void b64_fingerprint(const void *blob, size_t len, char text[static B64_FINGERPRINT])
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+	struct buf out = BUF_INIT;
+
+	crypto_hash_sha256(digest, blob, len);
+	buf_puts(&out, "SHA256:");
+	b64_encode_raw(&out, digest, sizeof(digest));
+	memcpy(text, buf_str(&out), B64_FINGERPRINT);
+	buf_clear(&out);
 }

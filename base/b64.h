@@ -16,4 +16,8 @@ int b64_decode(struct buf *out, const char *text,
 	       size_t len); /* padded; appends; -1: not canonical */
 int b64_decode_raw(struct buf *out, const char *text, size_t len); /* unpadded */
 
+#define B64_FINGERPRINT 51 /* "SHA256:", 43 characters and a NUL */
+/* SHA-256 in base64, as ssh-keygen -l shows it of a public key's blob. */
+void b64_fingerprint(const void *blob, size_t len, char text[static B64_FINGERPRINT]);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/library.h"
 #include "base/mem.h"
 
 #ifdef __APPLE__
@@ -20,10 +21,7 @@
 		"curl_" #name, offsetof(struct curl_api, name)                                     \
 	}
 
-static const struct {
-	const char *name;
-	size_t at;
-} symbols[] = {
+static const struct library_symbol symbols[] = {
 	SYMBOL(global_init_mem), SYMBOL(version_info),	  SYMBOL(slist_append),
 	SYMBOL(slist_free_all),	 SYMBOL(easy_init),	  SYMBOL(easy_cleanup),
 	SYMBOL(easy_reset),	 SYMBOL(easy_setopt),	  SYMBOL(easy_perform),
@@ -41,20 +39,6 @@ _Static_assert(sizeof(struct curl_api) == COUNT * sizeof(void (*)(void)), "a sym
 static void *grow(void *p, size_t size)
 {
 	return mem_grow(p, size, 1);
-}
-
-static int find(void *library, struct curl_api *table, struct err *err)
-{
-	for (size_t i = 0; i < COUNT; i++) {
-		void *p = dlsym(library, symbols[i].name);
-
-		if (p == NULL)
-			return err_set(err, ERR_IO, "%s has no function %s", LIBRARY,
-				       symbols[i].name);
-		/* a function behind a pointer to an object: POSIX promises it, C does not */
-		memcpy((char *)table + symbols[i].at, &p, sizeof(p));
-	}
-	return 0;
 }
 
 static int check(const struct curl_api *table, struct err *err)
@@ -78,17 +62,16 @@ const struct curl_api *curl_api_load(struct err *err)
 {
 	static struct curl_api table;
 	static bool loaded;
-	void *library;
+	static const struct library l = { LIBRARY, "libcurl", "libcurl4", symbols, COUNT };
+	void *handle;
 
 	if (loaded)
 		return &table;
-	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (library == NULL) {
-		err_set(err, ERR_IO, "cannot load libcurl (install libcurl4): %s", dlerror());
+	handle = library_load(&l, &table, err);
+	if (handle == NULL)
 		return NULL;
-	}
-	if (find(library, &table, err) != 0 || check(&table, err) != 0) {
-		dlclose(library);
+	if (check(&table, err) != 0) {
+		dlclose(handle);
 		return NULL;
 	}
 	if (table.global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, grow, mem_str,

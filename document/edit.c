@@ -7,20 +7,13 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "document/conflict.h"
 #include "document/entry.h"
 #include "document/quote.h"
 #include "keys/age.h"
 
 #define GROUP "bulla.dev"
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
 
 /* An escape of quoted YAML or JSON that stands for c: \x62, \u0062, \U00000062; NULL: it is none.
  */
@@ -36,7 +29,7 @@ static const char *behind_escape(const char *at, const char *end, char c)
 	if (n == 0 || (size_t)(end - at) < 2 + n)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		int digit = hex_digit(at[2 + i]);
+		int digit = text_hex(at[2 + i]);
 
 		if (digit < 0 || value > 0xff)
 			return NULL;

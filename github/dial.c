@@ -15,27 +15,12 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "github/lookup.h"
+#include "github/wait.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE does it */
 #endif
 #define ANSWER_MAX 8192 /* bytes of a proxy's header */
-
-/* The socket can be read or written, or there is an error to learn; false when the time is over. */
-static bool wait_for(int fd, short events, int64_t deadline)
-{
-	struct pollfd p = { fd, events, 0 };
-	int rc;
-
-	do {
-		int64_t left = deadline - clock_monotonic_ms();
-
-		if (left <= 0)
-			return false;
-		rc = poll(&p, 1, left > 1000 ? 1000 : (int)left);
-	} while (rc <= 0);
-	return true;
-}
 
 static enum github_dial_failure failure_of(int error)
 {
@@ -73,7 +58,7 @@ static int try_address(const struct addrinfo *to, int64_t deadline)
 		return fd;
 	error = errno;
 	if (error == EINPROGRESS || error == EINTR) {
-		if (!wait_for(fd, POLLOUT, deadline))
+		if (!github_wait(fd, POLLOUT, deadline))
 			error = ETIMEDOUT;
 		else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 			error = errno;
@@ -153,7 +138,7 @@ static int send_all(int fd, const struct buf *b, int64_t deadline)
 		if (n > 0)
 			sent += (size_t)n;
 		else if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
-			 !wait_for(fd, POLLOUT, deadline))
+			 !github_wait(fd, POLLOUT, deadline))
 			return -1;
 	}
 	return 0;
@@ -187,7 +172,7 @@ static int read_answer(int fd, struct buf *answer, int64_t deadline)
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return -1;
 		if (n < 0) {
-			if (!wait_for(fd, POLLIN, deadline))
+			if (!github_wait(fd, POLLIN, deadline))
 				return -1;
 			continue;
 		}

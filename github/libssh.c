@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -12,6 +11,7 @@
 #endif
 
 #include "base/err.h"
+#include "base/library.h"
 #include "base/mem.h"
 
 #ifdef __APPLE__
@@ -25,10 +25,7 @@
 		"ssh_" #name, offsetof(struct github_libssh, name)                                 \
 	}
 
-static const struct {
-	const char *name;
-	size_t at;
-} symbols[] = {
+static const struct library_symbol symbols[] = {
 	SYMBOL(version),
 	SYMBOL(new),
 	SYMBOL(free),
@@ -63,17 +60,8 @@ static const struct {
 
 _Static_assert(sizeof(struct github_libssh) == COUNT * sizeof(void (*)(void)), "one is missing");
 
-static int find(void *library, struct github_libssh *table, struct err *err)
+static int check(const struct github_libssh *table, struct err *err)
 {
-	for (size_t i = 0; i < COUNT; i++) {
-		void *p = dlsym(library, symbols[i].name);
-
-		if (p == NULL)
-			return err_set(err, ERR_IO, "%s has no function %s", LIBRARY,
-				       symbols[i].name);
-		/* a function behind a pointer to an object: POSIX promises it, C does not */
-		memcpy((char *)table + symbols[i].at, &p, sizeof(p));
-	}
 	if (table->version(SSH_VERSION_INT(0, 10, 6)) == NULL)
 		return err_set(err, ERR_IO, "%s is version %s; 0.10.6 or newer is needed", LIBRARY,
 			       table->version(0));
@@ -84,17 +72,16 @@ const struct github_libssh *github_libssh_load(struct err *err)
 {
 	static struct github_libssh table;
 	static bool loaded;
-	void *library;
+	static const struct library l = { LIBRARY, "libssh", "libssh-4", symbols, COUNT };
+	void *handle;
 
 	if (loaded)
 		return &table;
-	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (library == NULL) {
-		err_set(err, ERR_IO, "cannot load libssh (install libssh-4): %s", dlerror());
+	handle = library_load(&l, &table, err);
+	if (handle == NULL)
 		return NULL;
-	}
-	if (find(library, &table, err) != 0) {
-		dlclose(library);
+	if (check(&table, err) != 0) {
+		dlclose(handle);
 		return NULL;
 	}
 #ifdef __GLIBC__

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "github/wait.h"
 
 /* Whoever of the two lets go last frees it. */
 struct lookup {
@@ -78,21 +78,6 @@ static int start(struct lookup *l)
 	return rc;
 }
 
-static bool wait_done(const struct lookup *l, int64_t deadline)
-{
-	struct pollfd p = { l->done[0], POLLIN, 0 };
-	int rc = -1;
-
-	do {
-		int64_t left = deadline - clock_monotonic_ms();
-
-		if (left <= 0)
-			return false;
-		rc = poll(&p, 1, left > 1000 ? 1000 : (int)left);
-	} while (rc <= 0);
-	return true;
-}
-
 struct addrinfo *github_lookup(const char *host, unsigned port, int64_t deadline, bool *late,
 			       struct err *err)
 {
@@ -113,7 +98,7 @@ struct addrinfo *github_lookup(const char *host, unsigned port, int64_t deadline
 	if (start(l) != 0) {
 		err_set(err, ERR_IO, "cannot start a thread to look up %s", host);
 		atomic_store(&l->holders, 1);
-	} else if (!wait_done(l, deadline)) {
+	} else if (!github_wait(l->done[0], POLLIN, deadline)) {
 		*late = true;
 		err_set(err, ERR_IO, "%s: looking up its address took too long: is the network up?",
 			host);

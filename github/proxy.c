@@ -7,33 +7,11 @@
 
 #include "base/b64.h"
 #include "base/err.h"
+#include "base/text.h"
 
 static int refuse(const char *what, const char *reason, struct err *err)
 {
 	return err_set(err, ERR_INVALID, "%s: %s", what, reason);
-}
-
-/* 1 to 65535, all of the text; else 0. */
-static unsigned parse_port(const char *text, size_t len)
-{
-	unsigned port = 0;
-
-	if (len == 0 || len > 5)
-		return 0;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return 0;
-		port = port * 10 + (unsigned)(text[i] - '0');
-	}
-	return port > 65535 ? 0 : port;
-}
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* USER:PASSWORD with "%40" in it, as URLs write what would end them. */
@@ -47,10 +25,10 @@ static int take_login(const char *what, const char *text, size_t len, struct buf
 		char c = text[i];
 
 		if (c == '%') {
-			if (i + 2 >= len || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
+			if (i + 2 >= len || text_hex(text[i + 1]) < 0 || text_hex(text[i + 2]) < 0)
 				rc = refuse(what, "a \"%\" in the login is not a code", err);
 			else
-				c = (char)(hex(text[i + 1]) * 16 + hex(text[i + 2]));
+				c = (char)(text_hex(text[i + 1]) * 16 + text_hex(text[i + 2]));
 			i += 2;
 		}
 		buf_putc(&plain, (unsigned char)c);
@@ -86,7 +64,7 @@ static int take_host(const char *what, const char *text, size_t len, struct gith
 
 	while (host > 0 && text[host - 1] != ':')
 		host--;
-	out->port = host == 0 ? 0 : parse_port(text + host, len - host);
+	out->port = host == 0 ? 0 : text_port(text + host, len - host);
 	if (out->port == 0)
 		return refuse(what, "must end with the proxy's port: http://HOST:PORT", err);
 	host--;
@@ -137,7 +115,7 @@ static bool names(const char *name, size_t len, const char *host, unsigned port)
 
 	/* one colon only: more are an address of version 6 */
 	if (colon != NULL && memchr(colon + 1, ':', len - (size_t)(colon + 1 - name)) == NULL) {
-		if (parse_port(colon + 1, len - (size_t)(colon + 1 - name)) != port)
+		if (text_port(colon + 1, len - (size_t)(colon + 1 - name)) != port)
 			return false;
 		len = (size_t)(colon - name);
 	}

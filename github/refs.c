@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 
 #define LENGTH 4 /* hex digits before each line */
 
@@ -16,15 +17,6 @@ struct text {
 static int refuse(const char *reason, struct err *err)
 {
 	return err_set(err, ERR_INVALID, "what the server sent is not Git's protocol: %s", reason);
-}
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool starts(const struct text *t, const char *prefix)
@@ -39,7 +31,7 @@ static size_t id_length(const struct text *t)
 {
 	size_t n = 0;
 
-	while (n < t->len && hex(t->data[n]) >= 0)
+	while (n < t->len && text_hex(t->data[n]) >= 0)
 		n++;
 	return (n == 40 || n == 64) && n < t->len && t->data[n] == ' ' ? n : 0;
 }
@@ -142,7 +134,7 @@ static long line_length(const struct github_refs *r)
 	long n = 0;
 
 	for (size_t i = 0; i < LENGTH; i++) {
-		int digit = hex((char)r->line.data[i]);
+		int digit = text_hex((char)r->line.data[i]);
 
 		if (digit < 0)
 			return -1;

@@ -41,7 +41,7 @@ static int describe_key(struct check *c)
 	    b64_decode(&blob, text, strlen(text)) == 0 && blob.len > 4 &&
 	    4 + (size_t)blob.data[3] < blob.len) {
 		c->r->key_type = github_ssh_type((const char *)blob.data + 4, blob.data[3]);
-		github_ssh_fingerprint(blob.data, blob.len, c->r->key_fingerprint);
+		b64_fingerprint(blob.data, blob.len, c->r->key_fingerprint);
 		rc = c->r->key_type == NULL ? -1 : 0;
 	}
 	if (text != NULL)
@@ -101,13 +101,13 @@ static int refuse_no_common(struct check *c, const struct buf *offered, struct e
 {
 	struct github_session s = GITHUB_SESSION_INIT(c->lib, c->q, c->deadline);
 	struct err unused = ERR_INIT;
-	char fingerprint[GITHUB_SSH_FINGERPRINT] = "";
+	char fingerprint[B64_FINGERPRINT] = "";
 
 	if (github_session_open(&s,
 				"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
 				"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256",
 				&unused) == 0)
-		github_ssh_fingerprint(s.host_blob.data, s.host_blob.len, fingerprint);
+		b64_fingerprint(s.host_blob.data, s.host_blob.len, fingerprint);
 	c->r->outcome = GITHUB_SSH_HOST_UNKNOWN;
 	err_set(
 	    err, ERR_REFUSED,

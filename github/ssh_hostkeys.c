@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "github/ssh_hostkeys.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/b64.h"
@@ -67,26 +66,13 @@ const struct github_ssh_host *github_ssh_judge(const struct github_ssh_request *
 		host = &result->hosts[result->n_hosts++];
 	*host = (struct github_ssh_host){ .type = type, .state = GITHUB_SSH_HOST_NOT_OFFERED };
 	if (key != NULL)
-		github_ssh_fingerprint(key->blob, key->len, host->expected);
+		b64_fingerprint(key->blob, key->len, host->expected);
 	if (blob == NULL)
 		return host;
-	github_ssh_fingerprint(blob->data, blob->len, host->fingerprint);
+	b64_fingerprint(blob->data, blob->len, host->fingerprint);
 	host->state =
 	    key != NULL && key->len == blob->len && memcmp(key->blob, blob->data, blob->len) == 0
 		? GITHUB_SSH_HOST_MATCHES
 		: GITHUB_SSH_HOST_OTHER;
 	return host;
-}
-
-void github_ssh_fingerprint(const void *blob, size_t len, char text[GITHUB_SSH_FINGERPRINT])
-{
-	unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
-	struct buf b = BUF_INIT;
-	unsigned n = 0;
-
-	EVP_Digest(blob, len, digest, &n, EVP_sha256(), NULL);
-	buf_puts(&b, "SHA256:");
-	b64_encode_raw(&b, digest, n);
-	memcpy(text, buf_str(&b), b.len + 1);
-	buf_clear(&b);
 }

@@ -26,6 +26,4 @@ const struct github_ssh_host *github_ssh_judge(const struct github_ssh_request *
 					       const struct buf *blob,
 					       struct github_ssh_result *result);
 
-void github_ssh_fingerprint(const void *blob, size_t len, char text[GITHUB_SSH_FINGERPRINT]);
-
 #endif

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/b64.h"
 #include "base/buf.h"
 #include "github/proxy.h"
 #include "github/refs.h"
@@ -68,16 +69,15 @@ enum github_ssh_host_state {
 	GITHUB_SSH_HOST_NOT_OFFERED, /* the server has no key of the type */
 };
 
-#define GITHUB_SSH_TYPES 5	  /* ssh-ed25519, three ecdsa-sha2-nistp*, ssh-rsa */
-#define GITHUB_SSH_FINGERPRINT 51 /* "SHA256:", 43 characters and a NUL */
+#define GITHUB_SSH_TYPES 5 /* ssh-ed25519, three ecdsa-sha2-nistp*, ssh-rsa */
 #define GITHUB_SSH_TEXT 256
 
 /* One type of host key that known_hosts has. */
 struct github_ssh_host {
 	const char *type; /* a constant */
 	enum github_ssh_host_state state;
-	char fingerprint[GITHUB_SSH_FINGERPRINT]; /* what the server showed; "" when nothing */
-	char expected[GITHUB_SSH_FINGERPRINT];	  /* the key listed for the host; "": none */
+	char fingerprint[B64_FINGERPRINT]; /* what the server showed; "" when nothing */
+	char expected[B64_FINGERPRINT];	   /* the key listed for the host; "": none */
 };
 
 /* Facts for people and programs.  Texts of the server are as it sent them: print them escaped. */
@@ -89,7 +89,7 @@ struct github_ssh_result {
 	struct github_ssh_host hosts[GITHUB_SSH_TYPES]; /* those that were asked for */
 	size_t n_hosts;
 	const char *key_type; /* of the deploy key; a constant, NULL before it was read */
-	char key_fingerprint[GITHUB_SSH_FINGERPRINT];
+	char key_fingerprint[B64_FINGERPRINT];
 	size_t refs;
 	bool more_refs;			 /* and more than that */
 	char head[GITHUB_REFS_OID];	 /* "": the repository has no HEAD (it is empty) */

@@ -2,6 +2,7 @@
 /* The SSH key with which Flux fetches a repository, and the host keys it must find there. */
 #include <string.h>
 
+#include "base/b64.h"
 #include "base/err.h"
 #include "kinds/github_hosts.h"
 #include "kinds/kind.h"
@@ -199,10 +200,10 @@ static int check_second(const struct kind_secret *s, struct err *err)
 
 static void derive(const struct parts *p, const struct buf *host_keys, struct kv *derived)
 {
-	char fingerprint[SSHPUB_FINGERPRINT];
+	char fingerprint[B64_FINGERPRINT];
 	struct buf line = BUF_INIT;
 
-	sshpub_fingerprint(p->key.blob.data, p->key.blob.len, fingerprint);
+	b64_fingerprint(p->key.blob.data, p->key.blob.len, fingerprint);
 	kv_set_str(derived, "fingerprint", fingerprint);
 	sshpub_format(p->key.pub.name, p->key.blob.data, p->key.blob.len, &line);
 	/* that of an RSA key of more than 5,900 bits is no fact; its fingerprint is */

@@ -68,8 +68,8 @@ int github_hosts_find(const void *blob, size_t len)
 
 bool github_hosts_is_revoked(const void *blob, size_t len)
 {
-	char fingerprint[SSHPUB_FINGERPRINT];
+	char fingerprint[B64_FINGERPRINT];
 
-	sshpub_fingerprint(blob, len, fingerprint);
+	b64_fingerprint(blob, len, fingerprint);
 	return strcmp(fingerprint, GITHUB_HOSTS_REVOKED) == 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/b64.h"
 #include "base/buf.h"
+#include "base/text.h"
 
 #define SHA1_BYTES 20
 
@@ -23,21 +24,6 @@ struct pattern {
 	unsigned port;
 };
 
-/* Digits only, 1 to 65535, else 0. */
-static unsigned parse_port(const char *text, size_t len)
-{
-	unsigned port = 0;
-
-	if (len == 0 || len > 5)
-		return 0;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return 0;
-		port = port * 10 + (unsigned)(text[i] - '0');
-	}
-	return port > 65535 ? 0 : port;
-}
-
 /* "[host]:port": NULL or the reason. */
 static const char *parse_bracketed(const struct word *w, struct pattern *out)
 {
@@ -47,7 +33,7 @@ static const char *parse_bracketed(const struct word *w, struct pattern *out)
 	if (end == NULL || n + 1 >= w->len || end[1] != ':')
 		return "a host in brackets needs its port: \"[host]:port\"";
 	out->host = (struct word){ w->text + 1, n - 1 };
-	out->port = parse_port(end + 2, w->len - n - 2);
+	out->port = text_port(end + 2, w->len - n - 2);
 	if (out->host.len == 0 || memchr(out->host.text, '[', out->host.len) != NULL ||
 	    out->port == 0)
 		return "a host in brackets needs its port: \"[host]:port\"";

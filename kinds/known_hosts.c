@@ -310,7 +310,7 @@ static int compare(const void *a, const void *b)
 int known_hosts_fact(const char *what, const struct known_hosts *kh, const struct url *u,
 		     struct buf *out, struct err *err)
 {
-	char prints[KNOWN_HOSTS_KEYS_MAX + 1][SSHPUB_FINGERPRINT];
+	char prints[KNOWN_HOSTS_KEYS_MAX + 1][B64_FINGERPRINT];
 	size_t n = 0;
 
 	if (github_hosts_is(u->host) && all_github(kh))
@@ -321,7 +321,7 @@ int known_hosts_fact(const char *what, const struct known_hosts *kh, const struc
 
 		if (l->marker == MARKER_REVOKED)
 			continue;
-		sshpub_fingerprint(l->blob.data, l->blob.len, prints[n]);
+		b64_fingerprint(l->blob.data, l->blob.len, prints[n]);
 		while (strcmp(prints[k], prints[n]) != 0)
 			k++;
 		n += k == n; /* each once */

@@ -8,7 +8,6 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include "base/b64.h"
 #include "base/err.h"
@@ -193,18 +192,6 @@ void sshpub_format(const char *name, const void *blob, size_t len, struct buf *o
 	buf_puts(out, name);
 	buf_putc(out, ' ');
 	b64_encode(out, blob, len);
-}
-
-void sshpub_fingerprint(const void *blob, size_t len, char text[static SSHPUB_FINGERPRINT])
-{
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	struct buf out = BUF_INIT;
-
-	SHA256(blob, len, digest);
-	buf_puts(&out, "SHA256:");
-	b64_encode_raw(&out, digest, sizeof(digest));
-	memcpy(text, buf_str(&out), SSHPUB_FINGERPRINT);
-	buf_clear(&out);
 }
 
 /* --- authorized_keys -------------------------------------------------------------------------- */

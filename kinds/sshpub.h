@@ -14,8 +14,7 @@
 
 struct err;
 
-#define SSHPUB_BLOB_MAX 4096  /* bytes; RSA of PKEY_RSA_MAX bits fits */
-#define SSHPUB_FINGERPRINT 51 /* "SHA256:", 43 characters and a NUL */
+#define SSHPUB_BLOB_MAX 4096 /* bytes; RSA of PKEY_RSA_MAX bits fits */
 
 struct sshpub {
 	const char *name; /* "ssh-ed25519"; a constant */
@@ -38,8 +37,5 @@ void sshpub_format(const char *name, const void *blob, size_t len, struct buf *o
  */
 int sshpub_parse_line(const char *what, const char *line, size_t len, struct buf *out,
 		      struct err *err);
-
-/* As ssh-keygen -l prints it: "SHA256:" and unpadded base64. */
-void sshpub_fingerprint(const void *blob, size_t len, char text[static SSHPUB_FINGERPRINT]);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/b64.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -21,12 +22,12 @@ struct looking {
 
 char *holders_fingerprint(const char *public)
 {
-	char text[SSHPUB_FINGERPRINT];
+	char text[B64_FINGERPRINT];
 	struct buf blob = BUF_INIT;
 	char *found = NULL;
 
 	if (sshpub_parse_line("key", public, strlen(public), &blob, NULL) == 0) {
-		sshpub_fingerprint(blob.data, blob.len, text);
+		b64_fingerprint(blob.data, blob.len, text);
 		found = mem_str(text);
 	}
 	buf_clear(&blob);

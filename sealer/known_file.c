@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/b64.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "kinds/github_hosts.h"
@@ -69,7 +70,7 @@ static void add_key(struct known_file *out, const struct known_hosts_line *l,
 	key = &out->keys[out->n++];
 	key->type = l->pub.name;
 	key->state = state;
-	sshpub_fingerprint(l->blob.data, l->blob.len, key->fingerprint);
+	b64_fingerprint(l->blob.data, l->blob.len, key->fingerprint);
 	out->changed = out->changed || state != KNOWN_KEPT;
 }
 

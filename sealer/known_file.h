@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/b64.h"
 #include "base/buf.h"
 #include "kinds/known_hosts.h"
 
@@ -26,7 +27,7 @@ const char *known_state_name(enum known_state state);
 
 struct known_key {
 	const char *type; /* "ssh-ed25519" */
-	char fingerprint[SSHPUB_FINGERPRINT];
+	char fingerprint[B64_FINGERPRINT];
 	enum known_state state;
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/b64.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -282,12 +283,12 @@ void register_tell(const struct register_at *at, bool added)
 
 char *register_title(const char *cluster, const char *document, const char *public)
 {
-	char fingerprint[SSHPUB_FINGERPRINT];
+	char fingerprint[B64_FINGERPRINT];
 	struct buf blob = BUF_INIT;
 	char *title = NULL;
 
 	if (sshpub_parse_line("key", public, strlen(public), &blob, NULL) == 0) {
-		sshpub_fingerprint(blob.data, blob.len, fingerprint);
+		b64_fingerprint(blob.data, blob.len, fingerprint);
 		title = mem_printf("bulla %s %s %.*s", cluster, document, TITLE_HASH, fingerprint);
 	}
 	buf_clear(&blob);

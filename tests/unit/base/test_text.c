@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* names, globs, base64, time, escaping, JSON */
+/* names, globs, base64, hex digits, ports, time, escaping, JSON */
 #include "tests/unit/test.h"
 
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/out.h"
+#include "base/text.h"
 
 static const char *times(char c, size_t n)
 {
@@ -370,6 +371,35 @@ static void test_json(void **state)
 	json_decref(v);
 }
 
+static void test_hex(void **state)
+{
+	(void)state;
+	for (int c = -128; c < 128; c++) {
+		const char *digits = "0123456789abcdef", *capitals = "0123456789ABCDEF";
+		const char *at = c > 0 ? strchr(digits, c) : NULL;
+
+		if (at == NULL && c > 0 && (at = strchr(capitals, c)) != NULL)
+			at = digits + (at - capitals);
+		assert_int_equal(text_hex((char)c), at == NULL ? -1 : (int)(at - digits));
+	}
+}
+
+static void test_port(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned port;
+	} rows[] = {
+		{ "22", 22 }, { "65535", 65535 }, { "00022", 22 }, { "0", 0 },	{ "", 0 },
+		{ "-1", 0 },  { "65536", 0 },	  { "99999", 0 },  { "1 ", 0 }, { "000022", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(text_port(rows[i].text, strlen(rows[i].text)), rows[i].port);
+	assert_int_equal(text_port("443/path", 3), 443);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -381,6 +411,8 @@ int main(void)
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_shell),
+		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_json),
 	};
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/b64.h"
 #include "tests/unit/kinds/keys.h"
 
 #include "kinds/github_hosts.h"
@@ -126,7 +127,7 @@ static void test_new_keys(void **state)
 		assert_int_equal(s.facts.n, 4);
 		assert_string_equal(fact(&s, "url"), GITHUB);
 		assert_string_equal(fact(&s, "host-keys"), "github.com");
-		assert_int_equal(strlen(fact(&s, "fingerprint")), SSHPUB_FINGERPRINT - 1);
+		assert_int_equal(strlen(fact(&s, "fingerprint")), B64_FINGERPRINT - 1);
 		buf_clear(&hosts);
 		kind_secret_clear(&s);
 	}

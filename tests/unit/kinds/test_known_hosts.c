@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* known_hosts, its host patterns, GitHub's keys */
+#include "base/b64.h"
 #include "tests/unit/kinds/keys.h"
 
 #include <openssl/hmac.h>
@@ -504,13 +505,13 @@ static void test_github(void **state)
 	static const char *const types[] = { "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa" };
 	struct buf text = BUF_INIT, old = BUF_INIT;
 	struct known_hosts kh = KNOWN_HOSTS_INIT;
-	char fingerprint[SSHPUB_FINGERPRINT];
+	char fingerprint[B64_FINGERPRINT];
 
 	github_hosts_format(&github, &text);
 	assert_int_equal(known_hosts_parse("kh", buf_str(&text), text.len, &kh, &err), 0);
 	assert_int_equal(kh.n, GITHUB_HOSTS_KEYS);
 	for (size_t i = 0; i < kh.n; i++) {
-		sshpub_fingerprint(kh.lines[i].blob.data, kh.lines[i].blob.len, fingerprint);
+		b64_fingerprint(kh.lines[i].blob.data, kh.lines[i].blob.len, fingerprint);
 		assert_string_equal(fingerprint, published[i]);
 		assert_string_equal(kh.lines[i].pub.name, types[i]);
 		assert_int_equal(github_hosts_find(kh.lines[i].blob.data, kh.lines[i].blob.len), i);
@@ -520,7 +521,7 @@ static void test_github(void **state)
 	known_hosts_clear(&kh);
 	buf_clear(&text);
 	assert_int_equal(sshpub_parse_line("key", old_rsa, strlen(old_rsa), &old, &err), 0);
-	sshpub_fingerprint(old.data, old.len, fingerprint);
+	b64_fingerprint(old.data, old.len, fingerprint);
 	assert_string_equal(fingerprint, GITHUB_HOSTS_REVOKED);
 	assert_true(github_hosts_is_revoked(old.data, old.len));
 	assert_int_equal(github_hosts_find(old.data, old.len), -1);
@@ -535,7 +536,7 @@ static void test_fact(void **state)
 {
 	(void)state;
 	struct buf fact = BUF_INIT, lines = BUF_INIT;
-	char prints[2][SSHPUB_FINGERPRINT], *want;
+	char prints[2][B64_FINGERPRINT], *want;
 	struct url u;
 
 	github_hosts_format(&github, &lines);
@@ -572,7 +573,7 @@ static void test_fact(void **state)
 	for (int i = 0; i < 2; i++) {
 		buf_reset(&lines);
 		test_public_blob(test_key(i == 0 ? "p256" : "ed25519"), &lines);
-		sshpub_fingerprint(lines.data, lines.len, prints[i]);
+		b64_fingerprint(lines.data, lines.len, prints[i]);
 	}
 	want = strcmp(prints[0], prints[1]) < 0 ? mem_printf("%s %s", prints[0], prints[1])
 						: mem_printf("%s %s", prints[1], prints[0]);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small readers of text that several grammars share. */
+#ifndef BULLA_BASE_TEXT_H
+#define BULLA_BASE_TEXT_H
+
+#include <stddef.h>
+
+/* The value of a hex digit in either case, or -1. */
+int text_hex(char c);
+
+/* A port: one to five digits and nothing else, 1 to 65535; 0: not one. */
+unsigned text_port(const char *text, size_t len);
+
+#endif
