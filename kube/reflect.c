@@ -51,7 +51,7 @@ static const struct rule rules[] = {
 	{ 410, 410, NULL, { OVER, UNPAGED, GONE, GONE }, 0 },
 	{ 422, 422, NULL, { PLAIN, OVER, OVER, OVER }, 0 },
 	{ 429, 429, NULL, { AGAIN, AGAIN, AGAIN, AGAIN }, 0 },
-	{ 500, 500, NULL, { PLAIN, COUNTED, OVER, COUNTED }, 0 },
+	{ 500, 500, NULL, { PLAIN, COUNTED, OVER, AGAIN }, 0 },
 	/* the server is behind what was seen (another replica, a restored etcd) */
 	{ 504, 504, "ResourceVersionTooLarge", { PLAIN, OVER, OVER, OVER }, 0 },
 	{ 504, 504, NULL, { PLAIN, COUNTED, OVER, AGAIN }, 0 },
