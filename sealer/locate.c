@@ -84,12 +84,13 @@ int locate(const char *given, struct located *out, struct err *err)
 {
 	const char *slash = strchr(given, '/');
 	struct search s = { .name = slash != NULL ? slash + 1 : given, .out = out };
+	bool file = is_file(given);
 	int r;
 
 	*out = (struct located){ NULL, NULL };
-	if (!is_file(given) && slash != NULL)
+	if (!file && slash != NULL)
 		s.namespace = mem_strn(given, (size_t)(slash - given));
-	if (is_file(given) || !name_is_subdomain(s.name) ||
+	if (file || !name_is_subdomain(s.name) ||
 	    (s.namespace != NULL && !name_is_label(s.namespace))) {
 		out->path = mem_str(given);
 		mem_free(s.namespace);

@@ -30,70 +30,41 @@ struct register_options {
 	const char *repository;	       /* "OWNER/NAME", before what a URL says; or NULL */
 };
 
+/* clang-format off */
+#define REGISTER_ROW_(type, name, arg, help, member)                                               \
+	{ 0, name, arg, help, offsetof(struct type, at.member), 0 }
+/* Where to ask. */
+#define REGISTER_ROWS_(type)                                                                       \
+	REGISTER_ROW_(type, "api-url", "URL", "GitHub Enterprise Server: https://HOST/api/v3",     \
+		      api_url),                                                                    \
+	REGISTER_ROW_(type, "ca-file", "FILE",                                                     \
+		      "the authority that signs its certificate, as PEM", ca_file)
+
 /* Their rows in the table of a command, for the member `at` of its struct `type`. */
 #define REGISTER_OPTIONS(type)                                                                     \
-	{ 0,                                                                                       \
-	  "app",                                                                                   \
-	  "FILE",                                                                                  \
-	  "register as this GitHub App: a sealed document of kind github-app",                     \
-	  offsetof(struct type, at.app),                                                           \
-	  0 },                                                                                     \
-	    { 0,                                                                                   \
-	      "keys",                                                                              \
-	      "DIR",                                                                               \
-	      "open it with the keys of a folder (default: ~/.config/bulla/keys)",                 \
-	      offsetof(struct type, at.ring.keys),                                                 \
-	      0 },                                                                                 \
-	    { 0,                                                                                   \
-	      "token-file",                                                                        \
-	      "FILE|-",                                                                            \
-	      "register with a personal token, which is not kept",                                 \
-	      offsetof(struct type, at.token_file),                                                \
-	      0 },                                                                                 \
-	    { 0,                                                                                   \
-	      "api-url",                                                                           \
-	      "URL",                                                                               \
-	      "GitHub Enterprise Server: https://HOST/api/v3",                                     \
-	      offsetof(struct type, at.api_url),                                                   \
-	      0 },                                                                                 \
-	{                                                                                          \
-		0, "ca-file", "FILE", "the authority that signs its certificate, as PEM",          \
-		    offsetof(struct type, at.ca_file), 0                                           \
-	}
+	REGISTER_ROW_(type, "app", "FILE",                                                         \
+		      "register as this GitHub App: a sealed document of kind github-app", app),   \
+	REGISTER_ROW_(type, "keys", "DIR",                                                         \
+		      "open it with the keys of a folder (default: ~/.config/bulla/keys)",         \
+		      ring.keys),                                                                  \
+	REGISTER_ROW_(type, "token-file", "FILE|-",                                                \
+		      "register with a personal token, which is not kept", token_file),            \
+	REGISTER_ROWS_(type)
+
+/* For a command that has RING_OPTIONS, and takes the repository. */
+#define REGISTER_AS_OPTIONS(type)                                                                  \
+	REGISTER_ROW_(type, "repo", "OWNER/NAME",                                                  \
+		      "the repository at GitHub (default: that of the document's URL)",            \
+		      repository),                                                                 \
+	REGISTER_ROW_(type, "app", "FILE",                                                         \
+		      "ask as this GitHub App: a sealed document of kind github-app", app),        \
+	REGISTER_ROW_(type, "token-file", "FILE|-",                                                \
+		      "ask with a personal token, which is not kept", token_file),                 \
+	REGISTER_ROWS_(type)
+/* clang-format on */
 
 /* ERR_USAGE: two ways at once, or a folder of keys without --app. */
 int register_check(const struct register_options *o, struct err *err);
-/* The same without the rows of --keys, for a command that has RING_OPTIONS. */
-#define REGISTER_AS_OPTIONS(type)                                                                  \
-	{ 0,                                                                                       \
-	  "repo",                                                                                  \
-	  "OWNER/NAME",                                                                            \
-	  "the repository at GitHub (default: that of the document's URL)",                        \
-	  offsetof(struct type, at.repository),                                                    \
-	  0 },                                                                                     \
-	    { 0,                                                                                   \
-	      "app",                                                                               \
-	      "FILE",                                                                              \
-	      "ask as this GitHub App: a sealed document of kind github-app",                      \
-	      offsetof(struct type, at.app),                                                       \
-	      0 },                                                                                 \
-	    { 0,                                                                                   \
-	      "token-file",                                                                        \
-	      "FILE|-",                                                                            \
-	      "ask with a personal token, which is not kept",                                      \
-	      offsetof(struct type, at.token_file),                                                \
-	      0 },                                                                                 \
-	    { 0,                                                                                   \
-	      "api-url",                                                                           \
-	      "URL",                                                                               \
-	      "GitHub Enterprise Server: https://HOST/api/v3",                                     \
-	      offsetof(struct type, at.api_url),                                                   \
-	      0 },                                                                                 \
-	{                                                                                          \
-		0, "ca-file", "FILE", "the authority that signs its certificate, as PEM",          \
-		    offsetof(struct type, at.ca_file), 0                                           \
-	}
-
 enum register_way {
 	REGISTER_BY_HAND, /* the host is not GitHub, as far as is known */
 	REGISTER_ASKED,	  /* GitHub, and a person can be asked for a token */

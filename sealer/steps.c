@@ -11,7 +11,8 @@
 
 /* --- what a step found ------------------------------------------------------------------------ */
 
-static void set_text(struct step_look *l, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) void set_text(struct step_look *l, const char *fmt,
+							   va_list ap)
 {
 	mem_free(l->text);
 	l->text = mem_vprintf(fmt, ap);
