@@ -76,7 +76,7 @@ static void show(const struct addrinfo *to, char *text, size_t size)
 
 	if (getnameinfo(to->ai_addr, to->ai_addrlen, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		snprintf(text, size, "%c", '?');
+		memcpy(text, "?", 2);
 	else
 		snprintf(text, size, to->ai_family == AF_INET6 ? "[%.45s]:%.5s" : "%.45s:%.5s",
 			 host, port);
