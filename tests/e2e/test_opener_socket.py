@@ -203,7 +203,9 @@ def test_agent_restarts(bed):
         for i in range(3):
             with bed.run() as agent:
                 bed.seal(f"app{i}", {"TOKEN": "one"})
-                agent.wait(lambda: bed.secret(f"app{i}") == {"TOKEN": "one"})
+                # its end, not the Secret alone: an agent that is killed in between does not know that it wrote
+                agent.wait_log(msg="document", name=f"app{i}", reason="Applied")
+                assert bed.secret(f"app{i}") == {"TOKEN": "one"}
                 if i == 1:
                     agent.stop()
                 # else it is killed
