@@ -32,31 +32,30 @@ struct rule {
 	long from, to; /* HTTP status, or code of a Status inside of the stream */
 	const char *cause;
 	enum move move[4]; /* by enum kube_ask, and INSIDE */
-	int64_t floor_ms;
 };
 
 enum { INSIDE = KUBE_ASK_WATCH + 1 }; /* an ERROR among the events of a watch */
 
 /*
- * The first that fits.  A watch that a server could not begin is not asked for again from the same
- * version, as client-go does: behind an outage there can be an etcd that went back in time, whose
- * silence lasts until its versions pass the one that was asked for, and which then never tells what
- * it lost.
+ * The first that fits.  A watch that broke, or that a server could not begin, is not asked for
+ * again from the same version, as client-go does: behind an outage there can be an etcd that went
+ * back in time, whose silence lasts until its versions pass the one that was asked for, and which
+ * then never tells what it lost.  A server that is restarted answers 410 to most watches anyway.
  */
 static const struct rule rules[] = {
-	{ 400, 400, NULL, { PLAIN, OVER, OVER, OVER }, 0 },
-	{ 401, 401, NULL, { AGAIN, AGAIN, AGAIN, OVER }, 0 },
-	{ 403, 403, NULL, { OVER, OVER, OVER, OVER }, KUBE_DENIED_MS },
-	{ 404, 404, NULL, { OVER, OVER, OVER, OVER }, 0 },
-	{ 410, 410, NULL, { OVER, UNPAGED, GONE, GONE }, 0 },
-	{ 422, 422, NULL, { PLAIN, OVER, OVER, OVER }, 0 },
-	{ 429, 429, NULL, { AGAIN, AGAIN, AGAIN, AGAIN }, 0 },
-	{ 500, 500, NULL, { PLAIN, COUNTED, OVER, AGAIN }, 0 },
+	{ 400, 400, NULL, { PLAIN, OVER, OVER, OVER } },
+	{ 401, 401, NULL, { AGAIN, AGAIN, OVER, OVER } },
+	{ 403, 403, NULL, { OVER, OVER, OVER, OVER } },
+	{ 404, 404, NULL, { OVER, OVER, OVER, OVER } },
+	{ 410, 410, NULL, { OVER, UNPAGED, GONE, GONE } },
+	{ 422, 422, NULL, { PLAIN, OVER, OVER, OVER } },
+	{ 429, 429, NULL, { AGAIN, AGAIN, AGAIN, AGAIN } },
+	{ 500, 500, NULL, { PLAIN, COUNTED, OVER, AGAIN } },
 	/* the server is behind what was seen (another replica, a restored etcd) */
-	{ 504, 504, "ResourceVersionTooLarge", { PLAIN, OVER, OVER, OVER }, 0 },
-	{ 504, 504, NULL, { PLAIN, COUNTED, OVER, AGAIN }, 0 },
-	{ 500, 599, NULL, { AGAIN, AGAIN, OVER, AGAIN }, 0 },
-	{ 0, 999, NULL, { OVER, OVER, OVER, OVER }, 0 },
+	{ 504, 504, "ResourceVersionTooLarge", { PLAIN, OVER, OVER, OVER } },
+	{ 504, 504, NULL, { PLAIN, COUNTED, OVER, AGAIN } },
+	{ 500, 599, NULL, { AGAIN, AGAIN, OVER, AGAIN } },
+	{ 0, 999, NULL, { OVER, OVER, OVER, OVER } },
 };
 
 static void forget(char **s)
@@ -137,12 +136,8 @@ int64_t kube_reflect_due(const struct kube_reflect *r)
 	if (!r->out)
 		return r->at_ms;
 	silent += r->filling ? KUBE_FILL_SILENT_MS : KUBE_SILENT_MS;
-	if (!r->filling) {
-		/* asked for again after silence: a list as soon as it may be deafness */
-		if (r->asked_ms > r->heard_ms && silent > r->heard_ms + KUBE_DEAF_MS)
-			silent = r->heard_ms + KUBE_DEAF_MS;
+	if (!r->filling)
 		return silent < r->full_at_ms ? silent : r->full_at_ms;
-	}
 	if (r->ask == KUBE_ASK_STREAM && silent > r->asked_ms + KUBE_FILL_MAX_MS)
 		return r->asked_ms + KUBE_FILL_MAX_MS;
 	return silent;
@@ -179,7 +174,8 @@ struct kube_asked kube_reflect_ask(struct kube_reflect *r, int64_t now, struct b
 {
 	struct kube_asked a;
 
-	if (r->ask == KUBE_ASK_WATCH && (now - r->heard_ms >= KUBE_DEAF_MS || now >= r->full_at_ms))
+	if (r->ask == KUBE_ASK_WATCH &&
+	    (now - r->heard_ms >= KUBE_SILENT_MS || now >= r->full_at_ms))
 		start_over(r);
 	a.shape = r->ask == KUBE_ASK_LIST ? KUBE_LIST : KUBE_EVENTS;
 	a.limit_ms = r->ask == KUBE_ASK_LIST ? put_list(r, query) : put_watch(r, query);
@@ -301,8 +297,7 @@ static void refuse(struct kube_reflect *r, int64_t now, const struct kube_answer
 		rule++;
 	over(r, v);
 	v->answer = *a;
-	apply(r, now, rule->move[column],
-	      a->retry_ms > rule->floor_ms ? a->retry_ms : rule->floor_ms, v);
+	apply(r, now, rule->move[column], a->retry_ms, v);
 	/* one that has too much to do is not given a list to make as well */
 	if (a->status != 429)
 		list_behind_pause(r, now);
@@ -489,8 +484,15 @@ void kube_reflect_page(struct kube_reflect *r, int64_t now, const json_t *list,
 	r->more = mem_str(more);
 }
 
+/* A watch that broke, or fell silent: see rules. */
+static void watch_broke(struct kube_reflect *r, int64_t now)
+{
+	start_over(r);
+	gently(r, now);
+}
+
 /* A watch that lasted is asked for again at once, one that brought something soon. */
-static void watch_ended(struct kube_reflect *r, int64_t now, bool clean, struct kube_verdict *v)
+static bool watch_ended(struct kube_reflect *r, int64_t now)
 {
 	bool useless = now - r->asked_ms < KUBE_SHORT_MS && r->events == 0;
 
@@ -502,7 +504,7 @@ static void watch_ended(struct kube_reflect *r, int64_t now, bool clean, struct 
 	} else {
 		at_once(r, now);
 	}
-	v->failed = useless || !clean;
+	return useless;
 }
 
 /* Also of a watch that found no server: see rules. */
@@ -529,13 +531,15 @@ void kube_reflect_end(struct kube_reflect *r, int64_t now, enum kube_end how,
 	over(r, v);
 	v->failed = true;
 	v->answer = *a;
-	if (r->filling || how == KUBE_END_UNREACHED)
-		list_ended(r, now, how);
-	else
-		watch_ended(r, now, how == KUBE_END_CLEAN, v);
-	if (v->failed && v->answer.message[0] == '\0')
+	if (a->message[0] == '\0')
 		v->answer.message = r->filling ? "ended before the list was whole"
 					       : "the watch ended as soon as it began";
+	if (r->filling || how == KUBE_END_UNREACHED)
+		list_ended(r, now, how);
+	else if (how == KUBE_END_CLEAN)
+		v->failed = watch_ended(r, now);
+	else
+		watch_broke(r, now);
 }
 
 void kube_reflect_tick(struct kube_reflect *r, int64_t now, struct kube_verdict *v)
@@ -556,6 +560,7 @@ void kube_reflect_tick(struct kube_reflect *r, int64_t now, struct kube_verdict 
 	} else if (now >= r->full_at_ms) {
 		start_over(r);
 	} else {
+		watch_broke(r, now);
 		tell(v, 200, "", "the watch was silent");
 	}
 }

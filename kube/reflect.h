@@ -26,11 +26,9 @@
 #define KUBE_HEALTHY_MS                                                                            \
 	((int64_t)2 * 60000)	  /* so long without a failure, and delays start anew              \
 				   */
-#define KUBE_DENIED_MS 30000	  /* at least, after a 403 */
 #define KUBE_ASKED_MAX_MS 60000	  /* what a server can ask to wait */
 #define KUBE_SHORT_MS 1000	  /* a watch that ends sooner, without an event, is a failure */
-#define KUBE_SILENT_MS 150000	  /* a watch without an event so long is asked for again */
-#define KUBE_DEAF_MS 240000	  /* and then, so long without one, everything is listed */
+#define KUBE_SILENT_MS 150000	  /* a watch without an event so long: everything is listed */
 #define KUBE_FILL_SILENT_MS 60000 /* nothing of a list so long: it is given up */
 #define KUBE_FILL_MAX_MS 120000	  /* a streaming list is whole by then, or given up */
 #define KUBE_FULL_MS ((int64_t)6 * 60 * 60 * 1000)
