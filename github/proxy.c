@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "github/proxy.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/b64.h"
 #include "base/err.h"
@@ -108,17 +111,90 @@ int github_proxy_parse(const char *what, const char *text, struct github_proxy *
 	return rc;
 }
 
-static bool names(const char *name, size_t len, const char *host, unsigned port)
+/* --- NO_PROXY --------------------------------------------------------------------------------- */
+
+struct address {
+	unsigned char bytes[16];
+	unsigned bits; /* 32 or 128 */
+};
+
+/* An address of either version, with or without brackets. */
+static bool read_address(const char *text, size_t len, struct address *out)
 {
-	const char *colon = memchr(name, ':', len);
-	size_t n = strlen(host);
+	char copy[INET6_ADDRSTRLEN];
+
+	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	}
+	if (len == 0 || len >= sizeof(copy))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	out->bits = memchr(text, ':', len) == NULL ? 32 : 128;
+	return inet_pton(out->bits == 32 ? AF_INET : AF_INET6, copy, out->bytes) == 1;
+}
+
+/* The digits behind the slash of a network: at most max; false: no such number. */
+static bool read_bits(const char *text, size_t len, unsigned max, unsigned *out)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9' || i == 3)
+			return false;
+		n = n * 10 + (unsigned)(text[i] - '0');
+	}
+	*out = n;
+	return len > 0 && n <= max;
+}
+
+static bool same_bits(const unsigned char *a, const unsigned char *b, unsigned bits)
+{
+	unsigned rest = bits % 8;
+	unsigned char mask = (unsigned char)(0xff << (8 - rest));
+
+	return memcmp(a, b, bits / 8) == 0 &&
+	       (rest == 0 || ((a[bits / 8] ^ b[bits / 8]) & mask) == 0);
+}
+
+/* "ADDRESS" or "ADDRESS/BITS". */
+static bool covers(const char *name, size_t len, const struct address *host)
+{
+	const char *slash = memchr(name, '/', len);
+	size_t n = slash == NULL ? len : (size_t)(slash - name);
+	unsigned bits = host->bits;
+	struct address net;
+
+	if (!read_address(name, n, &net) || net.bits != host->bits ||
+	    (slash != NULL && !read_bits(slash + 1, len - n - 1, host->bits, &bits)))
+		return false;
+	return same_bits(net.bytes, host->bytes, bits);
+}
+
+/* Cuts ":PORT" off: false when it is another one. */
+static bool take_port(const char *name, size_t *len, unsigned port)
+{
+	const char *bracket = memchr(name, ']', *len), *end = name + *len;
+	const char *from = bracket == NULL ? name : bracket;
+	const char *colon = memchr(from, ':', (size_t)(end - from));
 
 	/* one colon only: more are an address of version 6 */
-	if (colon != NULL && memchr(colon + 1, ':', len - (size_t)(colon + 1 - name)) == NULL) {
-		if (text_port(colon + 1, len - (size_t)(colon + 1 - name)) != port)
-			return false;
-		len = (size_t)(colon - name);
-	}
+	if (colon == NULL || memchr(colon + 1, ':', (size_t)(end - colon - 1)) != NULL)
+		return true;
+	*len = (size_t)(colon - name);
+	return text_port(colon + 1, (size_t)(end - colon - 1)) == port;
+}
+
+static bool names(const char *name, size_t len, const char *host, unsigned port)
+{
+	size_t n = strlen(host);
+	struct address address;
+
+	if (!take_port(name, &len, port))
+		return false;
+	if (read_address(host, n, &address))
+		return covers(name, len, &address);
 	if (len > 0 && name[0] == '.') {
 		name++;
 		len--;

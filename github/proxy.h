@@ -4,8 +4,10 @@
  * HTTPS_PROXY, unless NO_PROXY names the host; each in capitals or small letters (those win, as in
  * curl).  "http://[USER:PASSWORD@]HOST:PORT" or "HOST:PORT".
  *
- * NO_PROXY: "*", or names with commas or spaces between; a name means the host and all below it,
- * a leading "." changes nothing, ":PORT" means that port alone.  Addresses are compared as text.
+ * NO_PROXY: "*", or entries with commas or spaces between.  A name means the host and all below it,
+ * a leading "." changes nothing; an address, or a network "10.0.0.0/8", "fd00::/8", means the hosts
+ * that are given by such an address: no name is looked up for it.  ":PORT" behind an entry means
+ * that port alone ("[fd00::1]:443" for version 6).  What is none of these names nobody.
  */
 #ifndef BULLA_GITHUB_PROXY_H
 #define BULLA_GITHUB_PROXY_H

@@ -43,7 +43,9 @@ static void test_refused(void **state)
 	static const struct {
 		const char *text, *reason;
 	} cases[] = {
-		{ "socks5://canary:1080", "socks5" },
+		{ "socks5://canary:1080", "no https:// and no socks5://" },
+		{ "socks5h://canary:1080", "no https:// and no socks5://" },
+		{ "socks4://canary:1080", "only proxies that are spoken to by http://" },
 		{ "https://canary:443", "https" },
 		{ "canary", "port" },
 		{ "http://canary:", "port" },
@@ -95,6 +97,19 @@ static void test_exceptions(void **state)
 		{ "::1", "::1", 22, true },
 		{ "127.0.0.1", "127.0.0.1", 22, true },
 		{ "127.0.0.1", "127.0.0.12", 22, false },
+		/* one address has several spellings */
+		{ "0:0:0:0:0:0:0:1", "::1", 22, true },
+		{ "FD00::00a1", "fd00::a1", 22, true },
+		{ "[::1]", "::1", 22, true },
+		{ "[::1]:22", "::1", 22, true },
+		{ "[::1]:22", "::1", 443, false },
+		{ "127.0.0.1:443", "127.0.0.1", 443, true },
+		{ "127.0.0.1:443", "127.0.0.1", 22, false },
+		/* the end of an address is no domain */
+		{ "0.1", "127.0.0.1", 22, false },
+		{ ".0.0.1", "127.0.0.1", 22, false },
+		{ "1", "127.0.0.1", 22, false },
+		{ "127.0.0.1", "a.127.0.0.1", 22, true },
 		{ ",, ,", "github.com", 22, false },
 		{ "", "github.com", 22, false },
 		{ ".", "github.com", 22, false },
@@ -105,6 +120,68 @@ static void test_exceptions(void **state)
 		assert_int_equal(
 		    github_proxy_excepts(cases[i].no_proxy, cases[i].host, cases[i].port),
 		    cases[i].excepted);
+}
+
+static void test_networks(void **state)
+{
+	static const struct {
+		const char *no_proxy, *host;
+		bool excepted;
+	} cases[] = {
+		{ "10.0.0.0/8", "10.0.0.0", true },
+		{ "10.0.0.0/8", "10.255.255.255", true },
+		{ "10.0.0.0/8", "11.0.0.0", false },
+		{ "10.0.0.0/8", "9.255.255.255", false },
+		{ "10.1.2.3/8", "10.9.9.9", true },
+		{ "172.16.0.0/12", "172.16.0.1", true },
+		{ "172.16.0.0/12", "172.31.255.255", true },
+		{ "172.16.0.0/12", "172.32.0.0", false },
+		{ "192.0.2.128/25", "192.0.2.127", false },
+		{ "192.0.2.128/25", "192.0.2.128", true },
+		{ "192.0.2.4/31", "192.0.2.5", true },
+		{ "192.0.2.4/31", "192.0.2.6", false },
+		{ "192.0.2.4/32", "192.0.2.4", true },
+		{ "192.0.2.4/32", "192.0.2.5", false },
+		{ "0.0.0.0/0", "203.0.113.9", true },
+		{ "github.com, 10.0.0.0/8 x", "10.1.1.1", true },
+		{ "10.0.0.0/8:22", "10.1.1.1", true },
+		{ "10.0.0.0/8:443", "10.1.1.1", false },
+		{ "fd00::/8", "fd12:3456::1", true },
+		{ "fd00::/8", "fe00::1", false },
+		{ "2001:db8::/33", "2001:db8:7fff::1", true },
+		{ "2001:db8::/33", "2001:db8:8000::1", false },
+		{ "2001:db8::1/128", "2001:db8::1", true },
+		{ "2001:db8::1/128", "2001:db8::2", false },
+		{ "[2001:db8::]/32", "2001:db8::9", true },
+		{ "[2001:db8::]/32:22", "2001:db8::9", true },
+		{ "[2001:db8::]/32:23", "2001:db8::9", false },
+		{ "::/0", "2001:db8::9", true },
+		/* the other version, and names, whatever their addresses are */
+		{ "::/0", "10.0.0.1", false },
+		{ "0.0.0.0/0", "::1", false },
+		{ "0.0.0.0/0", "github.com", false },
+		{ "10.0.0.0/8", "10.example.org", false },
+		/* not networks */
+		{ "10.0.0.0/", "10.0.0.0", false },
+		{ "10.0.0.0/33", "10.0.0.0", false },
+		{ "10.0.0.0/0008", "10.0.0.0", false },
+		{ "10.0.0.0/8x", "10.0.0.0", false },
+		{ "10.0.0.0/-8", "10.0.0.0", false },
+		{ "10.0.0.0/8/8", "10.0.0.0", false },
+		{ "10.0.0.0/255.0.0.0", "10.0.0.0", false },
+		{ "10.0.0/8", "10.0.0.0", false },
+		{ "010.0.0.0/8", "10.0.0.0", false },
+		{ "fd00::/129", "fd00::1", false },
+		{ "/8", "10.0.0.0", false },
+		{ "[]/8", "10.0.0.0", false },
+		{ "[", "::1", false },
+		{ "]", "::1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (github_proxy_excepts(cases[i].no_proxy, cases[i].host, 22) != cases[i].excepted)
+			fail_msg("%s for %s", cases[i].no_proxy, cases[i].host);
 }
 
 static const char *const variables[] = { "all_proxy",	"ALL_PROXY", "https_proxy",
@@ -152,9 +229,8 @@ static void test_environment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_exceptions),
+		cmocka_unit_test(test_parse),	    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_exceptions),  cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_environment),
 	};
 
