@@ -67,6 +67,14 @@ static int read_url(const char *text, struct url *u, struct err *err)
 	return github_hosts_is(u->host) ? github_hosts_check_url("url", u, err) : 0;
 }
 
+/* GitHub's other door is another host for the network only. */
+static void choose_door(const struct url *u, const struct ssh_probe_options *o,
+			struct github_ssh_request *q)
+{
+	q->host = o->door_443 ? "ssh.github.com" : u->host;
+	q->port = o->door_443 ? 443 : u->port;
+}
+
 int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_options *o,
 	      struct github_ssh_result *result, struct err *err)
 {
@@ -85,14 +93,15 @@ int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_opt
 	take(data, "known_hosts", &hosts);
 	if (read_url(url, &u, err) != 0 ||
 	    known_hosts_parse("known_hosts", buf_str(&hosts), hosts.len, &kh, err) != 0 ||
-	    open_key(data, &identity, err) != 0 ||
-	    github_proxy_from_environment(u.host, u.port, &proxy, err) != 0)
+	    open_key(data, &identity, err) != 0)
+		goto out;
+	choose_door(&u, o, &q);
+	result->outcome = GITHUB_SSH_PROXY;
+	if (github_proxy_from_environment(q.host, q.port, &proxy, err) != 0)
 		goto out;
 	keys = host_keys(&kh, &u, &q.n_host_keys);
 	q.host_keys = keys;
 	q.user = u.user[0] == '\0' ? "git" : u.user;
-	q.host = u.host;
-	q.port = u.port;
 	q.path = u.path;
 	rc = github_ssh_check(&q, result, err);
 out:
