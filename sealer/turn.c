@@ -55,6 +55,11 @@ const char *turn_other(const struct turn *t)
 	return j->aborted ? j->new_public : j->old_public;
 }
 
+bool turn_is_unseen(const struct turn *t)
+{
+	return t->journal.record.aborted && !t->journal.record.written;
+}
+
 /* --- what there is ---------------------------------------------------------------------------- */
 
 /* The URL of the old document, by its facts: only which API is asked hangs on it. */
@@ -93,8 +98,12 @@ static int abort_it(struct turn *t, struct err *err)
 			       "the old document was not opened (--keep-old), so it is not known "
 			       "whether its key serves; go on, or rotate again");
 	j->aborted = true;
+	j->started = t->r.now;
 	j->applied_at = 0;
 	kv_clear(&j->applied);
+	t->to_abort = !turn_is_unseen(t);
+	if (t->to_abort)
+		return turn_can_write(t, err);
 	return t->o->base.dry_run ? 0 : turn_journal_write(&t->journal, err);
 }
 

@@ -6,7 +6,8 @@
  * holds it, and the old one deleted after every cluster that the document is for has applied the
  * new one and the new one is proven.  Each step looks what there is, and does what is missing, so
  * that a run that ended anywhere is ended by the next one (sealer/turn_journal.h has what cannot be
- * seen).  --abort goes the same way back, with the keys in each other's place.
+ * seen).  --abort goes the same way back, with the keys in each other's place, once the old key is
+ * seen to work still.
  */
 #ifndef BULLA_SEALER_TURN_H
 #define BULLA_SEALER_TURN_H
@@ -37,7 +38,8 @@ struct turn {
 	bool asked;	  /* hub is open */
 	bool by_hand;	  /* nobody registers and deletes but the user */
 	bool proven;	  /* the key that is to serve, in this run */
-	struct kv secret; /* of the new document, as far as it was opened or made; or empty */
+	bool to_abort;	  /* asked for in this run, and not yet in the journal */
+	struct kv secret; /* with the key that is to serve, as far as opened or made; or empty */
 	struct buf left;  /* lines: what is left for the user */
 };
 
@@ -53,8 +55,10 @@ extern const struct turn_step turn_make, turn_write;
 /* Which key does the file hold now?  By its digest, or opened. */
 enum turn_holds { TURN_HOLDS_OTHER, TURN_HOLDS_OLD, TURN_HOLDS_NEW };
 enum turn_holds turn_holds(struct turn *t);
-/* Fill t->secret from the journal's document, if a key at hand opens it. */
-void turn_open_new(struct turn *t);
+/* Fill t->secret from the journal's document with turn_goal, if a key at hand opens it. */
+void turn_open_goal(struct turn *t);
+/* ERR_CONFLICT when the file's document is neither the old one nor the new, as they were made. */
+int turn_can_write(struct turn *t, struct err *err);
 
 /* turn_git.c */
 extern const struct turn_step turn_commit, turn_push;
@@ -63,6 +67,8 @@ extern const struct turn_step turn_commit, turn_push;
 extern const struct turn_step turn_register, turn_remove;
 /* Get ready to ask, once, and list what there is. */
 int turn_hub_look(struct turn *t, struct err *err);
+/* Of the keys listed, the one that is to serve; ERR_REFUSED when it is not there, or disabled. */
+const struct deploy_key *turn_hub_goal(struct turn *t, struct err *err);
 /* An App's token lasts an hour: before a long wait it is given back. */
 void turn_hub_rest(struct turn *t);
 
@@ -74,6 +80,8 @@ int turn_missing(struct turn *t, struct buf *names, struct err *err);
 /* The key that is to serve in the end, and the one that is to go; NULL: not known. */
 const char *turn_goal(const struct turn *t);
 const char *turn_other(const struct turn *t);
+/* Given up before any file held the new key: nobody can have it. */
+bool turn_is_unseen(const struct turn *t);
 
 const struct option_spec *turn_options_specs(void);
 int turn_run(const struct invocation *in, struct err *err);

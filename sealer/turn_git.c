@@ -57,7 +57,9 @@ static int look_commit(struct turn *t, struct step_look *l, struct err *err)
 	enum headstate state = state_of(t);
 
 	(void)err;
-	if (!t->journal.there)
+	if (turn_is_unseen(t))
+		step_found(l, false, "there is nothing to take back");
+	else if (!t->journal.there)
 		step_found(l, t->o->commit, "%s",
 			   t->o->commit ? "it is committed, alone" : "the commit is left to you");
 	else if (state >= HEADSTATE_COMMITTED)
@@ -94,7 +96,9 @@ static int look_push(struct turn *t, struct step_look *l, struct err *err)
 	enum headstate state = state_of(t);
 
 	(void)err;
-	if (!t->journal.there)
+	if (turn_is_unseen(t))
+		step_found(l, false, "there is nothing to take back");
+	else if (!t->journal.there)
 		step_found(l, t->o->push, "%s",
 			   t->o->push ? "the branch is pushed" : "the push is left to you");
 	else if (state == HEADSTATE_PUSHED)

@@ -39,6 +39,31 @@ int turn_hub_look(struct turn *t, struct err *err)
 	return register_look(&t->hub, err);
 }
 
+const struct deploy_key *turn_hub_goal(struct turn *t, struct err *err)
+{
+	const struct deploy_key *key = deploy_keys_find(&t->hub.keys, turn_goal(t));
+	bool back = t->journal.record.aborted;
+
+	if (key != NULL && !key->disabled)
+		return key;
+	if (key != NULL)
+		err_set(err, ERR_REFUSED,
+			"%s: the %s key is disabled by a policy of the organisation; an owner "
+			"allows deploy keys in its settings",
+			t->hub.repository, back ? "old" : "new");
+	else if (back)
+		err_set(err, ERR_REFUSED,
+			"%s: the old key is not registered any more; register it there, for "
+			"reading only: %s",
+			t->hub.repository, turn_goal(t));
+	else
+		err_set(err, ERR_REFUSED,
+			"%s: the new key is not registered any more; run this again, which "
+			"registers it",
+			t->hub.repository);
+	return NULL;
+}
+
 /* Standard input and a person are asked once; an App can be again. */
 void turn_hub_rest(struct turn *t)
 {
@@ -138,8 +163,9 @@ static int find_holder(struct turn *t, const char *public, char **found, struct 
 	if (r == 0 && *found == NULL && all.unread > 0)
 		r = err_set(err, ERR_CONFLICT,
 			    "%zu file%s could not be read, and may hold the key that is to be "
-			    "deleted; mend them and run this again, or end with --keep-old",
-			    all.unread, all.unread == 1 ? "" : "s");
+			    "deleted; mend them and run this again%s",
+			    all.unread, all.unread == 1 ? "" : "s",
+			    t->journal.record.aborted ? "" : ", or end with --keep-old");
 	holders_clear(&all);
 	mem_free(own);
 	return r;
@@ -166,6 +192,12 @@ static bool is_titled_for_others(const struct turn *t, const char *title)
 	return foreign;
 }
 
+static const char *way_out(const struct turn_record *j)
+{
+	return j->aborted ? "give it the old one, and run this again a minute later"
+			  : "and end with --keep-old";
+}
+
 static int check_use(const struct turn *t, const struct deploy_key *key, struct err *err)
 {
 	const struct turn_record *j = &t->journal.record;
@@ -175,17 +207,15 @@ static int check_use(const struct turn *t, const struct deploy_key *key, struct 
 		return err_set(
 		    err, ERR_CONFLICT,
 		    "the key that is to be deleted has the title \"%.200s\", of a cluster "
-		    "that this document is not for; it stays: look whose it is, and end "
-		    "with --keep-old",
-		    key->title);
+		    "that this document is not for; it stays: look whose it is, %s",
+		    key->title, way_out(j));
 	if (j->applied_at == 0 || key->last_used <= j->applied_at + LATE_S)
 		return 0;
 	clock_format(key->last_used, used);
 	return err_set(err, ERR_CONFLICT,
 		       "deploy key %lld \"%.200s\" was used at %s, after every cluster had applied "
-		       "the other one: something else fetches with it; it stays: look what, and "
-		       "end with --keep-old",
-		       (long long)key->id, key->title, used);
+		       "the other one: something else fetches with it; it stays: look what, %s",
+		       (long long)key->id, key->title, used, way_out(j));
 }
 
 static int look_at_hub(struct turn *t, struct step_look *l, struct err *err)
@@ -232,14 +262,13 @@ static int look_remove(struct turn *t, struct step_look *l, struct err *err)
 static int check(struct turn *t, const struct deploy_key *key, struct err *err)
 {
 	const struct turn_record *j = &t->journal.record;
-	const struct deploy_key *goal = deploy_keys_find(&t->hub.keys, turn_goal(t));
 
-	if (turn_holds(t) != (j->aborted ? TURN_HOLDS_OLD : TURN_HOLDS_NEW) || !t->proven)
+	if (!turn_is_unseen(t) &&
+	    (turn_holds(t) != (j->aborted ? TURN_HOLDS_OLD : TURN_HOLDS_NEW) || !t->proven))
 		return err_set(err, ERR_INTERNAL, "the key that is to serve is not proven");
-	if (goal == NULL || goal->disabled)
-		return err_set(
-		    err, ERR_REFUSED, "%s: the key that is to serve is %s; nothing is deleted",
-		    t->hub.repository, goal == NULL ? "not registered" : "disabled by a policy");
+	/* a key that nobody was given serves nobody, whatever became of the other */
+	if (!turn_is_unseen(t) && turn_hub_goal(t, err) == NULL)
+		return err_wrap(err, "nothing is deleted");
 	return check_use(t, key, err);
 }
 

@@ -84,13 +84,14 @@ enum turn_holds turn_holds(struct turn *t)
 	return holds;
 }
 
-void turn_open_new(struct turn *t)
+void turn_open_goal(struct turn *t)
 {
+	const struct turn_record *j = &t->journal.record;
 	struct edit_file file = EDIT_FILE_INIT;
 	struct kind_secret s = KIND_SECRET_INIT;
 
 	if (t->secret.n == 0 && t->r.with_keys &&
-	    load(t->journal.record.new_text, &file, NULL) == 0 &&
+	    load(j->aborted ? j->old_text : j->new_text, &file, NULL) == 0 &&
 	    open_document(&file.documents[0], &t->r.keys, t->r.now, &s, NULL, NULL, NULL) == 0)
 		kv_copy(&t->secret, &s.data);
 	kind_secret_clear(&s);
@@ -244,6 +245,23 @@ static bool is_goal(const struct turn *t, enum turn_holds holds)
 	return holds == (t->journal.record.aborted ? TURN_HOLDS_OLD : TURN_HOLDS_NEW);
 }
 
+int turn_can_write(struct turn *t, struct err *err)
+{
+	const struct turn_record *j = &t->journal.record;
+
+	if (is_goal(t, turn_holds(t)) ||
+	    is_text(t->r.document, j->aborted ? j->new_text : j->old_text))
+		return 0;
+	if (j->aborted)
+		return err_set(err, ERR_CONFLICT,
+			       "the document was changed since the new key was sealed into it, so "
+			       "the old one does not take its place; put back the version with the "
+			       "new key as it was made, or go on without --abort");
+	return err_set(err, ERR_CONFLICT,
+		       "the document was changed since the new key was made for it; give this up "
+		       "with --abort, and begin anew");
+}
+
 static int look_write(struct turn *t, struct step_look *l, struct err *err)
 {
 	enum turn_holds holds = turn_holds(t);
@@ -253,17 +271,16 @@ static int look_write(struct turn *t, struct step_look *l, struct err *err)
 			   t->r.in->args[0]);
 		return 0;
 	}
+	if (turn_is_unseen(t)) {
+		step_found(l, false, "%s never had the new key", t->r.in->args[0]);
+		return 0;
+	}
 	if (is_goal(t, holds)) {
 		step_found(l, false, "%s has it", t->r.in->args[0]);
 		return 0;
 	}
-	if (!is_text(t->r.document, t->journal.record.aborted ? t->journal.record.new_text
-							      : t->journal.record.old_text))
-		return err_set(err, ERR_CONFLICT,
-			       "the document was changed since the new key was made for it; %s",
-			       t->journal.record.aborted
-				   ? "put back the version that HEAD has"
-				   : "give this up with --abort, and begin anew");
+	if (turn_can_write(t, err) != 0)
+		return -1;
 	step_found(l, true, "%s gets the document with the %s key", t->r.in->args[0],
 		   t->journal.record.aborted ? "old" : "new");
 	return 0;

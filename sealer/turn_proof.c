@@ -8,60 +8,29 @@
 #include "base/out.h"
 #include "github/deploy_keys.h"
 #include "sealer/readers.h"
-#include "sealer/ssh_probe.h"
+#include "sealer/ssh_try.h"
 #include "sealer/turn.h"
 
-#define TRIES 5	      /* of a key that was registered just now */
-#define PAUSE_MS 2000 /* between them */
 #define POLL_MS 15000 /* between two looks at last_used, which GitHub tells late */
 
 /* --- a try over SSH --------------------------------------------------------------------------- */
 
-enum tried {
-	TRIED_WORKS,
-	TRIED_REFUSED, /* the server, or the repository, does not take the key */
-	TRIED_WRONG,   /* it would fail for Flux as well */
-	TRIED_UNKNOWN, /* it cannot be told from here */
-};
-
-static const enum tried meanings[GITHUB_SSH_OUTCOMES] = {
-	[GITHUB_SSH_OK] = TRIED_WORKS,		 [GITHUB_SSH_LIBRARY] = TRIED_UNKNOWN,
-	[GITHUB_SSH_KEY] = TRIED_WRONG,		 [GITHUB_SSH_DNS] = TRIED_UNKNOWN,
-	[GITHUB_SSH_REFUSED] = TRIED_UNKNOWN,	 [GITHUB_SSH_UNREACHABLE] = TRIED_UNKNOWN,
-	[GITHUB_SSH_PROXY] = TRIED_UNKNOWN,	 [GITHUB_SSH_TIMEOUT] = TRIED_UNKNOWN,
-	[GITHUB_SSH_NOT_SSH] = TRIED_UNKNOWN,	 [GITHUB_SSH_CLOSED] = TRIED_UNKNOWN,
-	[GITHUB_SSH_HANDSHAKE] = TRIED_UNKNOWN,	 [GITHUB_SSH_HOST_UNKNOWN] = TRIED_WRONG,
-	[GITHUB_SSH_HOST_CHANGED] = TRIED_WRONG, [GITHUB_SSH_KEY_REFUSED] = TRIED_REFUSED,
-	[GITHUB_SSH_REPOSITORY] = TRIED_REFUSED, [GITHUB_SSH_GIT] = TRIED_UNKNOWN,
-};
-
-/* With the new key; err says why it is not TRIED_WORKS. */
-static enum tried try_once(struct turn *t, struct err *err)
+/* With the key that is to serve; an old one may do more than Flux needs. */
+static enum ssh_try try_it(struct turn *t, struct err *err)
 {
-	const struct ssh_probe_options o = { .timeout = 0 };
-	struct github_ssh_result result;
+	const struct turn_record *j = &t->journal.record;
+	const struct ssh_try_options o = {
+		.url = j->url,
+		.data = &t->secret,
+		.fresh = !j->aborted && !t->by_hand,
+		.may_write = j->aborted,
+	};
 
-	if (ssh_probe(t->journal.record.url, &t->secret, &o, &result, err) != 0)
-		return meanings[result.outcome] == TRIED_WORKS ? TRIED_UNKNOWN
-							       : meanings[result.outcome];
-	if (result.access != GITHUB_SSH_READ_WRITE)
-		return TRIED_WORKS;
-	err_set(err, ERR_REFUSED,
-		"the new key may write to the repository, which Flux does not need: register it "
-		"for reading only");
-	return TRIED_WRONG;
-}
-
-/* GitHub has taken the key; its SSH servers may be a moment behind. */
-static enum tried try_it(struct turn *t, struct err *err)
-{
-	enum tried tried = try_once(t, err);
-
-	for (int i = 1; i < TRIES && tried == TRIED_REFUSED && !t->by_hand; i++) {
-		clock_sleep(PAUSE_MS);
-		tried = try_once(t, err);
-	}
-	return tried;
+	turn_open_goal(t);
+	if (t->secret.n > 0)
+		return ssh_try(&o, err);
+	err_set(err, ERR_NOKEY, "no key at hand opens the document that holds it, to try it");
+	return SSH_TRY_UNKNOWN;
 }
 
 static int look_try(struct turn *t, struct step_look *l, struct err *err)
@@ -69,7 +38,9 @@ static int look_try(struct turn *t, struct step_look *l, struct err *err)
 	const struct turn_record *j = &t->journal.record;
 
 	(void)err;
-	if (j->aborted)
+	if (t->to_abort)
+		step_found(l, true, "the old key is tried at %s", j->url);
+	else if (j->aborted)
 		step_found(l, false, "it is to go");
 	else if (j->tried)
 		step_found(l, false, "the server took the new key");
@@ -87,36 +58,58 @@ static int leave_registering(struct turn *t, const char *why, struct err *err)
 		       t->journal.record.url, t->journal.record.new_public);
 }
 
-static int act_try(struct turn *t, struct err *err)
+static int act_try_new(struct turn *t, struct err *err)
 {
 	struct err why = ERR_INIT;
+	enum ssh_try tried = try_it(t, &why);
 
-	turn_open_new(t);
-	if (t->secret.n == 0 && t->by_hand)
-		return leave_registering(t, "no key at hand opens the new document to try it", err);
-	if (t->secret.n == 0) {
-		out_note("not tried: no key at hand opens the new document; it is proven by its "
-			 "use");
-		return 0;
-	}
-	switch (try_it(t, &why)) {
-	case TRIED_WORKS:
+	if (tried == SSH_TRY_WORKS) {
 		t->journal.record.tried = true;
 		return turn_journal_write(&t->journal, err);
-	case TRIED_UNKNOWN:
-		if (t->by_hand)
-			return leave_registering(t, why.text, err);
+	}
+	if (t->by_hand)
+		return leave_registering(t, why.text, err);
+	if (tried == SSH_TRY_UNKNOWN) {
 		out_warn("the new key could not be tried from here, and is proven by its use: %s",
 			 why.text);
 		return 0;
-	default:
-		if (t->by_hand)
-			return leave_registering(t, why.text, err);
-		return err_set(err, why.class,
-			       "%s; the old key serves on, and --abort takes the "
-			       "new one back",
-			       why.text);
 	}
+	return err_set(err, why.class,
+		       "%s; the old key serves on, and --abort takes the new one back", why.text);
+}
+
+/* The new key serves by now: nothing goes back to one that does not. */
+static int check_old(struct turn *t, struct err *err)
+{
+	struct err why = ERR_INIT;
+	enum ssh_try tried;
+
+	if (!t->by_hand && (turn_hub_look(t, err) != 0 || turn_hub_goal(t, err) == NULL))
+		return -1;
+	tried = try_it(t, &why);
+	if (tried == SSH_TRY_WORKS)
+		return 0;
+	if (tried == SSH_TRY_UNKNOWN && !t->by_hand) {
+		out_warn("the old key could not be tried from here, and is to be proven by its "
+			 "use: %s",
+			 why.text);
+		return 0;
+	}
+	return err_set(err, why.class, "the old key: %s", why.text);
+}
+
+static int act_try_old(struct turn *t, struct err *err)
+{
+	if (check_old(t, err) != 0)
+		return err_wrap(err, "nothing goes back (without --abort it goes on with the new "
+				     "key)");
+	t->to_abort = false;
+	return turn_journal_write(&t->journal, err);
+}
+
+static int act_try(struct turn *t, struct err *err)
+{
+	return t->to_abort ? act_try_old(t, err) : act_try_new(t, err);
 }
 
 const struct turn_step turn_try = { "try", look_try, act_try };
@@ -156,12 +149,6 @@ int turn_missing(struct turn *t, struct buf *names, struct err *err)
 	return r;
 }
 
-/* Given up before anybody could have got it. */
-static bool is_unseen(const struct turn *t)
-{
-	return t->journal.record.aborted && !t->journal.record.written;
-}
-
 static void say_missing(struct step_look *l, const char *missing)
 {
 	step_leave(l,
@@ -175,7 +162,7 @@ static int look_applied(struct turn *t, struct step_look *l, struct err *err)
 	struct buf missing = BUF_INIT;
 	int r = 0;
 
-	if (is_unseen(t)) {
+	if (turn_is_unseen(t)) {
 		step_found(l, false, "it was never written");
 		return 0;
 	}
@@ -248,7 +235,7 @@ static int look_prove(struct turn *t, struct step_look *l, struct err *err)
 	struct buf missing = BUF_INIT;
 	int r = 0;
 
-	if (t->proven || is_unseen(t)) {
+	if (t->proven || turn_is_unseen(t)) {
 		t->proven = true;
 		step_found(l, false, t->journal.record.aborted ? "nothing has changed" : "proven");
 		return 0;
@@ -269,43 +256,51 @@ static int look_used(struct turn *t, bool *used, struct err *err)
 {
 	const struct turn_record *j = &t->journal.record;
 	const struct deploy_key *key;
+	int64_t since = j->applied_at != 0 ? j->applied_at : j->started;
 
 	*used = false;
 	if (t->by_hand)
 		return 0;
-	if (turn_hub_look(t, err) != 0)
-		return -1;
-	key = deploy_keys_find(&t->hub.keys, turn_goal(t));
-	if (key == NULL || key->disabled)
-		return err_set(err, ERR_REFUSED, "%s: the key that is to serve is %s",
-			       t->hub.repository,
-			       key == NULL ? "not registered" : "disabled by a policy");
-	*used = key->last_used > (j->aborted ? j->applied_at : 0);
+	key = turn_hub_look(t, err) == 0 ? turn_hub_goal(t, err) : NULL;
+	if (key == NULL)
+		return err_wrap(err, "nothing is deleted");
+	*used = key->last_used > (j->aborted ? since : 0);
 	if (*used)
 		out_note("%s: \"%s\" was used, says GitHub", t->hub.repository, key->title);
 	return 0;
 }
 
-static bool try_again(struct turn *t, struct err *why)
+static int unproven(const struct turn *t, enum ssh_try tried, const struct err *why,
+		    struct err *err)
 {
-	if (!t->journal.record.aborted)
-		turn_open_new(t);
-	if (t->journal.record.aborted || t->secret.n == 0) {
-		err_set(why, ERR_NOKEY, "no key at hand opens its document to try it");
-		return false;
-	}
-	return try_it(t, why) == TRIED_WORKS;
+	const struct turn_record *j = &t->journal.record;
+	const char *key = j->aborted ? "old" : "new";
+
+	if (tried != SSH_TRY_UNKNOWN)
+		return err_set(err, why->class,
+			       "the %s key does not work, so nothing is deleted: %s; once it is "
+			       "registered at %s, for reading only, run this again: %s",
+			       key, why->text, j->url, turn_goal(t));
+	return err_set(err, ERR_FINDINGS,
+		       "the %s key is not proven yet (%s)%s: nothing is deleted; run this again "
+		       "%s",
+		       key, why->text, t->by_hand ? "" : ", and GitHub tells of no use",
+		       t->by_hand ? "with a key that opens it, from where its server is reached"
+				  : "later");
 }
 
 static int act_prove(struct turn *t, struct err *err)
 {
 	struct err why = ERR_INIT;
+	enum ssh_try tried = SSH_TRY_UNKNOWN;
 	int64_t timeout = 0, end;
 	bool used;
 
 	if (look_used(t, &used, err) != 0)
 		return -1;
-	t->proven = used || try_again(t, &why);
+	if (!used)
+		tried = try_it(t, &why);
+	t->proven = used || tried == SSH_TRY_WORKS;
 	if (t->proven)
 		return 0;
 	if (t->o->base.wait.wait && !t->by_hand)
@@ -322,10 +317,7 @@ static int act_prove(struct turn *t, struct err *err)
 	}
 	if (t->proven)
 		return 0;
-	return err_set(err, ERR_FINDINGS,
-		       "the key is not proven yet (%s), and GitHub tells of no use: nothing is "
-		       "deleted; run this again later",
-		       why.text);
+	return unproven(t, tried, &why, err);
 }
 
 const struct turn_step turn_prove = { "proof", look_prove, act_prove };

@@ -419,16 +419,109 @@ def test_abort_after_it_was_pushed_goes_the_same_way_back(bed):
     bed.rotate("--commit", "--push")
     new = bed.public(EU)
     assert new != bed.before[EU] and new in bed.registered()
+    before = bed.hub.uses().get(fingerprint(bed.before[EU]), 0)
     said = bed.rotate("--abort", "--commit", "--push")
-    # the document is back, and the new key stays until every cluster has it
+    # the old key is tried before anything goes back to it; the new one stays until every cluster has the old one
+    assert bed.hub.uses()[fingerprint(bed.before[EU])] == before + 1
     assert bed.public(EU) == bed.before[EU] and new in bed.registered() and f"for each of: {EU}" in said.err
-    old, = [k for k in bed.hub.keys.values() if k["key"] == bed.before[EU]]
-    said = bed.rotate(*NOBODY, status=FINDINGS).err
-    assert "not proven yet" in said
-    old["last_used"] = stamp(time.time() + 1)
     bed.rotate(*NOBODY)
     is_back(bed)
+    assert bed.hub.uses()[fingerprint(bed.before[EU])] == before + 2
     assert bed.repo.git("log", "-1", "--format=%s").strip() == "Go back to the old deploy key of flux-system/flux-ssh"
+
+
+def pushed(bed):
+    bed.rotate("--commit", "--push")
+    return bed.public(EU)
+
+
+@pytest.mark.parametrize("case", ["removed", "not let in", "disabled", "resealed"])
+def test_nothing_goes_back_to_a_key_that_does_not_work(bed, case):
+    """The new one serves by then; without --abort it goes on with that."""
+    new = pushed(bed)
+    if case == "removed":
+        del bed.hub.keys[bed.old[EU]["id"]]
+    if case == "not let in":
+        bed.hub.git.revoke(bed.before[EU])
+    if case == "disabled":
+        bed.old[EU]["enabled"] = False
+    if case == "resealed":
+        bed.repo.bulla("reseal", "--all", "-i", bed.repo.recovery)
+        bed.repo.commit("Reseal")
+        bed.repo.git("push", "-q")
+    status, text = {"removed": (REFUSED, "the old key is not registered any more; register it there, for reading only: " + bed.before[EU]),
+                    "not let in": (REFUSED, "the old key: authentication: 127.0.0.1 does not accept the deploy key"),
+                    "disabled": (REFUSED, "the old key is disabled by a policy"),
+                    "resealed": (CONFLICT, "was changed since the new key was sealed into it")}[case]
+    said = bed.rotate("--abort", "--commit", "--push", *NOBODY, status=status).err
+    assert text in said and "without --abort" in said
+    assert bed.public(EU) == new and new in bed.registered() and bed.repo.git("status", "--porcelain", "-uno") == ""
+    bed.rotate(*NOBODY)
+    bed.is_rotated()
+
+
+def test_an_old_key_that_breaks_on_the_way_back(bed):
+    new = pushed(bed)
+    bed.rotate("--abort", "--commit", "--push")
+    bed.hub.git.revoke(bed.before[EU])
+    bed.old[EU]["last_used"] = stamp(time.time() - 60)  # before the way back began, which proves nothing
+    said = bed.rotate(*NOBODY, status=REFUSED).err
+    assert "the old key does not work, so nothing is deleted: authentication: " in said and said.strip().endswith(bed.before[EU])
+    assert new in bed.registered()
+    bed.hub.follow()
+    bed.rotate(*NOBODY)
+    is_back(bed)
+
+
+def test_an_old_key_that_cannot_be_tried_is_proven_by_its_use(bed):
+    new = pushed(bed)
+    bed.old[EU]["last_used"] = stamp(time.time() - 60)
+    bed.hub.git.stop()
+    said = bed.rotate("--abort", "--commit", "--push", *NOBODY, status=FINDINGS).err
+    assert "the old key could not be tried from here, and is to be proven by its use" in said
+    assert "the old key is not proven yet" in said and "nothing is deleted; run this again later" in said
+    assert new in bed.registered() and bed.public(EU) == bed.before[EU]
+    bed.old[EU]["last_used"] = stamp(time.time() + 1)
+    assert "was used, says GitHub" in bed.rotate(*NOBODY).err
+    is_back(bed)
+
+
+def test_an_old_key_that_may_write_works_too(bed):
+    pushed(bed)
+    bed.hub.git.revoke(bed.before[EU])
+    bed.hub.git.authorize(bed.before[EU], write=True)
+    bed.rotate("--abort", "--commit", "--push", *NOBODY)
+    is_back(bed)
+
+
+def test_a_new_key_that_something_still_fetches_with(bed):
+    new = pushed(bed)
+    bed.rotate("--abort", "--commit", "--push")
+    journal, = bed.journal()
+    said = json.loads(journal.read_text())
+    journal.write_text(json.dumps({**said, "appliedAt": stamp(time.time() - 3600), "applied": {EU: digest(bed)}}))
+    entry, = [k for k in bed.hub.keys.values() if k["key"] == new]
+    entry["last_used"] = stamp(time.time() - 60)
+    said = bed.rotate(status=CONFLICT).err
+    assert "something else fetches with it; it stays: look what, give it the old one" in said and "--keep-old" not in said
+    assert new in bed.registered()
+    entry["last_used"] = None
+    bed.hub.seen.clear()
+    bed.hub.note_uses = lambda: None
+    bed.rotate()
+    is_back(bed)
+
+
+def test_abort_when_the_document_has_a_third_key(bed):
+    """The new one was never in it: it is deleted, and the document stays."""
+    bed.hub.follow = lambda: None
+    bed.rotate(*NOBODY, status=REFUSED)
+    bed.repo.bulla("set", bed.file(EU), "--known-hosts", bed.path / "known_hosts")
+    third, new = bed.public(EU), [k for k in bed.registered() if k not in bed.before.values()]
+    assert len(new) == 1 and third not in (bed.before[EU], new[0])
+    del bed.hub.keys[bed.old[EU]["id"]]
+    bed.rotate("--abort")
+    assert bed.public(EU) == third and bed.registered() == {bed.before[US]} and bed.journal() == []
 
 
 # --- another host -----------------------------------------------------------------------------------
@@ -443,6 +536,21 @@ def test_by_hand_at_another_host(bed):
     said = bed.repo.bulla(*line).err
     assert bed.public(EU) == key and f"left to you: delete the old key at {bed.url}: {fingerprint(bed.before[EU])}" in said
     assert bed.hub.requests == [] and bed.journal() == []
+
+
+def test_back_at_another_host(bed):
+    line = ["rotate", "deploy-key", bed.file(EU), *NOBODY, "--commit", "--push"]
+    own = ["-i", bed.repo.recovery]
+    key = bed.repo.bulla(*line, *own, status=REFUSED).err.split("run this again: ")[1].strip()
+    bed.hub.git.authorize(key)
+    bed.repo.bulla(*line[:3], *own, "--commit", "--push")
+    assert bed.public(EU) == key
+    # who cannot try the old key does not go back to it
+    said = bed.repo.bulla(*line, "--abort", status=NOKEY).err
+    assert "the old key: no key at hand opens the document that holds it" in said and bed.public(EU) == key
+    said = bed.repo.bulla(*line, *own, "--abort").err
+    assert f"left to you: delete the new key at {bed.url}: {fingerprint(key)}" in said
+    assert bed.public(EU) == bed.before[EU] and bed.hub.requests == [] and bed.journal() == []
 
 
 # --- a kill at every step ---------------------------------------------------------------------------
