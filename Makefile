@@ -11,6 +11,8 @@ endif
 AR ?= ar
 PKG_CONFIG ?= pkg-config
 BUILD ?= build
+# One spelling for one folder: the .d files name what they are about as it was called then.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 WERROR ?=
 OPT ?= -O2 -g
 SANITIZE ?=
