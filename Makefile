@@ -197,6 +197,7 @@ bench: ## measure against the neighbours and the bare limit (minutes)
 	@scripts/deps test
 	$(Q)$(MAKE) --no-print-directory all tools
 	@scripts/bench $(BUILD)
+	@scripts/bench-rotation $(BUILD)
 
 bench-cluster: ## the same for the agent of a cluster, on a real API server (minutes)
 	@scripts/deps test
