@@ -4,6 +4,7 @@ faults.  Every request and every answer is held against GitHub's published OpenA
 tests/vectors/github); what does not fit stands in `violations`, which must stay empty.
 
     with FakeGitHub(cert) as hub:            # cert: (file, file) for TLS; None: plain HTTP
+    FakeGitHub(cert, "/api/v3")              # an Enterprise Server: hub.api, and web pages elsewhere
         hub.token("ghp_...", login="octo", scopes="repo")
         hub.faults.append(Fault("GET", "/user", status=502, times=2))
 """
@@ -74,6 +75,9 @@ class Fault:
     delay: float = 0
     lose: bool = False  # the connection is reset, nothing was done
     lose_answer: bool = False  # it was done
+    done: bool = False  # with a status: it was done all the same
+    cut: bool = False  # it was done, and the answer breaks off in its middle
+    skip: int = 0  # so many requests of these pass before
     times: int = 1
 
 
@@ -106,7 +110,8 @@ PRIVATE = {**dict.fromkeys(("name", "company", "blog", "location", "email", "hir
 
 
 class FakeGitHub:
-    def __init__(self, cert=None):
+    def __init__(self, cert=None, prefix=""):
+        self.prefix, self.login_first = prefix, False  # login_first: pages are for who is logged in
         self.tokens, self.repos, self.apps, self.faults = {}, {}, {}, []
         self.requests, self.violations, self.revoked = [], [], []
         self.next_id, self.host_keys, self.date_offset = 1000, list(HOST_KEYS), 0
@@ -115,6 +120,7 @@ class FakeGitHub:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("H", (Handler,), {"hub": self}))
         self.port = self.server.server_address[1]
         self.url = f"http{'s' if cert else ''}://127.0.0.1:{self.port}"
+        self.api = self.url + prefix
         if cert:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*cert)
@@ -160,6 +166,13 @@ class FakeGitHub:
                 return function(self, request, dict(urllib.parse.parse_qsl(path.query)), *match.groups())
         raise failed(404, "Not Found")
 
+    def page(self):
+        """What is no part of the API, at an Enterprise Server."""
+        html = {"Content-Type": "text/html; charset=utf-8"}
+        if self.login_first:
+            return Answer(302, b"<html>You are being redirected.</html>", {**html, "Location": f"{self.url}/login"})
+        return Answer(404, b"<!DOCTYPE html><title>Page not found</title>", html)
+
     def who(self, request):
         text = request.headers.get("Authorization", "")
         if not text:
@@ -195,7 +208,7 @@ class FakeGitHub:
         size, page = int(query.get("per_page", 30)), int(query.get("page", 1))
         headers = {}
         if page * size < len(keys):
-            here = f"http://{request.headers['Host']}" if not request.tls else f"https://{request.headers['Host']}"
+            here = f"http{'s' if request.tls else ''}://{request.headers['Host']}{self.prefix}"
             headers["Link"] = (f'<{here}/repos/{name}/keys?per_page={size}&page={page + 1}>; rel="next", '
                                f'<{here}/repos/{name}/keys?per_page={size}&page={-(-len(keys) // size)}>; rel="last"')
         return Answer(200, keys[(page - 1) * size:page * size], headers)
@@ -351,23 +364,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.hub.lock:
             for f in self.hub.faults:
                 if f.times > 0 and f.method == self.command and re.fullmatch(f.path, self.path.split("?")[0]):
+                    if f.skip > 0:
+                        f.skip -= 1
+                        continue
                     f.times -= 1
                     return f
         return None
 
     def serve(self):
-        hub, fault = self.hub, self.fault()
+        hub = self.hub
         self.tls = isinstance(self.connection, ssl.SSLSocket)
         length = int(self.headers.get("Content-Length", 0))
         raw = self.rfile.read(length)
         self.json = json.loads(raw) if raw else None
         hub.requests.append((self.command, self.path, self.headers))
+        if not self.path.startswith(hub.prefix + "/"):
+            return self.send(hub.page())
+        self.path = self.path.removeprefix(hub.prefix)
+        fault = self.fault()
         if fault and fault.delay:
             time.sleep(fault.delay)
         if fault and fault.lose:
             return self.reset()
-        if fault and fault.status:
-            return self.send(Answer(fault.status, fault.body, fault.headers))
+        if fault and fault.status and not fault.done:
+            return self.send_fault(fault)
         with hub.lock:
             hub.check_request(self)
             try:
@@ -377,11 +397,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
             hub.check_answer(self, answer)
         if fault and fault.lose_answer:
             return self.reset()
+        if fault and fault.status:
+            return self.send_fault(fault)
+        return self.send(answer, cut=bool(fault and fault.cut))
+
+    def send_fault(self, fault):
+        """Refusals are held against the description too; what is to be no answer of GitHub's is not."""
+        answer = Answer(fault.status, fault.body, fault.headers)
+        if fault.status >= 400 and isinstance(fault.body, dict):
+            with self.hub.lock:
+                self.hub.check_request(self)
+                self.hub.check_answer(self, answer)
         return self.send(answer)
 
     do_GET = do_POST = do_DELETE = do_PUT = do_HEAD = serve
 
-    def send(self, answer):
+    def send(self, answer, cut=False):
         raw = answer.body if isinstance(answer.body, bytes) else b"" if answer.body is None else json.dumps(answer.body).encode()
         headers = {"Content-Type": "application/json; charset=utf-8"} if raw else {}
         headers |= {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999",
@@ -399,4 +430,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(raw)
+            self.wfile.write(raw[:len(raw) // 2] if cut else raw)
+        if cut:
+            self.close_connection = True

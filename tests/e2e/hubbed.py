@@ -62,7 +62,7 @@ class HubBed:
         return "ops/app.yaml"
 
     def at(self, key=True, token=True, app=None):
-        words = ["--api-url", self.hub.url]
+        words = ["--api-url", self.hub.api]
         words += ["-i", self.repo.recovery] if key else []
         words += ["--app", app] if app else ["--token-file", self.token] if token else []
         return words

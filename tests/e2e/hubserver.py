@@ -26,9 +26,9 @@ def fingerprint(public):
 class HubServer(FakeGitHub):
     NAME = "barolab/foobar-infra"
 
-    def __init__(self, folder=None, git=None):
+    def __init__(self, folder=None, git=None, **more):
         """git: a GitServer that runs already, with a repository; else one is made in folder."""
-        super().__init__()
+        super().__init__(**more)
         self.git, self.own = git or gitserver.GitServer(folder), git is None
         self.lag, self.seen = 0, {}
 
