@@ -191,6 +191,17 @@ int deploy_keys_get(struct rest *r, const char *repository, int64_t id, struct d
 /* --- add ---------------------------------------------------------------------------------------
  */
 
+/*
+ * It failed, as far as was heard: no answer, one that cannot be read, or of a server between that
+ * knows no better.  Was it done all the same?
+ */
+static bool may_be_done(const struct rest_answer *a)
+{
+	long status = a->http.status;
+
+	return status == 0 ? !a->http.unsent : status / 100 == 2 || status / 100 == 5;
+}
+
 static int refused(const struct deploy_key_new *new, const struct rest_answer *a, struct err *err)
 {
 	if (strcasestr(a->message, "already in use") != NULL)
@@ -255,6 +266,22 @@ static int add(struct rest *r, const struct deploy_key_new *new, struct rest_ans
 	return result;
 }
 
+/* What was asked for, or nothing is to be built on it. */
+static int take_added(const struct rest_answer *a, const struct deploy_key_new *new,
+		      struct deploy_key *out, struct err *err)
+{
+	if (read_key(a->body, out, err) != 0)
+		return err_wrap(err, "add a deploy key to %s", new->repository);
+	if (deploy_key_same(out->key, new->key) && out->read_only == new->read_only)
+		return 0;
+	err_set(err, ERR_CONFLICT,
+		"add a deploy key to %s: what was added, id %lld, is not what was asked for; look "
+		"at it there",
+		new->repository, (long long)out->id);
+	deploy_key_clear(out);
+	return -1;
+}
+
 int deploy_keys_add(struct rest *r, const struct deploy_key_new *new, struct deploy_key *out,
 		    bool *added, struct err *err)
 {
@@ -267,9 +294,9 @@ int deploy_keys_add(struct rest *r, const struct deploy_key_new *new, struct dep
 	memset(out, 0, sizeof(*out));
 	result = add(r, new, &a, &first);
 	if (result == 0) {
-		result = read_key(a.body, out, &first);
+		result = take_added(&a, new, out, &first);
 		*added = result == 0;
-	} else if (a.http.status == 422 || (a.http.status == 0 && !a.http.unsent)) {
+	} else if (a.http.status == 422 || may_be_done(&a)) {
 		if (take_existing(r, new, out, &found, &second) == 0)
 			result = found ? 0 : refused(new, &a, &first);
 		else if (second.class == ERR_CONFLICT)
@@ -286,7 +313,8 @@ int deploy_keys_add(struct rest *r, const struct deploy_key_new *new, struct dep
 /* --- delete ------------------------------------------------------------------------------------
  */
 
-static int remove_key(struct rest *r, const char *repository, int64_t id, long *status,
+/* *look: whether it is gone now only a look can tell. */
+static int remove_key(struct rest *r, const char *repository, int64_t id, bool *look,
 		      struct err *err)
 {
 	char *path = mem_printf("/repos/%s/keys/%lld", repository, (long long)id);
@@ -297,7 +325,12 @@ static int remove_key(struct rest *r, const char *repository, int64_t id, long *
 	struct rest_answer a = REST_ANSWER_INIT;
 	int result = rest_call(r, &q, &a, err);
 
-	*status = a.http.status;
+	/* 404: a try whose answer was lost did it; or there is no right to, told the same way */
+	*look = result != 0 ? a.http.status == 404 || may_be_done(&a) : a.http.status != 204;
+	if (result == 0 && *look)
+		result =
+		    err_set(err, ERR_IO, "%s: %s answers with status %ld, and not that it is done",
+			    what, rest_host(r), a.http.status);
 	rest_answer_clear(&a);
 	mem_free(what);
 	mem_free(path);
@@ -309,8 +342,7 @@ int deploy_keys_delete(struct rest *r, const char *repository, const struct depl
 {
 	struct deploy_key now = { 0 };
 	struct err denied = ERR_INIT;
-	long status = 0;
-	bool found = false;
+	bool found = false, look = false;
 	int result;
 
 	*deleted = false;
@@ -325,16 +357,13 @@ int deploy_keys_delete(struct rest *r, const char *repository, const struct depl
 			       (long long)key->id, repository);
 	}
 	deploy_key_clear(&now);
-	result = remove_key(r, repository, key->id, &status, &denied);
+	result = remove_key(r, repository, key->id, &look, &denied);
 	*deleted = result == 0;
-	/* a try whose answer was lost may have done it; or there is no right to, told the same way
-	 */
-	if (result != 0 && status == 404) {
-		result = deploy_keys_get(r, repository, key->id, &now, &found, err);
-		if (result != 0 || !found)
-			return result;
+	if (result != 0 && look &&
+	    deploy_keys_get(r, repository, key->id, &now, &found, NULL) == 0) {
+		*deleted = !found;
+		result = found ? -1 : 0;
 		deploy_key_clear(&now);
-		result = -1;
 	}
 	if (result != 0 && err != NULL)
 		*err = denied;

@@ -16,7 +16,7 @@
 struct rest {
 	struct http *http;
 	struct buf authorization;
-	char *rejected;
+	char *rejected, *address;
 	unsigned calls;
 	int64_t changed_ms; /* when something was last changed; 0: never */
 };
@@ -53,6 +53,7 @@ struct rest *rest_new(const struct rest_options *o, struct err *err)
 	r->rejected =
 	    mem_str(o->rejected == NULL ? "the token is revoked, expired or not copied whole"
 					: o->rejected);
+	r->address = rest_error_address(o->api_url);
 	r->http = http_new(&http, err);
 	if (r->http != NULL && set_token(r, o->token, err) == 0)
 		return r;
@@ -67,6 +68,7 @@ void rest_free(struct rest *r)
 	http_free(r->http);
 	buf_clear(&r->authorization);
 	mem_free(r->rejected);
+	mem_free(r->address);
 	mem_free(r);
 }
 
@@ -112,17 +114,23 @@ static bool has_json(const struct http_answer *a)
 	return a->body.len > 0 && type != NULL && strcasestr(type, "json") != NULL;
 }
 
-static int read_body(struct rest_answer *a, const struct rest_request *q, struct err *err)
+static bool is_success(const struct rest_answer *a)
 {
-	struct err ignored = ERR_INIT;
-	bool ok = a->http.status >= 200 && a->http.status <= 299;
+	return a->http.status >= 200 && a->http.status <= 299;
+}
+
+static int read_body(const struct rest *r, struct rest_answer *a, const struct rest_request *q,
+		     struct err *err)
+{
+	struct err why = ERR_INIT;
 
 	if (!has_json(&a->http))
 		return 0;
-	a->body = json_parse(buf_str(&a->http.body), a->http.body.len, "GitHub's answer",
-			     ok ? err : &ignored);
-	if (a->body == NULL && ok)
-		return err_wrap(err, "%s", q->what);
+	a->body = json_parse(buf_str(&a->http.body), a->http.body.len, "its answer", &why);
+	if (a->body == NULL && is_success(a))
+		return err_set(err, ERR_IO,
+			       "%s: %s: %s: it was cut, or is none of GitHub's; try again", q->what,
+			       rest_host(r), why.text);
 	return 0;
 }
 
@@ -137,12 +145,20 @@ static int explain(struct rest *r, const struct rest_request *q, struct rest_ans
 		   struct err *err)
 {
 	char *clock = http_clock_hint(r->http, &a->http);
-	const struct rest_error e = { q, rest_host(r), clock, r->authorization.len > 0,
-				      r->rejected };
+	const struct rest_error e = { q,	   rest_host(r), clock, r->authorization.len > 0,
+				      r->rejected, r->address };
 
 	rest_error_explain(&e, a, err);
 	mem_free(clock);
 	return -1;
+}
+
+static int no_answer(struct rest *r, const struct rest_request *q, const struct rest_answer *a,
+		     struct err *err)
+{
+	if (err != NULL && a->http.fault == HTTP_PAGE)
+		err_set(err, err->class, "%s%s", err->text, r->address);
+	return err_wrap(err, "%s", q->what);
 }
 
 int rest_call(struct rest *r, const struct rest_request *q, struct rest_answer *a, struct err *err)
@@ -170,12 +186,10 @@ int rest_call(struct rest *r, const struct rest_request *q, struct rest_answer *
 		r->changed_ms = clock_monotonic_ms();
 	buf_clear(&body);
 	if (result != 0)
-		return err_wrap(err, "%s", q->what);
-	if (read_body(a, q, err) != 0)
+		return no_answer(r, q, a, err);
+	if (read_body(r, a, q, err) != 0)
 		return -1;
-	if (a->http.status < 200 || a->http.status > 299)
-		return explain(r, q, a, err);
-	return 0;
+	return is_success(a) ? 0 : explain(r, q, a, err);
 }
 
 void rest_answer_clear(struct rest_answer *a)

@@ -119,8 +119,10 @@ static const struct meaning {
 	const char *advice; /* or NULL */
 } meanings[] = {
 	{ 301, ERR_IO, "it has moved (301)", "give the repository's present name" },
-	{ 302, ERR_IO, "it points elsewhere (302)", "the address of the API is wrong" },
+	{ 302, ERR_IO, "it points elsewhere (302)", NULL },
+	{ 303, ERR_IO, "it points elsewhere (303)", NULL },
 	{ 307, ERR_IO, "it has moved (307)", "give the repository's present name" },
+	{ 308, ERR_IO, "it has moved (308)", "give the repository's present name" },
 	{ 400, ERR_INVALID, "cannot be read (400)", NULL },
 	{ 403, ERR_REFUSED, "is forbidden (403)", NULL },
 	{ 404, ERR_IO, "not found (404)",
@@ -129,13 +131,37 @@ static const struct meaning {
 	{ 410, ERR_IO, "is gone (410)", NULL },
 	{ 422, ERR_INVALID, "is refused as invalid (422)", NULL },
 	{ 451, ERR_REFUSED, "is closed for legal reasons (451)", NULL },
-	{ 500, ERR_IO, "GitHub failed (500)", "try again later; https://www.githubstatus.com" },
-	{ 502, ERR_IO, "GitHub failed (502)", "try again later; https://www.githubstatus.com" },
-	{ 503, ERR_IO, "GitHub is not ready (503)",
-	  "try again later; https://www.githubstatus.com" },
-	{ 504, ERR_IO, "GitHub was too slow (504)",
-	  "try again later; https://www.githubstatus.com" },
+	{ 500, ERR_IO, "GitHub failed (500)", "try again later" },
+	{ 502, ERR_IO, "GitHub failed (502)", "try again later" },
+	{ 503, ERR_IO, "GitHub is not ready (503)", "try again later" },
+	{ 504, ERR_IO, "GitHub was too slow (504)", "try again later" },
+	{ 511, ERR_IO, "this network wants a login first (511)", NULL },
 };
+
+char *rest_error_address(const char *url)
+{
+	static const char tail[] = "/api/v3";
+	const char *host = url == NULL ? NULL : strstr(url, "://");
+	size_t n, all;
+
+	if (host == NULL)
+		return mem_str("");
+	host += 3;
+	n = strcspn(host, "/");
+	all = strlen(host);
+	while (all > n && host[all - 1] == '/')
+		all--;
+	if ((n == 10 && strncasecmp(host, "github.com", n) == 0) ||
+	    (n == 14 && strncasecmp(host, "www.github.com", n) == 0))
+		return mem_str("; the API of github.com is at https://api.github.com, which is "
+			       "asked without --api-url");
+	/* api.github.com, api.NAME.ghe.com */
+	if (strncasecmp(host, "api.", 4) == 0 ||
+	    (all - n == strlen(tail) && memcmp(host + n, tail, strlen(tail)) == 0))
+		return mem_str("");
+	return mem_printf("; the API of a GitHub Enterprise Server is at https://%.*s%s",
+			  (int)(n < 300 ? n : 300), host, tail);
+}
 
 static void add_needs(struct buf *text, const struct rest_error *e, const struct rest_answer *a)
 {
@@ -183,21 +209,42 @@ static int rejected(const struct rest_error *e, const struct rest_answer *a, str
 		       e->rejected, e->clock);
 }
 
+static const struct meaning *meaning_of(long status)
+{
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+		if (meanings[i].status == status)
+			return &meanings[i];
+	}
+	return NULL;
+}
+
+/* What to do, where it is not the permission or single sign-on. */
+static void add_advice(struct buf *text, const struct rest_error *e, const struct meaning *m,
+		       const struct rest_answer *a)
+{
+	/* GitHub's own, of a repository that was renamed, is JSON */
+	bool elsewhere = a->http.status / 100 == 3 && !http_answer_is_json(&a->http);
+
+	if (elsewhere)
+		buf_puts(text, "; the sign-in page of this network, or not the address of the API");
+	else if (m != NULL && m->advice != NULL)
+		buf_printf(text, "; %s", m->advice);
+	if (a->http.status >= 500 && strcmp(e->host, "api.github.com") == 0)
+		buf_puts(text, "; https://www.githubstatus.com");
+	if (a->http.status == 404 || elsewhere)
+		buf_puts(text, e->address);
+}
+
 static int by_status(const struct rest_error *e, const struct rest_answer *a, struct err *err)
 {
 	long status = a->http.status;
-	const struct meaning *m = NULL;
+	const struct meaning *m = meaning_of(status);
 	const char *sso = sso_page(a), *docs = page(a);
 	struct buf more = BUF_INIT;
 
-	for (size_t i = 0; m == NULL && i < sizeof(meanings) / sizeof(meanings[0]); i++) {
-		if (meanings[i].status == status)
-			m = &meanings[i];
-	}
 	if (a->message[0] != '\0')
 		buf_printf(&more, ": %s", a->message);
-	if (m != NULL && m->advice != NULL)
-		buf_printf(&more, "; %s", m->advice);
+	add_advice(&more, e, m, a);
 	if (sso != NULL)
 		buf_printf(&more,
 			   "; the organisation wants the token authorised for its single sign-on: "
@@ -208,7 +255,8 @@ static int by_status(const struct rest_error *e, const struct rest_answer *a, st
 	if (docs != NULL && (status == 403 || status == 422))
 		buf_printf(&more, " (%s)", docs);
 	if (m != NULL)
-		err_set(err, m->class, "%s: %s%s", e->request->what, m->what, buf_str(&more));
+		err_set(err, m->class, "%s at %s: %s%s", e->request->what, e->host, m->what,
+			buf_str(&more));
 	else
 		err_set(err, ERR_IO, "%s: %s answers with status %ld%s", e->request->what, e->host,
 			status, buf_str(&more));

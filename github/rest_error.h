@@ -23,7 +23,15 @@ struct rest_error {
 	const char *clock;    /* http_clock_hint */
 	bool token;	      /* there is one */
 	const char *rejected; /* what a 401 says of it */
+	const char *address;  /* rest_error_address */
 };
+
+/*
+ * What may be amiss with the address of an API, for the end of an error ("; the API of a GitHub
+ * Enterprise Server is at https://HOST/api/v3"); "" when it is of the form of one, or unknown.
+ * url: as struct rest_options; a new string.
+ */
+char *rest_error_address(const char *url);
 
 /* Fill message, limited and until of a, and err.  Returns -1. */
 int rest_error_explain(const struct rest_error *e, struct rest_answer *a, struct err *err);

@@ -301,7 +301,8 @@ def test_page_without_a_type(tool, hub):
 
 def test_broken_json(tool, hub):
     hub.faults.append(Fault("GET", "/user", 200, body=b'{"login": '))
-    assert "GitHub's answer" in tool.fails(INVALID, hub, "pat", "read")
+    said = tool.fails(IO, hub, "pat", "read")
+    assert f"127.0.0.1:{hub.port}: its answer: line 1, column" in said and "it was cut, or is none of GitHub's; try again" in said
 
 
 def test_too_large(tool, hub):
