@@ -335,6 +335,14 @@ void kube_doc_recorded(struct kube_doc *d, const char *secret_uid)
 	d->s.target = TARGET_CHANGED;
 }
 
+void kube_doc_unsure(struct kube_doc *d)
+{
+	if (d->s.recorded)
+		return;
+	d->s.recorded = true;
+	d->s.made_retain = d->s.retain;
+}
+
 void kube_doc_unapplied(struct kube_doc *d)
 {
 	mem_replace(&d->applied_uid, NULL);

@@ -121,6 +121,11 @@ enum cover kube_doc_cover(const struct kube_doc *d, const struct kv *keys);
 void kube_doc_applied(struct kube_doc *d, const json_t *secret_metadata);
 /* An earlier agent made a Secret of this uid; what it is like now is not known. */
 void kube_doc_recorded(struct kube_doc *d, const char *secret_uid);
+/*
+ * There may be a Secret of ours.  Were it not remembered, it would stay for ever when the document
+ * goes before it is applied once; agent/kube_remove.c asks whether it is there, and whose it is.
+ */
+void kube_doc_unsure(struct kube_doc *d);
 /* Nothing of ours is there. */
 void kube_doc_unapplied(struct kube_doc *d);
 /* Nothing more is to be done: give back what only work needs. */

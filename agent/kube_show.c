@@ -264,6 +264,10 @@ static void set_gone(struct store_kube *st, struct kube_doc *d)
 {
 	turns_drop(&st->looks, &d->turn);
 	turns_drop(&st->tells, &d->tell);
+	/* made by an agent that ended before it could say so, for a document that was damaged since
+	 */
+	if (d->seen != NULL && d->seen_mark == SECRET_JSON_OURS)
+		kube_doc_unsure(d);
 	kube_doc_gone(d);
 	st->gone_due = true;
 	kube_crd_hint(st);

@@ -135,18 +135,6 @@ static void fail_forbidden(struct kube_write *w, const struct kube_answer *a)
 	end(w);
 }
 
-/*
- * It may have been made all the same.  Were it not remembered, it would stay for ever when the
- * document goes before the next try; agent/kube_remove.c asks whether it is there.
- */
-static void remember_unsure(struct kube_doc *d)
-{
-	if (d->s.recorded)
-		return;
-	d->s.recorded = true;
-	d->s.made_retain = d->s.retain;
-}
-
 /* The server's own words may quote the secret: only its status is told. */
 static void fail_otherwise(struct kube_write *w, const struct kube_answer *a)
 {
@@ -155,8 +143,9 @@ static void fail_otherwise(struct kube_write *w, const struct kube_answer *a)
 			: mem_printf("the API server refused the Secret with status %ld%s%s",
 				     a->status, a->reason[0] == '\0' ? "" : ", ", a->reason);
 
+	/* it may have been made all the same */
 	if (a->status == 0 || a->status == 409 || a->status >= 500)
-		remember_unsure(w->d);
+		kube_doc_unsure(w->d);
 	fail(w, REASON_WRITE_FAILED, why);
 	mem_free(why);
 }

@@ -328,6 +328,25 @@ def test_a_damaged_document_changes_nothing(bed):
         bed.ready("login", ns)
 
 
+def test_a_secret_that_no_agent_reported_goes_with_its_damaged_document(new_bed):
+    """The agent that made it ended before it could say so; where Secrets are watched its mark says whose it is."""
+    bed = new_bed(install="namespaces")
+    ns = bed.namespace()
+    with bed.run():
+        bed.put("login", {"a": value()}, ns)
+        bed.ready("login", ns)
+    bed.api.patch(documents_path(ns, "login") + "/status", {"status": None})
+    document = bed.seal("login", {"a": value()}, ns)
+    (part,) = document["spec"]["parts"].values()
+    part["sealed"] = damaged(part["sealed"])
+    bed.api.apply(document)
+    with bed.run("--settle", 1):
+        bed.says("login", ns, "Refused")
+        assert bed.secret("login", ns) is not None
+        bed.api.delete(documents_path(ns, "login"))
+        bed.until_secret("login", ns, lambda keys: keys is None)
+
+
 def test_a_changed_fact_or_type_is_refused(bed):
     ns = bed.namespace()
     with bed.run():
