@@ -163,6 +163,7 @@ class FakeGitHub:
         for pattern, method, function in ROUTES:
             match = re.fullmatch(pattern, path.path)
             if match and method == request.command:
+                function = getattr(type(self), function.__name__)  # HubServer does more
                 return function(self, request, dict(urllib.parse.parse_qsl(path.query)), *match.groups())
         raise failed(404, "Not Found")
 
