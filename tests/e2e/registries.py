@@ -8,10 +8,12 @@ import http.server
 import io
 import ipaddress
 import json
+import pathlib
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -24,6 +26,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
+import processes  # noqa: E402
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 ISSUER, SERVICE = "test-tokens", "test-registry"
@@ -193,25 +198,15 @@ class Registry:
                   "auth": auth}
         path = folder / "registry.yml"
         path.write_text(json.dumps(config))  # JSON is YAML
-        self.log = open(folder / "registry.log", "wb")
-        self.process = subprocess.Popen(["docker-registry", "serve", str(path)], stdout=self.log, stderr=self.log)
-        self.wait()
+        self.server = processes.Server("docker-registry", ["docker-registry", "serve", path], folder / "registry.log")
+        self.server.wait_ready(self.listens, 20)
 
-    def wait(self):
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise RuntimeError(open(self.log.name).read()[-2000:])
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise RuntimeError("docker-registry does not listen")
+    def listens(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
 
     def close(self):
-        self.process.terminate()
-        self.process.wait(10)
-        self.log.close()
+        self.server.stop(10)
 
 
 def layout(folder, text="hello"):

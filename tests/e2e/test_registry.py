@@ -5,9 +5,11 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 import registries
+from registries import processes
 
 ROBOT = ("robot", "good:password ✓")
 WRITER = ("writer", "writer-password")
@@ -155,6 +157,35 @@ def test_registry_down(bed):
     port = registries.free_port()
     said = bed.ask(f"127.0.0.1:{port}/org/app:v1", ROBOT)
     assert said["verdict"] == "down" and said["status"] == 7 and said["step"] == 0
+
+
+STARTS = """import pathlib, sys, time
+import registries
+folder = pathlib.Path(sys.argv[1])
+authority = registries.Authority(folder)
+registry = registries.Registry(folder, authority.issue("server"), {"htpasswd": {"realm": "r", "path": str(folder / "none")}})
+print(registry.server.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def is_running(pid):
+    """Not one that has ended and that nobody has asked about yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_registry_ends_with_who_started_it(bed, tmp_path):
+    """Also where that was killed and could not end it."""
+    with subprocess.Popen([sys.executable, "-c", STARTS, tmp_path], stdout=subprocess.PIPE,
+                          env={**os.environ, "PYTHONPATH": os.path.dirname(__file__)}) as starter:
+        pid = int(starter.stdout.readline())
+        assert is_running(pid)
+        starter.kill()
+    processes.wait_for(lambda: not is_running(pid), 10, "the end of docker-registry")
 
 
 # --- registries that misbehave ------------------------------------------------------------------------
