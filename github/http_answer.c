@@ -39,7 +39,7 @@ bool http_answer_add(struct http_answer *a, const char *line, size_t n)
 
 	if (a->n == HTTP_HEADERS_MAX || n > HTTP_HEADER_MAX)
 		return false;
-	if (colon == NULL || colon == line)
+	if (colon == NULL || colon == line || memchr(line, '\0', n) != NULL)
 		return true;
 	if (a->headers == NULL)
 		a->headers = mem_array(HTTP_HEADERS_MAX, sizeof(*a->headers));
