@@ -12,6 +12,8 @@
 #define PAUSE_MS 60000
 #define PAUSE_LAST_MS 960000
 #define RESET_MAX_S 86400
+#define WORDS_MAX 200 /* bytes of one thing that GitHub says */
+#define FIELD_MAX 60
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
@@ -56,11 +58,23 @@ bool rest_error_limited(const struct http_answer *a, unsigned tries, int64_t now
 /* --- GitHub's words ----------------------------------------------------------------------------
  */
 
+/* How many of the first max bytes to take: not in the middle of a character. */
+static size_t cut(const char *text, size_t max)
+{
+	size_t n = strnlen(text, max + 1);
+
+	if (n <= max)
+		return n;
+	for (n = max; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+		n--;
+	return n;
+}
+
 static void add_words(struct buf *out, const char *text)
 {
 	if (text == NULL || text[0] == '\0' || strstr(buf_str(out), text) != NULL)
 		return;
-	buf_printf(out, "%s%.200s", out->len > 0 ? ": " : "", text);
+	buf_printf(out, "%s%.*s", out->len > 0 ? ": " : "", (int)cut(text, WORDS_MAX), text);
 }
 
 /* An entry of "errors" is a text, or an object with a message, or with a field and a code. */
@@ -74,7 +88,8 @@ static void add_error(struct buf *out, const json_t *e)
 	} else if (json_is_string(json_object_get(e, "message"))) {
 		add_words(out, json_string_value(json_object_get(e, "message")));
 	} else if (field != NULL && code != NULL) {
-		buf_printf(out, "%s%.60s: %.60s", out->len > 0 ? ": " : "", field, code);
+		buf_printf(out, "%s%.*s: %.*s", out->len > 0 ? ": " : "",
+			   (int)cut(field, FIELD_MAX), field, (int)cut(code, FIELD_MAX), code);
 	}
 }
 
@@ -89,12 +104,8 @@ static void read_message(struct rest_answer *a)
 		add_words(&text, json_string_value(errors));
 	for (size_t i = 0; i < json_array_size(errors) && i < 3; i++)
 		add_error(&text, json_array_get(errors, i));
-	n = text.len < REST_MESSAGE_MAX ? text.len : REST_MESSAGE_MAX;
-	/* not in the middle of a character */
-	while (n < text.len && n > 0 && (text.data[n] & 0xc0) == 0x80)
-		n--;
-	if (n > 0)
-		memcpy(a->message, text.data, n);
+	n = cut(buf_str(&text), REST_MESSAGE_MAX);
+	memcpy(a->message, buf_str(&text), n);
 	a->message[n] = '\0';
 	buf_clear(&text);
 }
