@@ -17,6 +17,7 @@
 #define SKEW_S 300
 #define HOUR_S ((int64_t)3600)
 #define DAY_S (24 * HOUR_S)
+#define UNSUPPORTED "unsupported proxy" /* how libcurl begins */
 
 /* --- the clock -------------------------------------------------------------------------------- */
 
@@ -193,14 +194,12 @@ static const struct reason {
 };
 
 /*
- * libcurl's own words, which name addresses and codes.  Not those about the text of a proxy: they
- * quote it, and a password with it.
+ * libcurl's own words, which name addresses and codes.  Not those that may quote the text of a
+ * proxy, and a password with it.
  */
 static const char *quotable(const char *words)
 {
-	return strchr(words, '@') != NULL || strncasecmp(words, "unsupported proxy", 17) == 0
-		   ? ""
-		   : words;
+	return strchr(words, '@') != NULL ? "" : words;
 }
 
 static const char *proxy_variable(void)
@@ -234,6 +233,23 @@ static bool explain_proxy(const struct http *h, struct http_answer *a, struct er
 	return true;
 }
 
+/* What the variable holds is nothing that libcurl can use, and its words quote it. */
+static bool explain_variable(const struct http *h, const char *words, struct http_answer *a,
+			     struct err *err)
+{
+	const char *name = proxy_variable();
+
+	if (strncasecmp(words, UNSUPPORTED, strlen(UNSUPPORTED)) != 0)
+		return false;
+	a->fault = HTTP_PROXY;
+	a->unsent = true;
+	err_set(err, ERR_IO,
+		"%s: the proxy of %s is of a kind that is not supported, or is misspelled: it must "
+		"be http://[USER:PASSWORD@]HOST:PORT, with http://, https:// or socks5://",
+		h->host, name == NULL ? "the environment" : name);
+	return true;
+}
+
 static void explain_reason(const struct http *h, CURLcode code, const char *words,
 			   struct http_answer *a, struct err *err)
 {
@@ -260,6 +276,8 @@ static void explain_reason(const struct http *h, CURLcode code, const char *word
 void http_explain(struct http *h, CURLcode code, const char *words, struct http_answer *a,
 		  struct err *err)
 {
+	if (explain_variable(h, words, a, err))
+		return;
 	if (words[0] == '\0')
 		words = h->curl->easy_strerror(code);
 	words = quotable(words);
