@@ -163,7 +163,7 @@ static json_t *make_body(const struct app_options *o)
 			 "permissions", permissions);
 }
 
-static int read_token(const json_t *body, struct app_token *out, struct err *err)
+int app_token_read(const json_t *body, struct app_token *out, struct err *err)
 {
 	const json_t *token = json_object_get(body, "token");
 	const char *selection = json_string_value(json_object_get(body, "repository_selection"));
@@ -198,7 +198,7 @@ static int mint(struct rest *r, const struct app_options *o, struct app_token *o
 	int result = rest_call(r, &q, &a, err);
 
 	if (result == 0) {
-		result = read_token(a.body, out, err);
+		result = app_token_read(a.body, out, err);
 	} else if (a.http.status == 422) {
 		list_permissions(o->permissions, &asked);
 		err_set(err, ERR_REFUSED,

@@ -7,6 +7,7 @@
 #ifndef BULLA_GITHUB_APP_H
 #define BULLA_GITHUB_APP_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -53,6 +54,8 @@ struct app_token {
  */
 int app_token(const struct app_options *o, struct app_token *out, struct err *err);
 void app_token_clear(struct app_token *t);
+/* GitHub's object of a token; the installation stays.  ERR_IO: there is none in it. */
+int app_token_read(const json_t *body, struct app_token *out, struct err *err);
 
 /* Give back the installation token that rest was made with.  One that is gone already is fine. */
 int app_revoke(struct rest *r, struct err *err);

@@ -32,18 +32,18 @@ bool deploy_key_same(const char *a, const char *b)
 	return n > 0 && n == key_length(b) && memcmp(a, b, n) == 0;
 }
 
-static int read_key(const json_t *v, struct deploy_key *out, struct err *err)
+int deploy_key_read(const json_t *v, struct deploy_key *out, struct err *err)
 {
 	const json_t *id = json_object_get(v, "id");
 	const char *key = json_string_value(json_object_get(v, "key"));
 	const char *title = json_string_value(json_object_get(v, "title"));
 
+	memset(out, 0, sizeof(*out));
 	if (!json_is_integer(id) || json_integer_value(id) <= 0 || key == NULL || title == NULL ||
 	    !json_is_boolean(json_object_get(v, "read_only")))
 		return err_set(err, ERR_IO,
 			       "GitHub's answer is not a deploy key: id, key, title or read_only "
 			       "is missing or of another type");
-	memset(out, 0, sizeof(*out));
 	out->id = json_integer_value(id);
 	out->title = mem_str(title);
 	out->key = mem_strn(key, key_length(key));
@@ -67,27 +67,34 @@ void deploy_key_clear(struct deploy_key *key)
 /* --- list --------------------------------------------------------------------------------------
  */
 
-static int read_keys(const json_t *list, struct deploy_keys *out, struct err *err)
+/* A page that moved while the list was read shows a key twice. */
+static bool is_there(const struct deploy_keys *keys, int64_t id)
+{
+	for (size_t i = 0; i < keys->n; i++)
+		if (keys->items[i].id == id)
+			return true;
+	return false;
+}
+
+int deploy_keys_read(const json_t *list, struct deploy_keys *out, struct err *err)
 {
 	size_t n = json_array_size(list);
 
+	deploy_keys_clear(out);
 	if (n > KEYS_MAX)
 		return err_set(err, ERR_IO, "GitHub lists more than %d deploy keys", KEYS_MAX);
 	out->items = mem_array(n, sizeof(*out->items));
 	for (size_t i = 0; i < n; i++) {
-		struct deploy_key *key = &out->items[out->n];
+		struct deploy_key key;
 
-		if (read_key(json_array_get(list, i), key, err) != 0)
+		if (deploy_key_read(json_array_get(list, i), &key, err) != 0) {
+			deploy_keys_clear(out);
 			return -1;
-		out->n++;
-		/* a page that moved while the list was read shows a key twice */
-		for (size_t j = 0; j + 1 < out->n; j++) {
-			if (out->items[j].id != key->id)
-				continue;
-			deploy_key_clear(key);
-			out->n--;
-			break;
 		}
+		if (is_there(out, key.id))
+			deploy_key_clear(&key);
+		else
+			out->items[out->n++] = key;
 	}
 	return 0;
 }
@@ -104,12 +111,10 @@ int deploy_keys_list(struct rest *r, const char *repository, struct deploy_keys 
 	deploy_keys_clear(out);
 	list = rest_list(r, &q, err);
 	if (list != NULL) {
-		result = read_keys(list, out, err);
+		result = deploy_keys_read(list, out, err);
 		if (result != 0)
 			err_wrap(err, "%s", what);
 	}
-	if (result != 0)
-		deploy_keys_clear(out);
 	json_decref(list);
 	mem_free(what);
 	mem_free(path);
@@ -175,7 +180,7 @@ int deploy_keys_get(struct rest *r, const char *repository, int64_t id, struct d
 	memset(out, 0, sizeof(*out));
 	result = rest_call(r, &q, &a, err);
 	if (result == 0) {
-		result = read_key(a.body, out, err);
+		result = deploy_key_read(a.body, out, err);
 		*found = result == 0;
 		if (result != 0)
 			err_wrap(err, "%s", what);
@@ -270,7 +275,7 @@ static int add(struct rest *r, const struct deploy_key_new *new, struct rest_ans
 static int take_added(const struct rest_answer *a, const struct deploy_key_new *new,
 		      struct deploy_key *out, struct err *err)
 {
-	if (read_key(a->body, out, err) != 0)
+	if (deploy_key_read(a->body, out, err) != 0)
 		return err_wrap(err, "add a deploy key to %s", new->repository);
 	if (deploy_key_same(out->key, new->key) && out->read_only == new->read_only)
 		return 0;

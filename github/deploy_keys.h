@@ -7,6 +7,7 @@
 #ifndef BULLA_GITHUB_DEPLOY_KEYS_H
 #define BULLA_GITHUB_DEPLOY_KEYS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,11 @@ struct deploy_keys {
 	{                                                                                          \
 		NULL, 0                                                                            \
 	}
+
+/* One of GitHub's objects.  out is overwritten, and empty on failure: ERR_IO. */
+int deploy_key_read(const json_t *v, struct deploy_key *out, struct err *err);
+/* A list of them; one that stands in it twice is taken once.  out is empty on failure: ERR_IO. */
+int deploy_keys_read(const json_t *list, struct deploy_keys *out, struct err *err);
 
 /* All of them, in GitHub's order.  repository: "owner/name" (rest_repository). */
 int deploy_keys_list(struct rest *r, const char *repository, struct deploy_keys *out,

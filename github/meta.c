@@ -27,9 +27,10 @@ static bool is_key(const char *text)
 	       key[n + strspn(key + n, "=")] == '\0';
 }
 
-static int add_keys(const json_t *keys, const char *host, const char *server, struct buf *out,
-		    struct err *err)
+int meta_read(const json_t *body, const char *host, const char *server, struct buf *out,
+	      struct err *err)
 {
+	const json_t *keys = json_object_get(body, "ssh_keys");
 	size_t n = json_array_size(keys);
 
 	if (n == 0 || n > META_KEYS_MAX)
@@ -55,8 +56,7 @@ int meta_known_hosts(struct rest *r, const char *host, struct buf *out, struct e
 	int result = rest_call(r, &q, &a, err);
 
 	if (result == 0)
-		result =
-		    add_keys(json_object_get(a.body, "ssh_keys"), host, rest_host(r), out, err);
+		result = meta_read(a.body, host, rest_host(r), out, err);
 	rest_answer_clear(&a);
 	return result;
 }

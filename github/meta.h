@@ -3,6 +3,8 @@
 #ifndef BULLA_GITHUB_META_H
 #define BULLA_GITHUB_META_H
 
+#include <jansson.h>
+
 #include "base/buf.h"
 
 struct err;
@@ -17,5 +19,9 @@ struct rest;
  * is the caller's to compare.
  */
 int meta_known_hosts(struct rest *r, const char *host, struct buf *out, struct err *err);
+
+/* The same of an answer that is there; server: who gave it, for errors. */
+int meta_read(const json_t *body, const char *host, const char *server, struct buf *out,
+	      struct err *err);
 
 #endif

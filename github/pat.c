@@ -64,21 +64,23 @@ bool pat_expiry(const char *text, int64_t *t)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-static int read_facts(const struct rest_answer *a, struct pat_facts *out, struct err *err)
+int pat_read(const struct rest_answer *a, enum pat_kind kind, struct pat_facts *out,
+	     struct err *err)
 {
 	const char *expiry = http_header(&a->http, "github-authentication-token-expiration", 0);
 	const char *scopes = http_header(&a->http, "x-oauth-scopes", 0);
 	const char *login = json_string_value(json_object_get(a->body, "login"));
 
+	*out = (struct pat_facts)PAT_FACTS_INIT;
 	if (expiry != NULL && !pat_expiry(expiry, &out->not_after))
 		return err_set(err, ERR_IO,
 			       "GitHub says when the token expires in a form that is not known: "
 			       "\"%.40s\"; give it with --expires",
 			       expiry);
+	out->kind = kind;
 	out->expires = expiry != NULL;
 	/* the header comes empty for those that know no scopes */
-	if (scopes != NULL &&
-	    (out->kind == PAT_CLASSIC || out->kind == PAT_OAUTH || out->kind == PAT_UNKNOWN))
+	if (scopes != NULL && (kind == PAT_CLASSIC || kind == PAT_OAUTH || kind == PAT_UNKNOWN))
 		out->scopes = mem_str(scopes);
 	if (login != NULL && strlen(login) <= 100)
 		out->user = mem_str(login);
@@ -98,7 +100,7 @@ int pat_ask(struct rest *r, enum pat_kind kind, struct pat_facts *out, struct er
 	pat_facts_clear(out);
 	out->kind = kind;
 	if (result == 0)
-		result = read_facts(&a, out, err);
+		result = pat_read(&a, kind, out, err);
 	rest_answer_clear(&a);
 	return result;
 }

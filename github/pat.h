@@ -15,6 +15,7 @@
 
 struct err;
 struct rest;
+struct rest_answer;
 
 /* By how it begins; its shape is kinds/token.h's to check. */
 enum pat_kind {
@@ -46,6 +47,12 @@ struct pat_facts {
  */
 int pat_ask(struct rest *r, enum pat_kind kind, struct pat_facts *out, struct err *err);
 void pat_facts_clear(struct pat_facts *f);
+/*
+ * What an answer to a token of that kind says of it; out is overwritten.  ERR_IO when the expiry is
+ * in no form that is known: out is empty then.
+ */
+int pat_read(const struct rest_answer *a, enum pat_kind kind, struct pat_facts *out,
+	     struct err *err);
 
 /* What its reader does with it. */
 enum pat_use {
