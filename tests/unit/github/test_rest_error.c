@@ -192,14 +192,24 @@ static const struct {
 	  ERR_IO,
 	  { "not found (404): Not Found", "GitHub tells both the same way", "permission A" },
 	  NULL },
+	/* GitHub's own, of a repository that was renamed, is JSON; that of a network's page not */
 	{ 301,
-	  NULL,
+	  "Content-Type: application/json",
+	  "{\"message\":\"Moved Permanently\"}",
+	  "A",
+	  false,
+	  ERR_IO,
+	  { "it has moved (301): Moved Permanently", "present name", "" },
+	  "sign-in page" },
+	{ 307,
+	  "Location: https://login.example.org/",
 	  NULL,
 	  "A",
 	  false,
 	  ERR_IO,
-	  { "it has moved (301)", "present name", "" },
-	  "permission" },
+	  { "it has moved (307)", "sign-in page", "; address" },
+	  "present name" },
+	{ 302, NULL, NULL, NULL, false, ERR_IO, { "(302)", "sign-in page", "; address" }, NULL },
 	{ 409, NULL, NULL, NULL, false, ERR_CONFLICT, { "(409)", "", "" }, NULL },
 	{ 422,
 	  NULL,
@@ -235,6 +245,7 @@ static const struct {
 	  ERR_INVALID,
 	  { "is refused as invalid (422)", "", "" },
 	  NULL },
+	{ 511, NULL, NULL, NULL, false, ERR_IO, { "wants a login first (511)", "", "" }, NULL },
 	{ 451, NULL, NULL, NULL, false, ERR_REFUSED, { "legal", "", "" }, NULL },
 	{ 500,
 	  NULL,
@@ -242,7 +253,7 @@ static const struct {
 	  "A",
 	  false,
 	  ERR_IO,
-	  { "GitHub failed (500)", "githubstatus", "" },
+	  { "GitHub failed (500)", "try again later", "" },
 	  "permission" },
 	{ 503, NULL, NULL, NULL, false, ERR_IO, { "not ready (503)", "", "" }, NULL },
 	{ 418,
@@ -261,8 +272,9 @@ static void test_errors(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		const struct rest_request q = { .what = "w", .needs = errors[i].needs };
-		const struct rest_error e = { &q, "api.x", "; clock", !errors[i].no_token,
-					      "it is revoked" };
+		const struct rest_error e = {
+			&q, "api.x", "; clock", !errors[i].no_token, "it is revoked", "; address"
+		};
 		struct rest_answer a = REST_ANSWER_INIT;
 		struct err err = ERR_INIT;
 
@@ -276,6 +288,52 @@ static void test_errors(void **state)
 		if (errors[i].not != NULL && strstr(err.text, errors[i].not ) != NULL)
 			fail_msg("case %zu: %s", i, err.text);
 		clear(&a);
+	}
+}
+
+/* Who GitHub's own server is has a page that tells whether it is well. */
+static void test_status_page(void **state)
+{
+	const struct rest_request q = { .what = "w" };
+	const struct rest_error e = { &q, "api.github.com", "", true, "r", "" };
+	struct rest_answer a = REST_ANSWER_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	fill(&a, 503, NULL, NULL);
+	rest_error_explain(&e, &a, &err);
+	assert_non_null(strstr(err.text, "https://www.githubstatus.com"));
+	clear(&a);
+}
+
+static void test_addresses(void **state)
+{
+	static const struct {
+		const char *url, *says; /* "": nothing is amiss */
+	} addresses[] = {
+		{ NULL, "" },
+		{ "https://api.github.com", "" },
+		{ "https://api.octo.ghe.com", "" },
+		{ "https://ghe.example.org/api/v3", "" },
+		{ "https://ghe.example.org:8443/api/v3//", "" },
+		{ "https://GitHub.com/api/v3", "which is asked without --api-url" },
+		{ "https://www.github.com", "which is asked without --api-url" },
+		{ "https://github.com.example.org", "https://github.com.example.org/api/v3" },
+		{ "https://ghe.example.org", "is at https://ghe.example.org/api/v3" },
+		{ "https://ghe.example.org:8443/", "is at https://ghe.example.org:8443/api/v3" },
+		{ "https://ghe.example.org/api/v3/x", "is at https://ghe.example.org/api/v3" },
+		{ "https://ghe.example.org/x/api/v3", "is at https://ghe.example.org/api/v3" },
+		{ "no address", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(addresses); i++) {
+		char *text = rest_error_address(addresses[i].url);
+
+		if ((text[0] == '\0') != (addresses[i].says[0] == '\0') ||
+		    strstr(text, addresses[i].says) == NULL)
+			fail_msg("%s: %s", addresses[i].url, text);
+		mem_free(text);
 	}
 }
 
@@ -300,7 +358,7 @@ static void test_limited(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct rest_request q = { .what = "w" };
-		const struct rest_error e = { &q, "api.x", "", cases[i].token, "r" };
+		const struct rest_error e = { &q, "api.x", "", cases[i].token, "r", "" };
 		struct rest_answer a = REST_ANSWER_INIT;
 		struct err err = ERR_INIT;
 		int64_t before = clock_now();
@@ -322,7 +380,7 @@ static void test_cut(void **state)
 {
 	for (size_t shift = 0; shift < 4; shift++) {
 		const struct rest_request q = { .what = "w" };
-		const struct rest_error e = { &q, "api.x", "", true, "r" };
+		const struct rest_error e = { &q, "api.x", "", true, "r", "" };
 		struct rest_answer a = REST_ANSWER_INIT;
 		struct buf body = BUF_INIT;
 		struct err err = ERR_INIT;
@@ -350,10 +408,9 @@ static void test_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_limited),
-		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_status_page), cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_limited),	    cmocka_unit_test(test_cut),
 	};
 
 	mem_init();
