@@ -105,15 +105,13 @@ static void see(struct store_kube *st, struct kube_doc *d, const json_t *metadat
 		stirred(st, d);
 }
 
-/* A Secret of ours without a document: that went while no agent was there. */
+/* A Secret of ours without a document: that went while no agent was there, or looked at Secrets. */
 static void take_orphan(struct kube_doc *d, const json_t *metadata)
 {
 	const char *policy = secret_json_annotation(metadata, SECRET_JSON_POLICY);
 
-	const char *crd = secret_json_annotation(metadata, SECRET_JSON_CRD_UID);
-
 	kube_doc_applied(d, metadata);
-	d->crd_uid = mem_str(crd);
+	mem_replace(&d->crd_uid, secret_json_annotation(metadata, SECRET_JSON_CRD_UID));
 	d->s.made_retain = policy == NULL || strcmp(policy, "Retain") == 0;
 }
 
@@ -133,13 +131,12 @@ static void secret_object(void *ctx, const json_t *object)
 	const json_t *metadata = json_object_get(object, "metadata");
 	struct kube_doc *d = doc_of(scope->st, object, false);
 
-	if (d == NULL && ours_by_mark(metadata)) {
+	if (d == NULL && ours_by_mark(metadata))
 		d = doc_of(scope->st, object, true);
-		if (d != NULL)
-			take_orphan(d, metadata);
-	}
 	if (d == NULL)
 		return;
+	if (d->s.documents == 0 && !d->s.recorded && ours_by_mark(metadata))
+		take_orphan(d, metadata);
 	d->secret_shown = true;
 	if (secret_json_adopted(metadata) && ours_by_mark(metadata))
 		d->adopted = true;

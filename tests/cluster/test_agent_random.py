@@ -247,6 +247,24 @@ def test_a_secret_of_which_nobody_knows_whether_it_was_made_goes_with_its_docume
     assert not cluster.witness.wrongs and given[0] == "POST"
 
 
+@pytest.mark.parametrize("alone", ["namespaces"], indirect=True)
+def test_a_document_that_goes_before_the_secrets_are_listed_takes_its_own_along(alone):
+    """It came anew, without a status, while no agent was there: only the Secret's mark says whose it is."""
+    cluster = alone.cluster
+    with alone.running():
+        cluster.put_document(sealed(alone, "a", 1))
+        wait_for(lambda: reason_of(cluster.documents("t-0")["a"]) == "Applied", 20, "the status")
+        alone.agent.stop()
+        cluster.delete_document("t-0", "a")
+        cluster.put_document(sealed(alone, "a", 2))
+        lists, first = (lambda r: r.method == "GET" and r.path.endswith("/t-0/secrets")), len(cluster.requests)
+        cluster.chaos = lambda r: Fault(delay=0.3) if lists(r) else None
+        alone.start_agent()
+        wait_for(lambda: any(lists(r) for r in cluster.requests[first:]), 20, "the list of Secrets", pause=0.01)
+        cluster.delete_document("t-0", "a")
+        wait_for(lambda: not cluster.secrets("t-0"), 20, "the removal", pause=0.1)
+
+
 @pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
 @pytest.mark.parametrize("note", [{"bulla.dev/owner": None}, {"bulla.dev/owner": "t-0/other"}, {"bulla.dev/adopted": "true"}])
 def test_a_secret_that_was_given_to_another_stays(alone, note):
