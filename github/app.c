@@ -258,9 +258,11 @@ void app_token_clear(struct app_token *t)
 
 int app_revoke(struct rest *r, struct err *err)
 {
+	/* it ends by itself, and nobody waits for a limit to end to be rid of it */
 	const struct rest_request q = { .method = "DELETE",
 					.path = "/installation/token",
-					.what = "give back the token of the App" };
+					.what = "give back the token of the App",
+					.once = true };
 	struct rest_answer a = REST_ANSWER_INIT;
 	int result = rest_call(r, &q, &a, err);
 

@@ -57,7 +57,8 @@ void app_token_clear(struct app_token *t);
 /* GitHub's object of a token; the installation stays.  ERR_IO: there is none in it. */
 int app_token_read(const json_t *body, struct app_token *out, struct err *err);
 
-/* Give back the installation token that rest was made with.  One that is gone already is fine. */
+/* Give back the installation token that rest was made with, by one try.  One that is gone already is
+ * fine. */
 int app_revoke(struct rest *r, struct err *err);
 
 #endif

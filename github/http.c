@@ -475,7 +475,7 @@ int http_send(struct http *h, const struct http_request *r, struct http_answer *
 {
 	struct exchange x = { .h = h, .r = r, .a = a };
 	int64_t end = clock_monotonic_ms() + h->total_ms;
-	unsigned tries = 0;
+	unsigned tries = 0, most = r->tries > 0 ? r->tries : HTTP_TRIES;
 	bool unsent = true;
 	int result = -1;
 
@@ -490,7 +490,7 @@ int http_send(struct http *h, const struct http_request *r, struct http_answer *
 		result = try_once(&x, left > 1 ? left : 1, err);
 		unsent = unsent && a->unsent;
 		pause = pause_before_next(r, a, ++tries);
-		if (pause < 0 || tries == HTTP_TRIES || pause >= end - clock_monotonic_ms())
+		if (pause < 0 || tries == most || pause >= end - clock_monotonic_ms())
 			break;
 		clock_sleep(pause);
 	}

@@ -78,6 +78,7 @@ struct http_request {
 	 */
 	bool json;
 	size_t max;	      /* bytes of the body that is read; 0: HTTP_BODY_MAX */
+	unsigned tries;	      /* at most; 0: HTTP_TRIES */
 	http_again_fn *again; /* NULL: http_again */
 };
 

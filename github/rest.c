@@ -171,6 +171,7 @@ int rest_call(struct rest *r, const struct rest_request *q, struct rest_answer *
 		.authorization = r->authorization.len > 0 ? &r->authorization : NULL,
 		.body = q->body == NULL ? NULL : &body,
 		.idempotent = q->idempotent,
+		.tries = q->once ? 1 : 0,
 		.json = true,
 		.again = again,
 	};

@@ -20,6 +20,7 @@ struct rest_request {
 	 * particular. */
 	const char *needs;
 	bool idempotent; /* a POST that may be sent twice */
+	bool once;	 /* not worth a pause: one try */
 };
 
 struct rest_answer {
