@@ -67,8 +67,8 @@ def operation(method, path):
 
 @dataclasses.dataclass
 class Fault:
-    method: str
-    path: str  # a regular expression for all of it
+    method: str  # a regular expression, as is
+    path: str  # this one
     status: int = 0
     headers: dict = dataclasses.field(default_factory=dict)
     body: object = None  # JSON, or bytes as they are
@@ -364,7 +364,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def fault(self):
         with self.hub.lock:
             for f in self.hub.faults:
-                if f.times > 0 and f.method == self.command and re.fullmatch(f.path, self.path.split("?")[0]):
+                if f.times > 0 and re.fullmatch(f.method, self.command) and re.fullmatch(f.path, self.path.split("?")[0]):
                     if f.skip > 0:
                         f.skip -= 1
                         continue

@@ -60,7 +60,6 @@ FAULTS = {
 WRITES = ("answer lost", "done, 502", "done, portal", "done, not json")
 # A list shows that what one request denies, or does not tell, is there, or done.
 PASSES = {("POST", name) for name in (*WRITES, "cut")} | {("DELETE", name) for name in WRITES} | {("GET one", "404")}
-SHORT = ("reset", "timeout", "500", "502", "retry-after", "secondary", "429", "soon")
 
 REQUESTS = ["GET list", "POST", "GET list", "GET list", "GET list", "GET one", "DELETE"]
 
@@ -139,10 +138,11 @@ class FaultyBed(Bed):
 
 
 class UsedHub(HubServer):
-    """Each key is used as soon as it is there."""
+    """Each key is used all the time."""
 
-    def add_key(self, *args, **more):
-        return super().add_key(*args, **{**more, "last_used": stamp(time.time())})
+    def note_uses(self):
+        for key in self.keys.values():
+            key["last_used"] = stamp(time.time() + 2)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_a_request_that_fails(bed, n, name):
             "GET one": "read deploy key ", "DELETE": "delete deploy key "}[kind]
     step = "registration" if n < 2 else "proof" if n == 2 else "deletion"
     last = said.splitlines()[-1]
-    assert f"not finished, run it again to go on: {step}: {what}" in last
+    assert re.search(f"not finished, run it again to go on: {step}: (nothing is deleted: )?{what}", last), last
     assert f"127.0.0.1:{bed.hub.port}" in last or kind == "POST" and name == "in use", last
     for word in words:
         assert re.search(word, last), last
@@ -204,3 +204,116 @@ def test_a_request_that_fails(bed, n, name):
     bed.mend()
     bed.go()
     is_open(bed)
+
+
+# --- faults that pass -------------------------------------------------------------------------------
+
+SOON = {"X-RateLimit-Remaining": "0"}
+PASSING = {"reset": 0, "500": 0, "502": 0, "retry-after": 60, "secondary": 60, "429": 60, "primary": 2, "answer lost": 0}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_each_request_fails_once(bed, name):
+    """All of them, each at its first try: the command waits as long as it is asked to, and ends as if nothing were."""
+    given = dict(FAULTS[name][0])
+    if name == "primary":
+        given["headers"] = {**SOON, "X-RateLimit-Reset": str(int(time.time()) + 3)}
+    bed.begin(*(Fault(k.split()[0], KEYS if k in ("GET list", "POST") else ONE, **given, skip=REQUESTS[:n].count(k))
+                for n, k in enumerate(REQUESTS)))
+    bed.go()
+    is_open(bed)
+    assert all(f.times == 0 for f in bed.hub.faults)
+    if name == "answer lost":  # a list shows the one that was added, and that none is there to be deleted
+        return
+    assert [kind_of(r) for r in bed.hub.requests] == [k for kind in REQUESTS for k in (kind, kind)]
+    least = PASSING[name] * len(REQUESTS)
+    assert least <= bed.waited() <= least + 20
+
+
+# --- an App -----------------------------------------------------------------------------------------
+
+INSTALLATION, MINT, BACK = f"/repos/{REPOSITORY}/installation", r"/app/installations/\d+/access_tokens", "/installation/token"
+AS_APP = {"GET": (INSTALLATION, f"look for the App on {REPOSITORY}"), "POST": (MINT, f"make a token of the App for {REPOSITORY}"),
+          "DELETE": (BACK, "give back the token of the App")}
+INSTEAD = {  # what is said in place of the same of a token
+    ("GET", "401"): (REFUSED, ["id and private key do not belong together"]),
+    ("POST", "401"): (REFUSED, ["id and private key do not belong together"]),
+    ("GET", "404"): (IO, ["the App is not installed on", "an owner installs it"]),
+    ("POST", "404"): (IO, [r"not found \(404\)"]),
+    ("GET", "forbidden"): (REFUSED, [r"is forbidden \(403\)"]),
+    ("POST", "forbidden"): (REFUSED, [r"is forbidden \(403\)"]),
+    ("POST", "in use"): (REFUSED, ["has not been given what is asked for", "administration: write on that repository"]),
+}
+APP_CASES = [(method, name) for method in AS_APP for name in FAULTS
+             if (name != "in use" or method == "POST") and name not in WRITES and not (method == "DELETE" and name in ("cut", "404"))]
+
+
+@pytest.fixture(scope="module")
+def app(shared):
+    file = shared.app()
+    shared.repo.commit("App")
+    return file
+
+
+@pytest.mark.parametrize("method, name", APP_CASES)
+def test_a_request_of_an_app_that_fails(bed, app, method, name):
+    given, status, words = FAULTS[name]
+    status, words = INSTEAD.get((method, name), (status, words))
+    path, what = AS_APP[method]
+    bed.begin(Fault(method, path, **{**given, "times": 99}))
+    words_of_app = ("--app", app)
+    if method == "DELETE":  # that a token could not be given back is no failure, and nothing to wait for
+        said = bed.rotate(*NOBODY, "--commit", "--push", *words_of_app, token=False).err
+        if name != "401":
+            assert re.search(f"the App's token ends by itself within the hour: {what}.*{words[0]}", said), said
+        # libcurl sends anew by itself what a connection that was used before does not answer
+        assert bed.waited() < 5 and sum(r[1] == BACK for r in bed.hub.requests) <= 1 + (name == "reset")
+        is_open(bed)
+        return
+    said = bed.rotate(*NOBODY, "--commit", "--push", *words_of_app, token=False, status=status).err
+    last = said.splitlines()[-1]
+    assert last.startswith("bulla: not finished, run it again to go on: registration: ")
+    for word in words:
+        assert re.search(word, last), last
+    assert "BEGIN" not in said and not re.search(r"eyJ|ghs_", said)
+    bed.nothing_is_lost()
+    assert bed.registered() == {bed.before[EU], bed.public(REGIONS[1])} and bed.public(EU) == bed.before[EU]
+    bed.mend()
+    bed.rotate(*NOBODY, "--commit", "--push", *words_of_app, token=False)
+    is_open(bed)
+
+
+# --- back -------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("n, name", [*((n, name) for n in range(len(REQUESTS)) for name in ("500", "portal")), (1, "answer lost")])
+def test_abort_finds_what_was_registered(bed, n, name):
+    """Behind a failure at any request the way back leaves what was there."""
+    before = bed.registered()
+    bed.begin(fault(n, name))
+    if name == "answer lost":  # and nobody can hear that it was added
+        bed.hub.faults.append(Fault("GET", KEYS, skip=1, lose=True, times=99))
+    bed.go(status=IO)
+    new = bed.made()
+    assert (new in bed.registered()) == (n > 1 or name == "answer lost")
+    bed.mend()
+    bed.rotate("--abort", *NOBODY, "--commit", "--push")
+    assert bed.registered() == before and bed.public(EU) == bed.before[EU] == bed.pushed() and bed.journal() == []
+
+
+def test_the_way_back_fails_and_goes_on(bed):
+    before = bed.registered()
+    bed.begin(fault(6, "500"))
+    bed.go(status=IO)
+    n = 0
+    while True:  # each of its own requests, one after another
+        bed.hub.requests.clear()
+        bed.hub.faults[:] = [Fault("(GET|DELETE)", KEYS + ".*", status=502, times=99, skip=n)]
+        said = bed.rotate("--abort", *NOBODY, "--commit", "--push", status=None)
+        assert before <= bed.registered() and bed.pushed() in bed.registered()
+        if said.status == 0:
+            break
+        assert said.status == IO and "GitHub failed (502)" in said.err
+        n += 1
+    bed.mend()
+    assert n >= 4
+    assert bed.registered() == before and bed.public(EU) == bed.before[EU] == bed.pushed() and bed.journal() == []
