@@ -74,12 +74,6 @@ void steps_print(const struct step_outcome *steps, size_t n)
 	out_table_free(t);
 }
 
-void steps_left(const struct step_outcome *steps, size_t n, struct buf *left)
-{
-	for (size_t i = 0; i < n; i++)
-		buf_put(left, steps[i].look.left.data, steps[i].look.left.len);
-}
-
 /* The next line, a new string; *at goes behind it.  NULL: there is none. */
 static char *next_line(const char **at)
 {
@@ -88,6 +82,34 @@ static char *next_line(const char **at)
 
 	*at += n + ((*at)[n] == '\n');
 	return line;
+}
+
+static bool has_line(const struct buf *lines, const char *wanted)
+{
+	const char *at = buf_str(lines);
+	bool found = false;
+	char *line;
+
+	while (!found && (line = next_line(&at)) != NULL) {
+		found = strcmp(line, wanted) == 0;
+		mem_free(line);
+	}
+	return found;
+}
+
+/* In a plan several steps may wait for the same. */
+void steps_left(const struct step_outcome *steps, size_t n, struct buf *left)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *at = buf_str(&steps[i].look.left);
+		char *line;
+
+		while ((line = next_line(&at)) != NULL) {
+			if (!has_line(left, line))
+				buf_printf(left, "%s\n", line);
+			mem_free(line);
+		}
+	}
 }
 
 void steps_tell_left(const char *before, const struct buf *left)

@@ -35,7 +35,7 @@ struct step_outcome {
 void steps_clear(struct step_outcome *steps, size_t n);
 /* The plan, as a table on standard output. */
 void steps_print(const struct step_outcome *steps, size_t n);
-/* Append what all of them leave to the user, in their order. */
+/* Append what all of them leave to the user, in their order, each line once. */
 void steps_left(const struct step_outcome *steps, size_t n, struct buf *left);
 /* A note for each line, with before in front of it. */
 void steps_tell_left(const char *before, const struct buf *left);

@@ -28,7 +28,9 @@ static void test_found_and_left(void **state)
 
 static void test_result(void **state)
 {
-	struct step_outcome steps[] = { { .name = "one" }, { .name = "two" }, { .name = "three" } };
+	struct step_outcome steps[] = {
+		{ .name = "one" }, { .name = "two" }, { .name = "three" }, { .name = "four" }
+	};
 	const size_t n = sizeof(steps) / sizeof(steps[0]);
 	struct result r = { NULL };
 	struct buf left = BUF_INIT;
@@ -39,8 +41,9 @@ static void test_result(void **state)
 	steps[0].done = true;
 	step_leave(&steps[1].look, "first line");
 	buf_puts(&steps[1].look.left, "and \xff another");
+	step_leave(&steps[2].look, "first line"); /* it waits for the same */
 	steps_left(steps, n, &left);
-	assert_string_equal(buf_str(&left), "first line\nand \xff another");
+	assert_string_equal(buf_str(&left), "first line\nand \xff another\n");
 	result_begin(&r, "json");
 	steps_result(steps, n, &left, &r);
 	said = json_dumps(r.v, JSON_COMPACT | JSON_SORT_KEYS);
@@ -48,8 +51,10 @@ static void test_result(void **state)
 	    strstr(said, "{\"done\":true,\"name\":\"one\",\"text\":\"made\",\"todo\":false}"));
 	assert_non_null(strstr(
 	    said, "{\"done\":false,\"name\":\"two\",\"text\":\"first line\",\"todo\":false}"));
+	assert_non_null(strstr(
+	    said, "{\"done\":false,\"name\":\"three\",\"text\":\"first line\",\"todo\":false}"));
 	assert_non_null(
-	    strstr(said, "{\"done\":false,\"name\":\"three\",\"text\":\"\",\"todo\":false}"));
+	    strstr(said, "{\"done\":false,\"name\":\"four\",\"text\":\"\",\"todo\":false}"));
 	assert_int_equal(json_array_size(json_object_get(r.v, "left")), 2);
 	mem_free(said);
 	buf_clear(&left);
