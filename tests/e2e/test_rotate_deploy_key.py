@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 
 import pytest
@@ -288,6 +289,19 @@ def test_an_older_version_that_is_applied_is_not_this_one(shared, clusters):
     assert bed.first in bed.registered() and len(bed.journal()) == 1
 
 
+def test_a_use_that_github_tells_late_is_waited_for(shared, clusters):
+    """Where the server cannot be reached, clusters fetch with the new key, and GitHub says so when it does."""
+    bed = shared
+    bed.hub.git.stop()
+    new = rotate_shared(bed, "--commit", "--push")["publicKey"]
+    for cluster in clusters.values():
+        put(cluster, bed.repo, "shared/both.yaml")
+    entry, = [k for k in bed.hub.keys.values() if k["key"] == new]
+    threading.Timer(4, lambda: entry.update(last_used=stamp(time.time()))).start()
+    said = rotate_shared(bed, "--wait", "--context", f"{EU}=c-eu", "--context", f"{US}=c-us", "--timeout", "40s")
+    assert said["finished"] and new in bed.registered() and bed.first not in bed.registered() and entry["last_used"]
+
+
 # --- the new key does not work ----------------------------------------------------------------------
 
 def test_a_key_that_the_server_does_not_take(bed):
@@ -379,6 +393,23 @@ def test_other_changes_in_the_file_are_not_committed(bed):
     bed.rotate(*NOBODY)
     bed.is_rotated()
     assert path.read_text().startswith("# mine\n")
+
+
+def test_by_a_pull_request(bed):
+    """On a branch of its own; what comes behind goes on where somebody merged it."""
+    bed.repo.git("checkout", "-q", "-b", "rotation")
+    said = json.loads(bed.rotate("--commit", "--push", "-o", "json").out)
+    assert not said["finished"] and f"for each of: {EU}" in said["left"][0]
+    remote = lambda branch: bed.repo.git("ls-remote", "origin", branch).split()[0]
+    assert remote("refs/heads/rotation") == bed.repo.git("rev-parse", "HEAD").strip() != remote("refs/heads/main")
+    bed.repo.git("checkout", "-q", "main")
+    assert bed.public(EU) == bed.before[EU] in bed.registered()
+    bed.repo.git("merge", "-q", "--squash", "rotation")
+    bed.repo.commit("Merged")
+    bed.repo.git("push", "-q")
+    said = json.loads(bed.rotate(*NOBODY, "-o", "json").out)
+    assert said["finished"] and [s["name"] for s in said["steps"] if s["done"]] == ["proof", "deletion"]
+    bed.is_rotated()
 
 
 def test_two_at_once(bed):
