@@ -397,6 +397,12 @@ def test_not_ready_in_time(bed):
     assert "not ready in time: SealedCredential flux-system/flux-ssh: nobody has looked at it yet" in done.err
 
 
+def test_no_token_comes_from_the_environment(bed, clusters):
+    bed.repo.env.update(dict.fromkeys(("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_PAT"), TOKEN))
+    said = first(bed, token=False, status=USAGE)
+    assert "--token-file" in said.err and bed.hub.requests == [] and clusters["eu"].writes() == []
+
+
 def test_a_token_at_the_terminal(bed):
     session = Terminal(bed.repo, *bed.line("--image", IMAGE, "--recovery", bed.repo.recovery, "--api-url", bed.hub.url))
     session.answer("a GitHub token (Administration: write on barolab/foobar-infra)", TOKEN)

@@ -91,6 +91,14 @@ def test_as_nobody_or_as_two(bed, words, status, text):
     assert bed.hub.requests == []
 
 
+def test_no_token_comes_from_the_environment(bed):
+    bed.repo.env.update(dict.fromkeys(("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_PAT", "GH_ENTERPRISE_TOKEN"), TOKEN))
+    file = bed.file("eu-west9")
+    for words in (("list",), ("add", file), ("remove", file, "--yes", "--force")):
+        assert "say as whom GitHub is to be asked" in bed.deploy_key(*words, token=False, status=USAGE).err
+    assert bed.hub.requests == []
+
+
 def test_a_host_that_is_not_github(tmp_path, hub):
     known = tmp_path / "known_hosts"
     known.write_text("git.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n")
