@@ -7,7 +7,8 @@
  * is the only memory: a run that ended anywhere is ended by the next one, and one that finds all
  * done writes nothing, neither to a file nor to a server.  So each step makes the thing that
  * matters most first: a sealing key is in the cluster before the repository names it (the cluster
- * can be asked for it), a deploy key is in its sealed document before anybody registers it.
+ * can be asked for it), a deploy key is in its sealed document before anybody registers it, and it
+ * is tried at its server before the document is committed or applied.
  */
 #ifndef BULLA_SEALER_BOOTSTRAP_H
 #define BULLA_SEALER_BOOTSTRAP_H
@@ -33,7 +34,7 @@ struct bootstrap_options {
 	const char *identity, *passphrase_file, *recovery;
 	struct option_list accept;
 	struct register_options at;
-	bool no_register, upgrade, no_commit, push, wait, dry_run;
+	bool no_register, no_try, upgrade, no_commit, push, wait, dry_run;
 	const char *timeout, *output;
 };
 
@@ -81,6 +82,8 @@ extern const struct bootstrap_step bootstrap_agent, bootstrap_document, bootstra
     bootstrap_ready;
 /* Is the GitRepository Ready with what is applied: has the deploy key been proven by its use? */
 int bootstrap_fetches(struct bootstrap *b, bool *ready, struct err *err);
+/* Is the sealed deploy key applied as the repository has it? */
+int bootstrap_is_applied(struct bootstrap *b, bool *applied, struct err *err);
 /* bootstrap_sealing.c */
 extern const struct bootstrap_step bootstrap_sealing_key, bootstrap_recipient;
 /* The path, below top, of the rule that names the cluster's own documents: a new string. */
@@ -89,6 +92,10 @@ char *bootstrap_rule(const struct bootstrap *b);
 bool bootstrap_is_ruled(const struct bootstrap *b, const struct config *config);
 /* bootstrap_key.c */
 extern const struct bootstrap_step bootstrap_deploy_key;
+/* Open the document with the cluster's keys; out is the caller's to clear, also after an error. */
+int bootstrap_open_key(struct bootstrap *b, struct kind_secret *out, struct err *err);
+/* Is it made in this run, or to be?  Nobody has registered it before, then. */
+bool bootstrap_is_new(const struct bootstrap *b);
 /* bootstrap_repo.c */
 extern const struct bootstrap_step bootstrap_write_files;
 /* Read the agent's manifest, or make it; says what an --image is missing for. */
@@ -102,5 +109,9 @@ int bootstrap_write(struct bootstrap *b, const char *path, const struct buf *tex
 extern const struct bootstrap_step bootstrap_commit, bootstrap_push;
 /* bootstrap_register.c */
 extern const struct bootstrap_step bootstrap_registration;
+/* Does the user register it, not we? */
+bool bootstrap_is_by_hand(const struct bootstrap *b);
+/* bootstrap_try.c */
+extern const struct bootstrap_step bootstrap_try;
 
 #endif

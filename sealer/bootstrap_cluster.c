@@ -98,6 +98,19 @@ static int document_objects(const struct bootstrap *b, json_t **out, struct err 
 	return r;
 }
 
+int bootstrap_is_applied(struct bootstrap *b, bool *applied, struct err *err)
+{
+	struct objects_count count = { 0 };
+	json_t *list;
+	int r = document_objects(b, &list, err);
+
+	if (r == 0 && list != NULL)
+		r = objects_count(&b->objects, list, &count, err);
+	*applied = r == 0 && list != NULL && count.absent + count.differ == 0;
+	json_decref(list);
+	return r;
+}
+
 static int look_document(struct bootstrap *b, struct step_look *l, struct err *err)
 {
 	struct objects_count count = { 0 };

@@ -52,45 +52,81 @@ static int take_public(struct bootstrap *b, const char *path, const struct kind_
 	return 0;
 }
 
-static int open_key(struct bootstrap *b, const char *path, const struct document *d,
-		    struct err *err)
+static int open_with_ring(struct bootstrap *b, const char *path, const struct document *d,
+			  struct kind_secret *secret, struct err *err)
 {
-	struct kind_secret secret = KIND_SECRET_INIT;
 	struct notes notes = NOTES_INIT;
-	int r = open_document(d, &b->ring, clock_now(), &secret, NULL, &notes, err);
+	int r = open_document(d, &b->ring, clock_now(), secret, NULL, &notes, err);
 
-	if (r == 0)
-		r = take_public(b, path, &secret, err);
-	else if (err->class == ERR_NOKEY)
-		err_wrap(err,
-			 "%s: the cluster's keys do not open it; 'bulla reseal -i RECOVERY-KEY' "
-			 "seals it for them",
-			 path);
-	else
-		err_wrap(err, "%s", path);
 	notes_clear(&notes);
-	kind_secret_clear(&secret);
-	return r;
+	if (r == 0)
+		return 0;
+	if (err->class != ERR_NOKEY)
+		return err_wrap(err, "%s", path);
+	return err_wrap(err,
+			"%s: the cluster's keys do not open it; 'bulla reseal -i RECOVERY-KEY' "
+			"seals it for them",
+			path);
+}
+
+/* The document of a file; errors when it is not what it must be. */
+static const struct document *load(const char *path, struct buf *text, struct edit_file *file,
+				   struct err *err)
+{
+	const struct document *d;
+
+	if (edit_load(path, text, file, err) != 0)
+		return NULL;
+	d = find(file);
+	if (d == NULL) {
+		err_set(err, ERR_CONFLICT,
+			"%s: it has no document " BOOTSTRAP_NAMESPACE "/" BOOTSTRAP_DOCUMENT, path);
+	} else if (strcmp(d->kind->name, "deploy-key") != 0) {
+		err_set(err, ERR_CONFLICT, "%s: it is of kind %s, not deploy-key", path,
+			d->kind->name);
+		d = NULL;
+	}
+	return d;
 }
 
 static int look_in(struct bootstrap *b, const char *path, struct buf *text, struct err *err)
 {
+	struct kind_secret secret = KIND_SECRET_INIT;
 	struct edit_file file = EDIT_FILE_INIT;
-	const struct document *d;
-	int r = edit_load(path, text, &file, err);
+	const struct document *d = load(path, text, &file, err);
+	int r = d != NULL ? 0 : -1;
 
-	d = r == 0 ? find(&file) : NULL;
-	if (r == 0 && d == NULL)
-		r = err_set(err, ERR_CONFLICT,
-			    "%s: it has no document " BOOTSTRAP_NAMESPACE "/" BOOTSTRAP_DOCUMENT,
-			    path);
-	else if (r == 0 && strcmp(d->kind->name, "deploy-key") != 0)
-		r = err_set(err, ERR_CONFLICT, "%s: it is of kind %s, not deploy-key", path,
-			    d->kind->name);
-	else if (r == 0 && b->ring.n > 0)
-		r = open_key(b, path, d, err);
+	if (r == 0 && b->ring.n > 0) {
+		r = open_with_ring(b, path, d, &secret, err);
+		if (r == 0)
+			r = take_public(b, path, &secret, err);
+	}
+	kind_secret_clear(&secret);
 	edit_clear(&file);
 	return r;
+}
+
+int bootstrap_open_key(struct bootstrap *b, struct kind_secret *out, struct err *err)
+{
+	struct edit_file file = EDIT_FILE_INIT;
+	const struct document *d = NULL;
+	char *path = key_path(b);
+	struct buf text = BUF_INIT;
+	bool exists;
+	int r = repo_read(b->top, path, DOCUMENT_FILE_MAX, &text, NULL, &exists, err);
+
+	if (r == 0)
+		d = load(path, &text, &file, err);
+	r = d != NULL ? open_with_ring(b, path, d, out, err) : -1;
+	edit_clear(&file);
+	buf_clear(&text);
+	mem_free(path);
+	return r;
+}
+
+bool bootstrap_is_new(const struct bootstrap *b)
+{
+	return b->sealed_now || b->to_seal;
 }
 
 static int look(struct bootstrap *b, struct step_look *l, struct err *err)

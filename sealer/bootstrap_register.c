@@ -7,10 +7,9 @@
 #include "base/out.h"
 #include "sealer/bootstrap.h"
 
-/* A key that is of this run, or is to be, is registered nowhere yet. */
-static bool is_new(const struct bootstrap *b)
+bool bootstrap_is_by_hand(const struct bootstrap *b)
 {
-	return b->sealed_now || b->to_seal;
+	return b->o->no_register || register_way(&b->o->at, b->o->url) == REGISTER_BY_HAND;
 }
 
 /* "ssh-ed25519 AAAA...", for a person to register; or when there will be one. */
@@ -60,20 +59,22 @@ static int look(struct bootstrap *b, struct step_look *l, struct err *err)
 
 	if (bootstrap_fetches(b, &fetches, err) != 0)
 		return -1;
-	if (fetches && !is_new(b)) {
+	if (fetches && !bootstrap_is_new(b)) {
 		step_found(l, false, "Flux fetches with it");
 		return 0;
 	}
-	if (b->o->no_register || way == REGISTER_BY_HAND) {
+	if (bootstrap_is_by_hand(b)) {
 		leave(b, l, b->o->no_register ? " (--no-register)" : ": the host is not GitHub");
 		return 0;
 	}
-	if (way == REGISTER_GIVEN || (way == REGISTER_ASKED && is_new(b) && !b->o->dry_run))
+	if (way == REGISTER_GIVEN ||
+	    (way == REGISTER_ASKED && bootstrap_is_new(b) && !b->o->dry_run))
 		return look_there(b, l, err);
-	if (!is_new(b) || b->o->dry_run) {
-		step_found(l, is_new(b),
-			   is_new(b) ? "the deploy key is registered, for reading only"
-				     : "GitHub was not asked: neither --app nor --token-file");
+	if (!bootstrap_is_new(b) || b->o->dry_run) {
+		step_found(l, bootstrap_is_new(b),
+			   bootstrap_is_new(b)
+			       ? "the deploy key is registered, for reading only"
+			       : "GitHub was not asked: neither --app nor --token-file");
 		return 0;
 	}
 	return err_set(err, ERR_USAGE,

@@ -37,6 +37,8 @@ static const struct option_spec specs[] = {
 	REGISTER_OPTIONS(bootstrap_options),
 	{ 0, "no-register", NULL, "leave the registering of the deploy key to you",
 	  offsetof(struct bootstrap_options, no_register), 0 },
+	{ 0, "no-try", NULL, "do not try the deploy key at its server from here",
+	  offsetof(struct bootstrap_options, no_try), 0 },
 	{ 0, "recovery", "FILE|age1...", "as for 'bulla init', where it was not run yet",
 	  offsetof(struct bootstrap_options, recovery), 0 },
 	{ 'i', "identity", "FILE", "the recovery key, to bring a rebuilt cluster its key back",
@@ -62,8 +64,8 @@ static const struct option_spec specs[] = {
 static const struct bootstrap_step *const steps[] = {
 	&bootstrap_agent,      &bootstrap_sealing_key, &bootstrap_recipient,
 	&bootstrap_deploy_key, &bootstrap_write_files, &bootstrap_registration,
-	&bootstrap_commit,     &bootstrap_push,	       &bootstrap_document,
-	&bootstrap_flux,       &bootstrap_ready,
+	&bootstrap_try,	       &bootstrap_commit,      &bootstrap_push,
+	&bootstrap_document,   &bootstrap_flux,	       &bootstrap_ready,
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
@@ -325,11 +327,12 @@ const struct command cmd_bootstrap = {
 	.name = "bootstrap",
 	.summary = "bring a cluster up: agent, keys, deploy key and Flux",
 	.arguments = "",
-	.about = "From nothing, or from whatever is there: install the CRD and the agent, make or "
-		 "restore the cluster's sealing key, record its recipient, make a deploy key of "
-		 "its own and seal it, write what Flux follows into the repository, commit, and "
-		 "apply what Flux needs to start.  Run again it does what is missing, and nothing "
-		 "when nothing is.",
+	.about =
+	    "From nothing, or from whatever is there: install the CRD and the agent, make or "
+	    "restore the cluster's sealing key, record its recipient, make a deploy key of "
+	    "its own, seal it and try it, write what Flux follows into the repository, commit, and "
+	    "apply what Flux needs to start.  Run again it does what is missing, and nothing "
+	    "when nothing is.",
 	.options = specs,
 	.options_size = sizeof(struct bootstrap_options),
 	.run = run,

@@ -18,8 +18,8 @@ static const struct meaning {
 	const char *failed;
 } meanings[GITHUB_SSH_OUTCOMES] = {
 	[GITHUB_SSH_KEY] = { SSH_TRY_WRONG, "private key" },
-	[GITHUB_SSH_HOST_UNKNOWN] = { SSH_TRY_WRONG, "host key" },
-	[GITHUB_SSH_HOST_CHANGED] = { SSH_TRY_WRONG, "host key" },
+	[GITHUB_SSH_HOST_UNKNOWN] = { SSH_TRY_HOST, "host key" },
+	[GITHUB_SSH_HOST_CHANGED] = { SSH_TRY_HOST, "host key" },
 	[GITHUB_SSH_KEY_REFUSED] = { SSH_TRY_REFUSED, "authentication" },
 	[GITHUB_SSH_REPOSITORY] = { SSH_TRY_REFUSED, "repository" },
 };

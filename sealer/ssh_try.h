@@ -16,7 +16,8 @@ struct err;
 enum ssh_try {
 	SSH_TRY_WORKS,	 /* the repository was read with it */
 	SSH_TRY_REFUSED, /* the server, or the repository, does not take the key */
-	SSH_TRY_WRONG,	 /* it would fail for Flux as well, whatever is registered */
+	SSH_TRY_HOST,	 /* the server's host key is not the one that is sealed */
+	SSH_TRY_WRONG,	 /* the key cannot be read, or may write */
 	SSH_TRY_UNKNOWN, /* it cannot be told from here */
 };
 

@@ -31,6 +31,7 @@ locals {
     "--push"        = var.push
     "--no-commit"   = !var.commit
     "--no-register" = !var.register
+    "--no-try"      = !var.try
   } : option if on]
 }
 

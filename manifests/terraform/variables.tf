@@ -109,6 +109,12 @@ variable "register" {
   default     = true
 }
 
+variable "try" {
+  description = "Whether the deploy key is tried over SSH from where Terraform runs, before it is committed; else that is left to Flux"
+  type        = bool
+  default     = true
+}
+
 variable "commit" {
   description = "Whether what is written into the checkout is committed"
   type        = bool

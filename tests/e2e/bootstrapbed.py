@@ -4,15 +4,20 @@ says so (discovery), Flux's kinds once their definitions are applied, and a repo
 
     with Cluster(cert) as eu:                # an API server; eu.writes(): requests that are no reads
         eu.flux(repo)                        # Flux fetches: what its controllers and the agent would say
+
+A deploy key is tried at a real OpenSSH server, which has the repository by its path at GitHub: at_root, session_server.
 """
 import base64
 import json
+import os
 
+import pytest
 import yaml
 
 from checkout import Checkout
 from fakeapi import FakeApi
 from fakestore import KINDS, Kind
+from hubserver import gitserver
 
 IMAGE = "ghcr.io/barolab/bulla-agent:0.1.0"
 URL = "ssh://git@github.com/barolab/foobar-infra"
@@ -116,10 +121,37 @@ class Cluster(FakeApi):
         return {name: base64.b64decode(value).decode() for name, value in data.items()}
 
 
-class Bed:
-    """A repository and a kubeconfig with a context for each cluster."""
+def session_server(folder):
+    """An OpenSSH server at which /barolab/foobar-infra is a repository, for whoever HubServer lets in."""
+    if gitserver.SSHD is None:
+        why = "openssh-server is not installed"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    server = gitserver.GitServer(folder)
+    server.start()
+    return server
 
-    def __init__(self, path, ca, clusters):
+
+def at_root(server, bare):
+    """What its keys may do, at the path that the repository has at GitHub."""
+    for name, commands in (("gate-read", ("upload-pack",)), ("gate-write", ("upload-pack", "receive-pack"))):
+        rows = "".join(f"""\"git-{c} '/{REPOSITORY}'\") exec git-shell -c "git-{c} '{bare}'" ;;\n""" for c in commands)
+        gate = server.folder / name
+        gate.write_text(f'#!/bin/sh\ncase $SSH_ORIGINAL_COMMAND in\n{rows}esac\necho "refused: $SSH_ORIGINAL_COMMAND" >&2\nexit 1\n')
+        gate.chmod(0o755)
+
+
+def url_at(server):
+    return f"ssh://{server.user}@127.0.0.1:{server.port}/{REPOSITORY}"
+
+
+class Bed:
+    """A repository and a kubeconfig with a context for each cluster.  server: where its deploy keys are tried."""
+
+    def __init__(self, path, ca, clusters, server=None):
+        self.url, self.hosts = url_at(server) if server else URL, ()
+        if server:
+            (path / "hosts").write_text(server.known_hosts())
+            self.hosts = ("--known-hosts", path / "hosts")
         self.repo, self.clusters = Checkout(path), clusters
         self.repo.tool("age-keygen", "-o", str(path / "recovery.key"))
         self.config, self.ca = path / "kubeconfig", ca
@@ -135,8 +167,9 @@ class Bed:
                          for n, a in clusters.items()],
             "contexts": [{"name": f"c-{n}", "context": {"cluster": n, "user": "u"}} for n in clusters]}))
 
-    def line(self, *more, cluster="eu-west9", context="c-eu", path=PATH, url=URL):
-        return ["bootstrap", "--cluster", cluster, "--context", context, "--url", url, "--path", path, *more]
+    def line(self, *more, cluster="eu-west9", context="c-eu", path=PATH, url=None):
+        hosts = self.hosts if "--known-hosts" not in more else ()
+        return ["bootstrap", "--cluster", cluster, "--context", context, "--url", url or self.url, "--path", path, *hosts, *more]
 
     def run(self, *more, status=0, input="", **of):
         return self.repo.bulla(*self.line(*more, **of), status=status, input=input)

@@ -8,9 +8,10 @@ import re
 import pytest
 import yaml
 
-from bootstrapbed import IMAGE, PATH, REPOSITORY, URL, Bed, Cluster, load, tree
+from bootstrapbed import IMAGE, PATH, REPOSITORY, Bed, Cluster, at_root, load, session_server, tree
 from checkout import CONFLICT, FINDINGS, INVALID, NOKEY, RECIPIENT, REFUSED, USAGE, Terminal
 from fakegithub import FakeGitHub, Fault
+from hubserver import HubServer
 from kubeserver import Authority
 
 TOKEN = "github_pat_11ABCDEFG0abcdefghijkl_" + "c4n4ry" * 9 + "abcde"
@@ -28,9 +29,19 @@ def clusters(tls):
         yield {"eu": eu, "us": us}
 
 
+@pytest.fixture(scope="session")
+def git_server(tmp_path_factory):
+    server = session_server(tmp_path_factory.mktemp("git"))
+    remote = server.repository("infra")
+    remote.commit({"README": "x"})
+    at_root(server, remote.bare)
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def hub():
-    with FakeGitHub() as hub:
+def hub(git_server):
+    with HubServer(git=git_server) as hub:
         hub.repo(REPOSITORY)
         hub.token(TOKEN)
         yield hub
@@ -38,8 +49,8 @@ def hub():
 
 
 @pytest.fixture
-def bed(tmp_path, tls, clusters, hub):
-    made = Bed(tmp_path, tls[0], clusters)
+def bed(tmp_path, tls, clusters, hub, git_server):
+    made = Bed(tmp_path, tls[0], clusters, git_server)
     made.components()
     made.hub = hub
     made.token = tmp_path / "token"
@@ -90,7 +101,7 @@ def test_from_nothing(bed, clusters):
     assert key["title"] == f"bulla eu-west9 flux-ssh {part['facts']['fingerprint'][:19]}"
     live = eu.store.all("sealedcredentials")["flux-system", "flux-ssh"]
     assert live["spec"] == document(bed)["spec"]
-    assert eu.store.all("gitrepositories")["flux-system", "flux-system"]["spec"]["url"] == URL
+    assert eu.store.all("gitrepositories")["flux-system", "flux-system"]["spec"]["url"] == bed.url
     assert {name for _, name in eu.store.all("kustomizations")} == {"flux-system"}
     assert ("", "sealedcredentials.bulla.dev") in eu.store.all("customresourcedefinitions")
     [deployment] = [d for (n, _), d in eu.store.all("deployments").items() if n == "bulla-system"]
@@ -386,7 +397,7 @@ def test_another_image(bed, clusters):
 
 def test_left_to_the_user(bed):
     done = bed.run("--image", IMAGE, "--recovery", bed.repo.recovery, "--no-register", "--no-commit")
-    assert f"register this key at {URL}, for reading only: {public_key(bed)}" in done.err
+    assert f"register this key at {bed.url}, for reading only: {public_key(bed)}" in done.err
     assert registered(bed) == [] and bed.repo.git("log", check=False) == ""
     done = bed.run("--no-register")
     assert bed.repo.git("log", "--format=%s").strip() == "Bootstrap eu-west9"
@@ -415,7 +426,7 @@ def test_a_github_with_an_authority_of_its_own(bed, tls):
     with FakeGitHub(tls[1]) as hub:
         hub.repo(REPOSITORY)
         hub.token(TOKEN)
-        line = ["--image", IMAGE, "--recovery", bed.repo.recovery, "--token-file", bed.token, "--api-url", hub.url]
+        line = ["--image", IMAGE, "--recovery", bed.repo.recovery, "--token-file", bed.token, "--api-url", hub.url, "--no-try"]
         done = bed.run(*line, status=7, url="ssh://git@git.example.org/barolab/foobar-infra")
         assert "certificate" in done.err and TOKEN not in done.err
         hosts = bed.repo.path / "known_hosts"

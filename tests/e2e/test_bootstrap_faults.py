@@ -18,15 +18,15 @@ import yaml
 from bootstrapbed import IMAGE, REPOSITORY, Bed, Cluster, tree
 from checkout import BULLA, IO
 from fakeapi import Fault
-from fakegithub import FakeGitHub
 from fakegithub import Fault as HubFault
-from test_bootstrap import TOKEN, public_key, registered, tls  # noqa: F401
+from hubserver import HubServer
+from test_bootstrap import TOKEN, git_server, public_key, registered, tls  # noqa: F401
 
 SANITIZED = "BULLA_SANITIZED" in os.environ
 FILES = ("rename", "renameat", "renameat2", "mkdir", "mkdirat", "link", "linkat", "unlink", "unlinkat", "vfork", "clone3")
 
 
-class Hub(FakeGitHub):
+class Hub(HubServer):
     on_write = staticmethod(lambda request, when: None)
 
     def handle(self, request):
@@ -42,8 +42,8 @@ class Hub(FakeGitHub):
 class World:
     """One try: a repository, a cluster and GitHub, all new."""
 
-    def __init__(self, folder, certificates):
-        self.eu, self.hub = Cluster(certificates[1]), Hub()
+    def __init__(self, folder, certificates, server):
+        self.eu, self.hub, self.server = Cluster(certificates[1]), Hub(git=server), server
         self.folder = Path(folder)
         self.ca = certificates[0]
 
@@ -52,7 +52,7 @@ class World:
         self.hub.__enter__()
         self.hub.repo(REPOSITORY)
         self.hub.token(TOKEN)
-        self.bed = Bed(self.folder, self.ca, {"eu": self.eu})
+        self.bed = Bed(self.folder, self.ca, {"eu": self.eu}, self.server)
         self.bed.hub = self.hub
         self.bed.components()
         (self.folder / "token").write_text(TOKEN)
@@ -95,9 +95,9 @@ class World:
 
 
 @pytest.fixture
-def new_world(tmp_path, tls):  # noqa: F811
+def new_world(tmp_path, tls, git_server):  # noqa: F811
     def make():
-        return World(tempfile.mkdtemp(dir=tmp_path), tls)
+        return World(tempfile.mkdtemp(dir=tmp_path), tls, git_server)
     return make
 
 

@@ -14,10 +14,10 @@ import zipfile
 import pytest
 import yaml
 
-from bootstrapbed import IMAGE, PATH, URL, Cluster
+from bootstrapbed import IMAGE, PATH, Cluster
 from checkout import BULLA
 from documents import TOP
-from test_bootstrap import TOKEN, bed, clusters, hub, public_key, registered, tls  # noqa: F401
+from test_bootstrap import TOKEN, bed, clusters, git_server, hub, public_key, registered, tls  # noqa: F401
 
 MODULE = TOP / "manifests/terraform"
 MAIN = """
@@ -41,6 +41,7 @@ module "bulla" {
   identity_file = "%(recovery)s"
   token_file    = "%(token)s"
   api_url       = "%(api)s"
+  known_hosts_file = "%(hosts)s"
   wait          = false
   bulla         = "%(bulla)s"
 }
@@ -64,7 +65,7 @@ class Terraform:
         folder.mkdir()
         shutil.copytree(MODULE, folder / "module")
         (folder / "main.tf").write_text(MAIN % {
-            "kubeconfig": bed.config, "repository": bed.repo.top, "url": URL, "path": PATH, "image": IMAGE,
+            "kubeconfig": bed.config, "repository": bed.repo.top, "url": bed.url, "hosts": bed.hosts[1], "path": PATH, "image": IMAGE,
             "recovery": bed.repo.recovery, "token": bed.token, "api": bed.hub.url, "bulla": BULLA})
         (folder / "terraformrc").touch()
         self.env = {**bed.repo.env, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0",
