@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/out.h"
+#include "kinds/sshpub.h"
 #include "kinds/url.h"
 #include "sealer/rotate_kinds.h"
 
@@ -148,13 +149,30 @@ static void where_registry(struct where *w)
 		put_quoted(w, "the registry ", registry);
 }
 
+/* By the key, not by the document, which may hold another one by then. */
+static void put_remove(struct where *w, const char *repository)
+{
+	const char *public = use(w, "public-key");
+	struct buf blob = BUF_INIT;
+
+	if (public != NULL &&
+	    sshpub_parse_line("public-key", public, strlen(public), &blob, NULL) == 0) {
+		put_quoted(w, "printf '%s\\n' ", public);
+		put(w, " | bulla deploy-key remove --public-key -");
+	} else {
+		put(w, "bulla deploy-key remove --public-key FILE");
+	}
+	put_quoted(w, " --repo ", repository);
+	buf_clear(&blob);
+}
+
 static void where_deploy_key(struct where *w)
 {
 	const char *url = use(w, "url");
 	char *repository = github_repository(url);
 
 	if (repository != NULL)
-		put_quoted(w, "gh repo deploy-key delete ID --repo ", repository);
+		put_remove(w, repository);
 	else if (url != NULL)
 		put_quoted(w, "the Git server of ", url);
 	mem_free(repository);

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """bulla deploy-key list, add, remove: against a GitHub on loopback that is held against GitHub's description."""
 import json
+import shlex
 import time
 
 import pytest
 
-from checkout import CONFLICT, INVALID, IO, NOKEY, REFUSED, USAGE, Terminal
+from checkout import BIN, CONFLICT, INVALID, IO, NOKEY, REFUSED, USAGE, Terminal
 from fakegithub import Fault, FakeGitHub, stamp
 from hubbed import REPOSITORY, TOKEN, HubBed
 
@@ -246,6 +247,20 @@ def test_a_key_that_is_held_here_stays(bed):
     assert len(bed.keys()) == 1
     bed.deploy_key("remove", "clusters/eu-west9/flux-ssh.yaml", "--yes", "--force")
     assert bed.keys() == {}
+
+
+def test_the_command_that_an_exposure_prints(bed):
+    """Run as it is printed: it deletes the key that was exposed, not the one that the document has by then."""
+    old = bed.register("eu-west9", title="old")["key"]
+    bed.repo.bulla("set", "clusters/eu-west9/flux-ssh.yaml")
+    bed.repo.commit("Another key")
+    bed.register("eu-west9", title="new")
+    found = json.loads(bed.repo.bulla("keys", "exposure", "eu-west9", "-i", bed.repo.recovery, "-o", "json").out)
+    command, = [c["where"] for c in found["credentials"] if c["state"] != "used" and c["kind"] == "deploy-key"]
+    assert shlex.split(command)[2] == old and REPOSITORY in command
+    bed.repo.env["PATH"] = f"{BIN}:{bed.repo.env['PATH']}"
+    bed.repo.tool("sh", "-c", f"{command} --yes {shlex.join(map(str, bed.at()))}")
+    assert list(bed.keys()) == ["new"]
 
 
 def test_what_cannot_be_read_may_hold_it(bed):

@@ -97,7 +97,9 @@ def test_the_order_is_by_danger(repo):
     found = exposure(repo, "eu")["credentials"]
     assert [c["kind"] for c in found] == ["registry", "deploy-key", "opaque", "tls"]
     assert found[0]["where"] == "https://github.com/settings/tokens" and found[0]["claimed"] is True
-    assert found[1]["where"] == "gh repo deploy-key delete ID --repo barolab/infra" and found[1]["claimed"] is True
+    printf = "printf '%s\\n' 'ssh-ed25519 "
+    assert found[1]["where"].startswith(printf) and found[1]["claimed"] is True
+    assert found[1]["where"].endswith("' | bulla deploy-key remove --public-key - --repo barolab/infra")
     proven = exposure(repo, "eu", "-i", repo.recovery)["credentials"]
     assert proven[0]["claimed"] is False  # the registry is in the value
     assert proven[1]["claimed"] is True  # the address is nobody's but the sealer's

@@ -30,6 +30,8 @@ struct one {
 	bool claimed, claimed_opened; /* before and after it was opened */
 };
 
+#define PUBLIC "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
 static const struct one cases[] = {
 	{ "age-key", KIND_PART, "a.yaml", "public-key=age1xyz", "git grep -lF -e age1xyz",
 	  "bulla set a.yaml", false, true, false },
@@ -62,7 +64,21 @@ static const struct one cases[] = {
 	  "the registry a.example,ghcr.io", "bulla rotate registry a.yaml --docker-config FILE",
 	  false, true, false },
 	{ "deploy-key", KIND_PART, "a.yaml", "url=ssh://git@github.com/barolab/foobar-infra.git",
-	  "gh repo deploy-key delete ID --repo barolab/foobar-infra",
+	  "bulla deploy-key remove --public-key FILE --repo barolab/foobar-infra",
+	  "bulla rotate deploy-key a.yaml", false, true, true },
+	{ "deploy-key", KIND_PART, "a.yaml",
+	  "url=ssh://git@github.com/barolab/foobar-infra|public-key=" PUBLIC,
+	  "printf '%s\\n' '" PUBLIC
+	  "' | bulla deploy-key remove --public-key - --repo barolab/foobar-infra",
+	  "bulla rotate deploy-key a.yaml", false, true, true },
+	{ "deploy-key", KIND_PART, "a.yaml",
+	  "url=ssh://git@github.com/barolab/foobar-infra|public-key=ssh-rsa $(id)",
+	  "bulla deploy-key remove --public-key FILE --repo barolab/foobar-infra",
+	  "bulla rotate deploy-key a.yaml", false, true, true },
+	{ "deploy-key", KIND_PART, "a.yaml",
+	  "url=ssh://git@github.com/o/r|public-key=" PUBLIC " $(id)'; x",
+	  "printf '%s\\n' '" PUBLIC " $(id)'\\''; x"
+	  "' | bulla deploy-key remove --public-key - --repo o/r",
 	  "bulla rotate deploy-key a.yaml", false, true, true },
 	{ "deploy-key", KIND_PART, "a.yaml", "url=ssh://git@github.com/o/r/more",
 	  "the Git server of ssh://git@github.com/o/r/more", "bulla rotate deploy-key a.yaml",
