@@ -32,7 +32,8 @@ void mem_free(void *p); /* wipes all of the block; NULL is fine */
 void mem_wipe(void *p, size_t n);
 /*
  * Overwrite 64 KiB of the stack below the caller: what functions that have returned left there, and
- * what the dynamic loader saved of vector registers while it bound a function.
+ * what the dynamic loader saved of vector registers while it bound a function.  Before that the
+ * registers that copies go through, so that the loader saves nothing of them later.
  */
 void mem_wipe_stack(void);
 

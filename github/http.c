@@ -502,6 +502,7 @@ out:
 	/* the handle outlives what it points to; reset keeps the connection */
 	h->curl->easy_reset(h->easy);
 	mem_free(x.url);
+	mem_wipe_stack();
 	return result;
 }
 
