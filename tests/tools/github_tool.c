@@ -8,6 +8,9 @@
  *	    keys-add REPO TITLE KEY read|write                  keys-delete REPO ID KEY
  *	    app-token ID KEY-FILE REPO NAME=VALUE...            revoke
  *	    meta HOST                list PATH                  http METHOD PATH [follow] [json]
+ *	    revoke-found             (the token of --token-file, as one that was found)
+ *
+ * With BULLA_HOLD in the environment (tests/tools/hold.h) nothing is printed of what came.
  */
 #include <getopt.h>
 #include <jansson.h>
@@ -26,6 +29,8 @@
 #include "github/meta.h"
 #include "github/pat.h"
 #include "github/rest.h"
+#include "github/revoke.h"
+#include "tests/tools/hold.h"
 
 struct job {
 	struct rest_options options;
@@ -37,8 +42,10 @@ struct job {
 
 static void say(json_t *line)
 {
-	json_dumpf(line, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-	putchar('\n');
+	if (getenv("BULLA_HOLD") == NULL) {
+		json_dumpf(line, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+		putchar('\n');
+	}
 	json_decref(line);
 }
 
@@ -162,6 +169,18 @@ static int do_revoke(struct job *j, struct err *err)
 	return app_revoke(j->rest, err);
 }
 
+static int do_revoke_found(struct job *j, struct err *err)
+{
+	struct kv tokens = KV_INIT;
+	const struct revoke_options o = { j->options.api_url, j->options.ca_file, &tokens };
+	int r;
+
+	kv_set_str(&tokens, buf_str(&j->token), "");
+	r = revoke_send(&o, err);
+	kv_clear(&tokens);
+	return r;
+}
+
 static int do_meta(struct job *j, struct err *err)
 {
 	struct buf out = BUF_INIT;
@@ -221,6 +240,7 @@ static const struct {
 	{ "keys-delete", 3, do_keys_delete },
 	{ "app-token", 3, do_app_token },
 	{ "revoke", 0, do_revoke },
+	{ "revoke-found", 0, do_revoke_found },
 	{ "meta", 1, do_meta },
 	{ "list", 1, do_list },
 	{ "http", 2, do_http },
@@ -283,8 +303,10 @@ int main(int argc, char **argv)
 		j.n = argc - optind - 1;
 		r = run(&j, argv[optind], &err);
 	}
+	hold("before");
 	rest_free(j.rest);
 	buf_clear(&j.token);
+	hold("end");
 	if (r != 0)
 		out_warn("%s", err.text);
 	return r == 0 ? 0 : (int)err.class;

@@ -22,6 +22,7 @@
 #include "github/git_https.h"
 #include "github/registry.h"
 #include "github/served.h"
+#include "tests/tools/hold.h"
 
 struct options {
 	const char *ca, *name;
@@ -191,6 +192,8 @@ int main(int argc, char **argv)
 		status = ask_git(&o, &password);
 	else if (strcmp(argv[1], "served") == 0 && o.n == 1)
 		status = ask_served(&o, &password);
+	hold("before");
 	buf_clear(&password);
+	hold("end");
 	return status;
 }
