@@ -432,6 +432,63 @@ def test_proxy_of_the_environment(tool, hub, status, words):
         assert said["status"] == 200 and "Proxy-Authorization: Basic" in proxy.asked[0]
 
 
+class Socks:
+    """A SOCKS 5 proxy without a login (RFC 1928); `asked` has what it was to connect to."""
+
+    def __init__(self):
+        self.asked, self.socket = [], socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        try:
+            client, _ = self.socket.accept()
+        except OSError:
+            return
+        stream = client.makefile("rb")
+        stream.read(stream.read(2)[1])
+        client.sendall(b"\x05\x00")
+        kind = stream.read(4)[3]
+        host = socket.inet_ntoa(stream.read(4)) if kind == 1 else stream.read(stream.read(1)[0]).decode()
+        port = int.from_bytes(stream.read(2), "big")
+        self.asked.append((host, port))
+        server = socket.create_connection(("127.0.0.1", port))
+        client.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        for a, b in ((client, server), (server, client)):
+            threading.Thread(target=Proxy.copy, args=(a, b), daemon=True).start()
+
+    def close(self):
+        self.socket.close()
+
+
+@pytest.mark.parametrize("scheme, host", [("socks5", "127.0.0.1"), ("socks5h", "localhost")])
+def test_proxy_of_another_kind(tool, authority, scheme, host):
+    """TLS is with the server, not with the proxy; with "h" it is the proxy that looks the name up."""
+    with FakeGitHub(authority.issue(f"by-{scheme}", names=["localhost"], addresses=["127.0.0.1"])) as hub:
+        hub.token(FINE)
+        proxy = Socks()
+        said = tool.ok(f"https://{host}:{hub.port}", "pat", "read", env={"ALL_PROXY": f"{scheme}://{proxy.address}"})
+        proxy.close()
+        assert said["user"] == "octo" and proxy.asked == [(host, hub.port)]
+
+
+def test_proxy_with_a_certificate_of_its_own(tool, hub, authority):
+    """--ca-file is for the server: one who signs for a proxy must be known to the system."""
+    with FakeGitHub(authority.issue("proxy", addresses=["127.0.0.1"])) as proxy:
+        said, error = http(tool, hub.url, "GET", "/meta", env={"HTTPS_PROXY": proxy.url})
+        assert said["fault"] == TLS and said["unsent"] and "not trusted" in error
+        assert hub.requests == [] and proxy.requests == []
+
+
+@pytest.mark.parametrize("no_proxy, direct", [("127.0.0.0/8", True), ("10.0.0.0/8,127.0.0.1", True), ("10.0.0.0/8", False),
+                                              ("128.0.0.0/1", False)])
+def test_networks_without_a_proxy(tool, hub, no_proxy, direct):
+    """As libcurl reads them, so does github/proxy.c (tests/unit/github/test_proxy.c)."""
+    said, _ = http(tool, hub.url, "GET", "/user", env={"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": no_proxy})
+    hub.violations.clear()  # sent without GitHub's headers
+    assert (said["status"] != 0) == direct and (len(hub.requests) == 1) == direct
+
+
 @pytest.mark.parametrize("proxy", ["ftp://user:canary-password@127.0.0.1:1", "http://user:canary pass@[::", "http://u:canary@nothing.invalid"])
 def test_unusable_proxy_is_not_quoted(tool, hub, proxy):
     said, error = http(tool, hub.url, "GET", "/meta", env={"HTTPS_PROXY": proxy})

@@ -586,8 +586,8 @@ def test_a_silent_proxy_and_none_at_all(server, repo, attempt, key):
 
 def test_no_proxy_and_values_that_are_none(server, repo, attempt, key):
     env = {"ALL_PROXY": f"127.0.0.1:{free_port()}"}
-    for names in ("127.0.0.1", "*", f"example.org, 127.0.0.1:{server.port}"):
+    for names in ("127.0.0.1", "*", f"example.org, 127.0.0.1:{server.port}", "10.0.0.0/8,127.0.0.0/8"):
         assert attempt(repo.url, key, server.known_hosts(), env={**env, "NO_PROXY": names}).status == 0
-    for value in ("socks5://u:canary@h:1080", "http://u:canary@h", "http://u:canary@h:99999", "http://canary%zz@h:1"):
+    for value in ("socks5://u:canary@h:1080", "https://u:canary@h:443", "http://u:canary@h", "http://u:canary@h:99999", "http://canary%zz@h:1"):
         tried = attempt(repo.url, key, server.known_hosts(), env={"HTTPS_PROXY": value})
         assert tried.status == INVALID and "HTTPS_PROXY" in tried.error and "canary" not in tried.error, tried
