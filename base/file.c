@@ -17,8 +17,8 @@
 #define READ_SPARE 64 /* asked for beyond a file, to see its end */
 
 /* first: how many bytes to ask for at once, when it is known how many there are. */
-static int read_all(int fd, const char *name, size_t max, size_t first, struct buf *out,
-		    struct err *err)
+static int read_up_to(int fd, const char *name, size_t max, size_t first, struct buf *out,
+		      struct err *err)
 {
 	size_t chunk = first < READ_CHUNK ? first : READ_CHUNK;
 
@@ -51,6 +51,21 @@ static int read_all(int fd, const char *name, size_t max, size_t first, struct b
 		/* a whole file is read: what is left of the room will tell that it ends here */
 		chunk = first < READ_CHUNK && (size_t)n < want ? want - (size_t)n : READ_CHUNK;
 	}
+}
+
+static int read_all(int fd, const char *name, size_t max, size_t first, struct buf *out,
+		    struct err *err)
+{
+	size_t own = out->max;
+	int r;
+
+	if (own != 0 && own < max)
+		return err_set(err, ERR_INTERNAL, "%s: read limit above the buffer's", name);
+	/* the byte past max has no room in a buffer of the same limit */
+	out->max = 0;
+	r = read_up_to(fd, name, max, first, out, err);
+	out->max = own;
+	return r;
 }
 
 int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *err)

@@ -55,6 +55,17 @@ def test_list_without_a_key_is_only_what_documents_claim(bed):
     assert [d["file"] for d in said["notRegistered"]] == ["clusters/us-east1/flux-ssh.yaml"]
 
 
+def test_a_token_by_standard_input(bed):
+    """As it comes from a pipe, with a line's end or without."""
+    bed.register("eu-west9")
+    at = bed.at(token=False)
+    for end in ("", "\n"):
+        said = bed.repo.bulla("deploy-key", "list", "--token-file", "-", *at, input=TOKEN + end)
+        assert "a key" in said.out and TOKEN not in said.out + said.err
+    said = bed.repo.bulla("deploy-key", "list", "--token-file", "-", *at, input="x" * 5000, status=INVALID)
+    assert "standard input: larger than 4096 bytes" in said.err
+
+
 def test_list_goes_through_all_pages(bed):
     for i in range(120):
         bed.hub.add_key(REPOSITORY, f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{i:042d}", title=f"key {i}")

@@ -91,6 +91,35 @@ static void test_read(void **state)
 	buf_clear(&b);
 }
 
+/* A buffer of its own limit takes as much as may be read, from a pipe and from a file. */
+static void test_read_into_a_bounded_buffer(void **state)
+{
+	struct err err = ERR_INIT;
+	struct buf b = { .max = 5 };
+	int ends[2];
+
+	(void)state;
+	put("bounded", "12345", 0600);
+	for (size_t max = 4; max <= 6; max++) {
+		int want = max == 5 ? 0 : -1;
+
+		assert_int_equal(file_read(in_dir("bounded"), max, 0, &b, NULL, &err), want);
+		assert_int_equal(b.len, max == 5 ? 5 : 0);
+		assert_int_equal(b.max, 5);
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(write(ends[1], "12345", 5), 5);
+		close(ends[1]);
+		assert_int_equal(file_read_fd(ends[0], "p", max, &b, &err), want);
+		close(ends[0]);
+		assert_int_equal(b.len, max == 5 ? 5 : 0);
+		assert_int_equal(b.max, 5);
+		assert_int_equal(want == 0 ? ERR_NONE : err.class, max == 4   ? ERR_INVALID
+								   : max == 5 ? ERR_NONE
+									      : ERR_INTERNAL);
+	}
+	buf_clear(&b);
+}
+
 static void test_read_beneath(void **state)
 {
 	static const char *const refused[] = { "",    "/etc/passwd", "../x",   "d/../a", "d//f",
@@ -387,6 +416,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_into_a_bounded_buffer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_beneath, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stages, setup, teardown),
