@@ -85,7 +85,8 @@ struct github_ssh_result {
 	enum github_ssh_outcome outcome;
 	char address[64]; /* "140.82.121.4:22", of the proxy when there is one */
 	bool proxied;
-	char software[GITHUB_SSH_TEXT];			/* "SSH-2.0-babeld-..." */
+	bool port_443;			/* the caller asked at ssh.github.com:443, for github.com */
+	char software[GITHUB_SSH_TEXT]; /* "SSH-2.0-babeld-..." */
 	struct github_ssh_host hosts[GITHUB_SSH_TYPES]; /* those that were asked for */
 	size_t n_hosts;
 	const char *key_type; /* of the deploy key; a constant, NULL before it was read */

@@ -90,6 +90,8 @@ void live_deploy_key(const struct live_question *q, struct live_answer *a)
 	}
 	live_says(a, "%s can be fetched with %s, access: %s", url, result.key_fingerprint,
 		  github_ssh_access_name(result.access));
+	if (result.port_443)
+		note_add(&a->notes, SSH_PROBE_AROUND);
 	if (result.access == GITHUB_SSH_READ_WRITE)
 		note_add(&a->notes,
 			 "the deploy key may also push, which Flux does not need; register it "

@@ -67,12 +67,49 @@ static int read_url(const char *text, struct url *u, struct err *err)
 	return github_hosts_is(u->host) ? github_hosts_check_url("url", u, err) : 0;
 }
 
-/* GitHub's other door is another host for the network only. */
-static void choose_door(const struct url *u, const struct ssh_probe_options *o,
-			struct github_ssh_request *q)
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static int ask_at(struct github_ssh_request *q, const char *host, unsigned port,
+		  struct github_ssh_result *result, struct err *err)
 {
-	q->host = o->door_443 ? "ssh.github.com" : u->host;
-	q->port = o->door_443 ? 443 : u->port;
+	struct github_proxy proxy = GITHUB_PROXY_INIT;
+	int rc = -1;
+
+	*result = (struct github_ssh_result){ .outcome = GITHUB_SSH_PROXY };
+	q->host = host;
+	q->port = port;
+	q->proxy = &proxy;
+	if (github_proxy_from_environment(host, port, &proxy, err) == 0)
+		rc = github_ssh_check(q, result, err);
+	q->proxy = NULL;
+	github_proxy_clear(&proxy);
+	return rc;
+}
+
+/* What is refused is refused at the other door as well. */
+static bool can_go_around(const struct url *u, const struct github_ssh_result *r,
+			  const struct err *why)
+{
+	return strcmp(u->host, "github.com") == 0 && why->class == ERR_IO &&
+	       r->outcome != GITHUB_SSH_LIBRARY;
+}
+
+static int ask(struct github_ssh_request *q, const struct url *u, struct github_ssh_result *result,
+	       struct err *err)
+{
+	struct err why = ERR_INIT, around = ERR_INIT;
+
+	if (ask_at(q, u->host, u->port, result, &why) == 0)
+		return 0;
+	if (!can_go_around(u, result, &why))
+		return err_set(err, why.class, "%s", why.text);
+	if (ask_at(q, "ssh.github.com", 443, result, &around) == 0) {
+		result->port_443 = true;
+		return 0;
+	}
+	if (around.class != ERR_IO)
+		return err_set(err, around.class, "%s", around.text);
+	return err_set(err, ERR_IO, "%.450s; %s", why.text, around.text);
 }
 
 int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_options *o,
@@ -80,10 +117,8 @@ int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_opt
 {
 	struct buf identity = BUF_INIT, hosts = BUF_INIT;
 	struct known_hosts kh = KNOWN_HOSTS_INIT;
-	struct github_proxy proxy = GITHUB_PROXY_INIT;
 	struct github_ssh_host_key *keys = NULL;
 	struct github_ssh_request q = { .identity = &identity,
-					.proxy = &proxy,
 					.every_host_key = o->every_host_key,
 					.timeout = o->timeout };
 	struct url u;
@@ -95,19 +130,14 @@ int ssh_probe(const char *url, const struct kv *data, const struct ssh_probe_opt
 	    known_hosts_parse("known_hosts", buf_str(&hosts), hosts.len, &kh, err) != 0 ||
 	    open_key(data, &identity, err) != 0)
 		goto out;
-	choose_door(&u, o, &q);
-	result->outcome = GITHUB_SSH_PROXY;
-	if (github_proxy_from_environment(q.host, q.port, &proxy, err) != 0)
-		goto out;
 	keys = host_keys(&kh, &u, &q.n_host_keys);
 	q.host_keys = keys;
 	q.user = u.user[0] == '\0' ? "git" : u.user;
 	q.path = u.path;
-	rc = github_ssh_check(&q, result, err);
+	rc = ask(&q, &u, result, err);
 out:
 	mem_free(keys);
 	known_hosts_clear(&kh);
-	github_proxy_clear(&proxy);
 	buf_clear(&identity);
 	buf_clear(&hosts);
 	return rc;

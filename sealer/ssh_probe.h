@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Try what a deploy-key document holds at its server (github/ssh.h): from the data of the Secret
- * and the fact "url" to a request, by the rules of kinds/.
+ * and the fact "url" to a request, by the rules of kinds/.  Where port 22 of github.com cannot be
+ * reached, ssh.github.com:443 is asked (result->port_443): it has the same host keys, so those that
+ * are sealed for github.com, and the same repositories.
  */
 #ifndef BULLA_SEALER_SSH_PROBE_H
 #define BULLA_SEALER_SSH_PROBE_H
@@ -11,10 +13,12 @@
 
 struct err;
 
+/* What a person is told of result->port_443. */
+#define SSH_PROBE_AROUND                                                                           \
+	"port 22 of github.com cannot be reached from here: ssh.github.com:443 was asked"
+
 struct ssh_probe_options {
 	bool every_host_key;
-	/* of github.com, ssh.github.com:443 is asked, by the host keys sealed for the URL */
-	bool door_443;
 	int64_t timeout; /* ms; 0: GITHUB_SSH_TIMEOUT_MS */
 };
 

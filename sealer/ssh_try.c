@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sealer/ssh_try.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/out.h"
-#include "kinds/url.h"
 #include "sealer/ssh_probe.h"
 
 #define TRIES 5	      /* of a key that was registered just now */
@@ -24,46 +21,21 @@ static const struct meaning {
 	[GITHUB_SSH_REPOSITORY] = { SSH_TRY_REFUSED, "repository" },
 };
 
-static bool has_another_door(const char *url)
-{
-	struct url u;
-
-	return url_parse("url", url, URL_SSH, &u, NULL) == 0 && strcmp(u.host, "github.com") == 0;
-}
-
-static int probe(const struct ssh_try_options *o, struct github_ssh_result *result, struct err *err)
-{
-	struct ssh_probe_options p = { .every_host_key = o->every_host_key };
-	struct err why = ERR_INIT;
-
-	if (ssh_probe(o->url, o->data, &p, result, err) == 0)
-		return 0;
-	if (err->class != ERR_IO || result->outcome == GITHUB_SSH_LIBRARY ||
-	    !has_another_door(o->url))
-		return -1;
-	p.door_443 = true;
-	if (ssh_probe(o->url, o->data, &p, result, &why) == 0) {
-		out_note("port 22 of github.com cannot be reached from here: ssh.github.com:443 "
-			 "was asked");
-		return 0;
-	}
-	if (meanings[result->outcome].failed != NULL)
-		return err_set(err, why.class, "%s", why.text);
-	return err_set(err, err->class, "%.400s; %s", err->text, why.text);
-}
-
 static enum ssh_try try_once(const struct ssh_try_options *o, struct err *err)
 {
+	const struct ssh_probe_options p = { .every_host_key = o->every_host_key };
 	struct github_ssh_result result;
 	const struct meaning *m;
 
-	if (probe(o, &result, err) != 0) {
+	if (ssh_probe(o->url, o->data, &p, &result, err) != 0) {
 		m = &meanings[result.outcome];
 		if (m->failed == NULL)
 			return SSH_TRY_UNKNOWN;
 		err_wrap(err, "%s", m->failed);
 		return m->means;
 	}
+	if (result.port_443)
+		out_note(SSH_PROBE_AROUND);
 	if (o->may_write || result.access != GITHUB_SSH_READ_WRITE)
 		return SSH_TRY_WORKS;
 	err_set(err, ERR_REFUSED,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does a deploy key work, for a command whose next step hangs on it (sealer/ssh_probe.h)?  Where
- * port 22 of github.com cannot be reached, ssh.github.com:443 is asked: it has the same host keys
- * and the same repositories.
+ * Does a deploy key work, for a command whose next step hangs on it (sealer/ssh_probe.h)?
  */
 #ifndef BULLA_SEALER_SSH_TRY_H
 #define BULLA_SEALER_SSH_TRY_H

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """bulla bootstrap tries the deploy key at a real OpenSSH server before it commits or applies it: what fails is named, and
 the next run goes on with the same key."""
-import socket
 import threading
 import time
 
@@ -12,7 +11,7 @@ from checkout import IO, REFUSED
 from hubserver import fingerprint
 from processes import free_port
 from test_bootstrap import IMAGE, bed, clusters, document, first, git_server, hub, public_key, registered, tls  # noqa: F401
-from test_ssh import listener, pump
+from test_ssh import Ways, listener
 
 
 def is_not_begun(bed, cluster):  # noqa: F811
@@ -109,28 +108,6 @@ def test_from_where_the_server_cannot_be_reached(bed, clusters):  # noqa: F811
     assert "--no-try leaves it to Flux to tell" in done.err
     key = is_not_begun(bed, clusters["eu"])
     goes_on(bed, clusters["eu"], key, "--no-try")
-
-
-class Ways:
-    """A proxy that lets nobody but to these: {"host:port": (address, port)}; what it was asked."""
-
-    def __init__(self, ways):
-        self.ways, self.asked = ways, []
-
-    def __call__(self, connection, _stop):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += connection.recv(1000)
-        self.asked.append(head.split()[1].decode())
-        if self.asked[-1] not in self.ways:
-            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-            return
-        with socket.create_connection(self.ways[self.asked[-1]], 5) as there:
-            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(target=pump, args=(there, connection), daemon=True)
-            back.start()
-            pump(connection, there)
-            back.join(5)
 
 
 @pytest.mark.parametrize("door", ["open", "closed"])

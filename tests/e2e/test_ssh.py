@@ -591,3 +591,47 @@ def test_no_proxy_and_values_that_are_none(server, repo, attempt, key):
     for value in ("socks5://u:canary@h:1080", "https://u:canary@h:443", "http://u:canary@h", "http://u:canary@h:99999", "http://canary%zz@h:1"):
         tried = attempt(repo.url, key, server.known_hosts(), env={"HTTPS_PROXY": value})
         assert tried.status == INVALID and "HTTPS_PROXY" in tried.error and "canary" not in tried.error, tried
+
+
+# --- GitHub's other door ----------------------------------------------------------------------------
+
+class Ways:
+    """A proxy that lets nobody but to these: {"host:port": (address, port)}; what it was asked."""
+
+    def __init__(self, ways):
+        self.ways, self.asked = ways, []
+
+    def __call__(self, connection, _stop):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(1000)
+        self.asked.append(head.split()[1].decode())
+        if self.asked[-1] not in self.ways:
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return
+        with socket.create_connection(self.ways[self.asked[-1]], 5) as there:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=pump, args=(there, connection), daemon=True)
+            back.start()
+            pump(connection, there)
+            back.join(5)
+
+
+@pytest.mark.parametrize("url, open_, asked", [
+    ("ssh://git@github.com/org/infra", "ssh.github.com:443", ["github.com:22", "ssh.github.com:443"]),
+    ("ssh://git@github.com/org/infra", "github.com:22", ["github.com:22"]),
+    ("ssh://git@github.com/org/infra", None, ["github.com:22", "ssh.github.com:443"]),
+    ("ssh://git@ssh.github.com:443/org/infra", None, ["ssh.github.com:443"])])
+def test_where_port_22_of_github_is_closed(server, attempt, key, url, open_, asked):
+    """By the host keys of github.com, and what is refused at one is not asked again at the other.  A server of ours has no
+    user git, so authentication is where it ends."""
+    proxy = Ways({open_: ("127.0.0.1", server.port)})
+    with listener(proxy) as port:
+        tried = attempt(url, key, server.known_hosts().replace(f"[127.0.0.1]:{server.port}", "github.com"),
+                        env={"ALL_PROXY": f"127.0.0.1:{port}"})
+    assert proxy.asked == asked
+    if open_:
+        assert (tried.status, tried.outcome, set(tried.hosts().values())) == (REFUSED, "key-refused", {"matches"}), tried
+        assert tried.error.startswith(f"ssh_tool: {open_.split(':')[0]} does not accept the deploy key"), tried
+    else:
+        assert (tried.status, tried.outcome) == (IO, "proxy") and all(name in tried.error for name in asked), tried
