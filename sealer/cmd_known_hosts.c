@@ -267,5 +267,9 @@ const struct command cmd_known_hosts = {
 	.name = "known-hosts",
 	.summary = "the SSH host keys of GitHub",
 	.arguments = "",
+	.about =
+	    "The host keys that are sealed beside a deploy key.  Those of github.com are built "
+	    "in; GitHub's API says which ones an Enterprise Server has, and whether the ones "
+	    "that are built in still hold.",
 	.sub = sub,
 };
