@@ -12,8 +12,10 @@
 #include "base/out.h"
 #include "document/edit.h"
 #include "document/seal.h"
+#include "github/apihost.h"
 #include "github/app.h"
 #include "github/rest.h"
+#include "kinds/github_hosts.h"
 #include "kinds/sshpub.h"
 #include "kinds/url.h"
 #include "sealer/input.h"
@@ -111,6 +113,25 @@ static int open_app(const struct register_options *o, struct kind_secret *out, s
 	return r == 0 ? 0 : err_wrap(err, "--app");
 }
 
+/* An App belongs to one GitHub, which its document names when it is not github.com. */
+static int check_app(const struct register_options *o, const struct kv *data, struct err *err)
+{
+	const char *base = kv_get_str(data, "githubAppBaseURL");
+	char *host = apihost_git(base);
+	int r = 0;
+
+	if (base != NULL && o->api_url == NULL)
+		r = err_set(err, ERR_USAGE,
+			    "--app: it is an App of %s, so say which API is asked: --api-url %s",
+			    host, base);
+	else if (o->api_url != NULL && apihost_of(o->api_url, host) == APIHOST_OTHER)
+		r = err_set(err, ERR_USAGE,
+			    "--app: it is an App of %s, and --api-url is the API of another server",
+			    host);
+	mem_free(host);
+	return r;
+}
+
 /* A token of the App, for this repository alone and for nothing but its deploy keys. */
 static int mint(const struct register_options *o, const char *repository, struct buf *token,
 		struct err *err)
@@ -132,6 +153,8 @@ static int mint(const struct register_options *o, const char *repository, struct
 	int r = open_app(o, &secret, err);
 
 	kv_set_str(&permissions, "administration", "write");
+	if (r == 0)
+		r = check_app(o, &secret.data, err);
 	if (r == 0) {
 		key = kv_get(&secret.data, "githubAppPrivateKey");
 		buf_put(&pem, key->data, key->len);
@@ -181,6 +204,34 @@ static char *name_repository(const struct register_options *o, const char *url, 
 	return url_parse("url", url, URL_SSH, &u, err) == 0 ? rest_repository(u.path, err) : NULL;
 }
 
+/* Where the URL says which repository it is, the API must be that of its host. */
+static int check_host(const struct register_options *o, const char *url, struct err *err)
+{
+	struct url u;
+
+	if (o->repository != NULL || o->api_url == NULL)
+		return 0;
+	if (url_parse("url", url, URL_SSH, &u, err) != 0)
+		return -1;
+	switch (apihost_of(o->api_url, u.host)) {
+	case APIHOST_OTHER:
+		return err_set(err, ERR_USAGE,
+			       "--api-url: it is not the API of %s, where the repository is: %s",
+			       u.host,
+			       github_hosts_is(u.host) ? "leave it out"
+						       : "give that of its own server, "
+							 "https://HOST/api/v3");
+	case APIHOST_UNTOLD:
+		out_warn("--api-url: it has another name than %s, where the repository is: right "
+			 "only if both are one server",
+			 u.host);
+		break;
+	case APIHOST_OWN:
+		break;
+	}
+	return 0;
+}
+
 int register_open(const struct register_options *o, const char *url, struct register_at *out,
 		  struct err *err)
 {
@@ -194,6 +245,8 @@ int register_open(const struct register_options *o, const char *url, struct regi
 	int r = -1;
 
 	*out = (struct register_at){ .app = o->app != NULL, .keys = DEPLOY_KEYS_INIT };
+	if (check_host(o, url, err) != 0)
+		return -1;
 	out->repository = name_repository(o, url, err);
 	if (out->repository == NULL)
 		return -1;

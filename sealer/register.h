@@ -87,7 +87,8 @@ int register_need(const struct register_options *o, const char *url, struct err 
 
 /*
  * Get ready to ask: read and mint the token, or ask for it at the terminal.  url is that of the
- * repository; NULL where o->repository says it.  Errors as app_token, rest_new, open_document.
+ * repository; NULL where o->repository says it.  Errors as app_token, rest_new, open_document;
+ * ERR_USAGE when o->api_url is the API of another server than the URL's or the App's.
  * register_close in every case.
  */
 int register_open(const struct register_options *o, const char *url, struct register_at *out,
