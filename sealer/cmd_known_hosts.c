@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/out.h"
+#include "github/apihost.h"
 #include "github/meta.h"
 #include "github/rest.h"
 #include "kinds/github_hosts.h"
@@ -37,19 +38,42 @@ struct job {
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
+/* Whose keys the API tells when no URL says it: its own server's, which answers under that name. */
+static int find_own(struct job *j, struct err *err)
+{
+	struct err why = ERR_INIT;
+	char *host = apihost_git(j->o->api_url);
+	char *url =
+	    mem_printf(strchr(host, ':') == NULL ? "ssh://git@%s/" : "ssh://git@[%s]/", host);
+	int r = url_parse("--api-url", url, URL_SSH | URL_NO_PATH, &j->url, &why);
+
+	/* the text that was parsed is ours, and goes */
+	j->url.path = "/";
+	if (r != 0)
+		err_set(err, ERR_USAGE,
+			"--api-url: not of the form https://HOST/api/v3, from whose HOST the keys "
+			"are; --url says another");
+	mem_free(url);
+	mem_free(host);
+	return r;
+}
+
 static int find_host(struct job *j, struct err *err)
 {
-	static const char github[] = "ssh://git@github.com/";
+	const char *api = j->o->api_url;
 
-	if (j->o->url != NULL)
-		return url_parse("--url", j->o->url, URL_SSH | URL_NO_PATH, &j->url, err);
-	if (j->o->api_url == NULL)
-		return url_parse("--url", github, URL_SSH | URL_NO_PATH, &j->url, err);
-	if (url_parse("--api-url", j->o->api_url, URL_HTTPS | URL_NO_PATH, &j->url, err) != 0)
+	if (j->o->url == NULL)
+		return find_own(j, err);
+	if (url_parse("--url", j->o->url, URL_SSH | URL_NO_PATH, &j->url, err) != 0)
 		return -1;
-	/* an Enterprise Server answers to SSH under its own name */
-	j->url.scheme = URL_SSH;
-	j->url.port = 22;
+	if (api == NULL && !github_hosts_is(j->url.host))
+		return err_set(err, ERR_USAGE,
+			       "--url: is not at github.com: say whom to ask, --api-url "
+			       "https://HOST/api/v3");
+	if (apihost_of(api, j->url.host) == APIHOST_OTHER)
+		return err_set(err, ERR_USAGE,
+			       "--api-url: it is not the API of %s, of which --url is",
+			       j->url.host);
 	return 0;
 }
 
@@ -75,11 +99,7 @@ static int ask(struct job *j, struct err *err)
 	int r = -1;
 
 	url_format_host(&j->url, &host);
-	if (j->o->url != NULL && j->o->api_url == NULL && !github_hosts_is(j->url.host))
-		err_set(err, ERR_USAGE,
-			"--url: is not at github.com: say whom to ask, --api-url "
-			"https://HOST/api/v3");
-	else if (read_token(j->o, &token, err) == 0 && (rest = rest_new(&options, err)) != NULL)
+	if (read_token(j->o, &token, err) == 0 && (rest = rest_new(&options, err)) != NULL)
 		r = meta_known_hosts(rest, buf_str(&host), &j->now, err);
 	rest_free(rest);
 	buf_clear(&token);
