@@ -5,8 +5,8 @@
  * repository is only listed, an image only looked up, a token of an App minted and given back.
  *
  * The credential goes to the one it is for, over verified TLS or SSH with the host keys sealed
- * beside it, and a GitHub token to GitHub's API: that of --api-url, else api.github.com for what is
- * for github.com and ghcr.io.
+ * beside it, and a GitHub token to GitHub's API: api.github.com for what is for github.com and
+ * ghcr.io, for others that of --api-url.
  */
 #ifndef BULLA_SEALER_LIVE_H
 #define BULLA_SEALER_LIVE_H

@@ -6,24 +6,24 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "github/apihost.h"
 #include "github/registry.h"
 #include "github/rest.h"
 #include "kinds/dockerconfig.h"
 #include "kinds/token.h"
-
-#define GHCR "ghcr.io"
-#define GITHUB "github.com"
 
 /* --- GitHub's tokens -------------------------------------------------------------------------- */
 
 /* NULL: nobody to ask, a token of one GitHub is not shown to another. */
 static const char *api_of(const struct live_question *q, const char *host)
 {
-	if (q->options->api_url != NULL)
-		return q->options->api_url;
-	if (host != NULL && (strcmp(host, GHCR) == 0 || strcmp(host, GITHUB) == 0))
-		return REST_API_URL;
-	return NULL;
+	const char *api = q->options->api_url;
+
+	if (host == NULL)
+		return api != NULL ? api : REST_API_URL;
+	if (apihost_of(NULL, host) != APIHOST_OWN)
+		return api;
+	return api != NULL && apihost_of(api, host) != APIHOST_OTHER ? api : REST_API_URL;
 }
 
 static void tell(const struct pat_facts *f, struct live_answer *a)

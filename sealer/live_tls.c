@@ -116,7 +116,7 @@ void live_opaque(const struct live_question *q, struct live_answer *a)
 	for (size_t i = 0; i < q->secret->data.n; i++) {
 		const struct kv_item *item = &q->secret->data.items[i];
 		const struct token_form *form = token_find(item->data, item->len);
-		struct live_token token = { "github.com", item->data, item->len, false, PAT_READ };
+		struct live_token token = { NULL, item->data, item->len, false, PAT_READ };
 		bool asked;
 
 		if (form == NULL || form->service != TOKEN_GITHUB ||
