@@ -33,10 +33,10 @@ def sshd():
 class Bed(HubBed):
     """clusters: whether the repository knows its recipients to be clusters."""
 
-    def __init__(self, path, hub, clusters=True):
+    def __init__(self, path, hub, clusters=True, url=None, known_hosts=None):
         known = path / "known_hosts"
-        known.write_text(hub.git.known_hosts())
-        super().__init__(path, hub, hub.remote.url, ("--known-hosts", known))
+        known.write_text(known_hosts or hub.git.known_hosts())
+        super().__init__(path, hub, url or hub.remote.url, ("--known-hosts", known))
         if not clusters:
             shutil.rmtree(self.repo.top / ".bulla/keys")
             self.repo.commit("No backups")
