@@ -12,7 +12,7 @@ import livebed
 import pytest
 import registries
 import yaml
-from checkout import BULLA, FINDINGS, IO, NOKEY, REFUSED, USAGE, Checkout
+from checkout import BULLA, FINDINGS, IO, NOKEY, REFUSED, USAGE, Checkout, Terminal
 from livebed import BAD_PAT, CANARY, GOOD_PAT, OTHER, ROBOT, WRITER
 
 KINDS = ["registry", "registry-of-github", "git-https", "deploy-key", "github-app", "tls", "opaque"]
@@ -413,6 +413,21 @@ def test_many_at_a_time(repo, bed):
         done = repo.bulla("check", "--live", "-i", repo.recovery, "--api-url", hub.url, "-o", "json")
         assert set(states(done).values()) == {"works"} and len(states(done)) == 24 and len(hub.requests) == 24
         assert time.monotonic() - begin < 4
+
+
+def test_how_far_it_is_is_shown_at_a_terminal(repo, bed):
+    repo.env["TERM"] = "xterm"
+    with livebed.FakeGitHub() as hub:
+        hub.token(GOOD_PAT, login="octo", scopes="")
+        for i in range(3):
+            seal(repo, bed.of_opaque(), live=False, name=f"t{i}")
+        hub.faults += [livebed.Fault("GET", "/user", delay=seconds) for seconds in (0.5, 0.8, 2)]
+        line = ("check", "--live", "-i", repo.recovery, "--api-url", hub.url)
+        terminal = Terminal(repo, *line)
+        terminal.read_until("asking [")
+        assert "works" not in terminal.read_until("/3")
+        assert "3 work, 0 refused" in terminal.end()
+        assert "asking" not in repo.bulla(*line).err  # done before anybody would wonder
 
 
 def test_sarif_has_what_fails(repo, bed):
