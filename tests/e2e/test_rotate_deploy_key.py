@@ -280,6 +280,24 @@ def test_every_cluster_is_waited_for_also_one_by_one(shared, clusters):
     assert bed.first not in bed.registered() and said["publicKey"] in bed.registered() and bed.journal() == []
 
 
+def test_back_when_every_cluster_has_the_old_one_again(shared, clusters):
+    """One has the new one already, the other not yet: none is forgotten, and the new key stays until then."""
+    bed = shared
+    new = rotate_shared(bed, "--commit", "--push")["publicKey"]
+    put(clusters["eu"], bed.repo, "shared/both.yaml")
+    said = rotate_shared(bed, "--wait", "--context", f"{EU}=c-eu", "--timeout", "20s")
+    assert f"for each of: {US} (" in said["left"][0]
+    said = rotate_shared(bed, "--abort", "--commit", "--push")
+    assert not said["finished"] and f"for each of: {EU}, {US} (" in said["left"][0]  # what was reported was the new one
+    put(clusters["us"], bed.repo, "shared/both.yaml")
+    both = ("--wait", "--context", f"{EU}=c-eu", "--context", f"{US}=c-us")
+    rotate_shared(bed, *both, "--timeout", "1s", status=FINDINGS)  # the first has the new one still
+    assert new in bed.registered() and bed.first in bed.registered()
+    put(clusters["eu"], bed.repo, "shared/both.yaml")
+    said = rotate_shared(bed, *both, "--timeout", "20s")
+    assert said["finished"] and bed.first in bed.registered() and new not in bed.registered() and bed.journal() == []
+
+
 def test_an_older_version_that_is_applied_is_not_this_one(shared, clusters):
     bed = shared
     put(clusters["eu"], bed.repo, "shared/both.yaml")
@@ -589,8 +607,8 @@ def test_back_at_another_host(bed):
 
 # --- a kill at every step ---------------------------------------------------------------------------
 
-def start(bed, *prefix):
-    return subprocess.Popen([*prefix, *map(str, [BULLA, *bed.line(EU, *NOBODY, "--commit", "--push")])], cwd=bed.repo.top, env=bed.repo.env,
+def start(bed, *prefix, more=()):
+    return subprocess.Popen([*prefix, *map(str, [BULLA, *bed.line(EU, *NOBODY, "--commit", "--push", *more)])], cwd=bed.repo.top, env=bed.repo.env,
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
@@ -640,6 +658,29 @@ def test_killed_between_any_two_requests(bed):
             bed.rotate(*NOBODY, "--commit", "--push")
             bed.is_rotated()
             assert ends.broken == [], (at, after)
+
+
+def test_killed_on_the_way_back_between_any_two_requests(bed):
+    """The next run ends it, and the key of what is pushed is registered at all times."""
+    def back(at=0, after=False):
+        bed.before[EU] = bed.public(EU)
+        bed.rotate("--commit", "--push")
+        ends = Ends(bed, at, after)
+        ends.process = start(bed, more=["--abort"])
+        status = ends.process.wait(60)
+        bed.hub.handle = ends.handle
+        return ends, status
+    count, status = back()
+    assert status == 0 and count.n >= 4 and count.broken == []
+    is_back(bed)
+    for after in (False, True):
+        for at in range(1, count.n + 1):
+            ends, status = back(at, after)
+            assert status == -9 and ends.broken == [], (at, after)
+            new = [k for k in bed.registered() if k not in bed.before.values()]
+            assert len(new) <= 1 and bed.before[EU] in bed.registered()
+            bed.rotate(*NOBODY, "--commit", "--push", "--abort")
+            is_back(bed)
 
 
 WRITES = "rename,renameat,fsync,unlink,mkdir,rmdir"
