@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-
-#define COPY_MAX 4096 /* what is larger is copied in pieces, through the same registers */
+#include "base/vector.h"
 
 /* The size stands before each block, so that any caller of free() wipes without knowing it. */
 union header {
@@ -149,18 +148,11 @@ void mem_wipe(void *p, size_t n)
 		sodium_memzero(p, n);
 }
 
-/* By a pointer that the compiler knows nothing of, so that it does not leave the copies out. */
-static void *(*const volatile copy)(void *, const void *, size_t) = memmove;
-
 __attribute__((noinline)) void mem_wipe_stack(void)
 {
 	unsigned char below[65536];
 
-	/* zeroes through the registers that copies of any size went through, before the stack: what
-	 * is called here for the first time has them saved */
-	memset(below, 0, 2 * COPY_MAX);
-	for (size_t n = 1; n <= COPY_MAX; n *= 2)
-		copy(below + COPY_MAX, below, n);
+	vector_wipe();
 	mem_wipe(below, sizeof(below));
 }
 

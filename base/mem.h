@@ -31,9 +31,10 @@ void mem_free(void *p); /* wipes all of the block; NULL is fine */
 /* Overwrite n bytes in a way the compiler keeps. */
 void mem_wipe(void *p, size_t n);
 /*
- * Overwrite 64 KiB of the stack below the caller: what functions that have returned left there, and
- * what the dynamic loader saved of vector registers while it bound a function.  Before that the
- * registers that copies go through, so that the loader saves nothing of them later.
+ * Overwrite the vector registers (on x86-64 and 64-bit ARM), where copies and ciphers leave what
+ * they had last and the dynamic loader finds it, which saves them on the stack when it binds a
+ * function; and 64 KiB of the stack below the caller, where it and functions that have returned
+ * left something.  For whoever is done with a secret while the process goes on.
  */
 void mem_wipe_stack(void);
 

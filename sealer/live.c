@@ -198,6 +198,7 @@ void live_ask(const struct live_question *q, struct live_answer *a)
 	}
 	a->state = LIVE_WORKS;
 	row->ask(q, a);
+	mem_wipe_stack();
 }
 
 /*

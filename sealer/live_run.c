@@ -82,6 +82,8 @@ void live_run_add(struct live_run *r, const struct finding *at, const struct doc
 		return;
 	item->secret = *opened;
 	*opened = (struct kind_secret)KIND_SECRET_INIT;
+	/* it outlives what opened it by long, and the threads that ask begin with our registers */
+	mem_wipe_stack();
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

@@ -66,6 +66,7 @@ int main(int argc, char **argv)
 		status = without_command(argc, argv);
 	else if (command_run(c, buf_str(&path), words, argc, argv, &err) != 0)
 		status = report(c, buf_str(&path), &err);
+	mem_wipe_stack();
 	buf_clear(&path);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
 		fputs("bulla: standard output could not be written\n", stderr);
