@@ -3,7 +3,9 @@
 stacks of all threads, what libcurl and OpenSSL hold.  Looked at while the process lives, when all handles are closed."""
 import json
 import os
+import re
 import socket
+import subprocess
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import registries
 from fakegithub import Fault, FakeGitHub
 from kubeserver import Authority
-from memscan import Stopped
+from memscan import Stopped, pieces
 from test_github import KEY, Proxy
 
 pytestmark = pytest.mark.skipif("BULLA_SANITIZED" in os.environ, reason="sanitizers keep freed memory")
@@ -265,3 +267,68 @@ def test_the_search_finds_a_password(ask):
     server = ask.server(registry('Basic realm="r"', True))
     left, _ = ask("registry", f"127.0.0.1:{server.port}/o/a:v1", "u", hold="before")
     assert len(PASSWORD) in [n for _, _, n in left]
+
+
+# --- the commands themselves, at the moment they exit ---------------------------------------------------------------
+
+class Place:
+    """A repository whose one recipient is at hand; run() looks for every part of a secret that comes by standard input."""
+
+    def __init__(self, bin_dir, path):
+        self.bin, self.path = bin_dir, path
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(path), "XDG_CONFIG_HOME": str(path / "config"), "LC_ALL": "C"}
+        self.top = path / "repo"
+        self.key = path / "key"
+        self.top.mkdir()
+        for command in (["git", "init", "-q"], ["age-keygen", "-o", self.key]):
+            subprocess.run(command, cwd=self.top, env=self.env, check=True, capture_output=True)
+        self.recipient = re.search(r"age1\w+", self.key.read_text())[0]
+
+    def run(self, secret, *args):
+        marks = self.path / "marks"
+        marks.write_text("".join(f"{p.decode()}\n" for p in sorted(pieces(secret))))
+        command = [self.bin / "tools/exit_scan", marks, self.bin / "bulla", *args]
+        done = subprocess.run([*map(str, command)], cwd=self.top, env=self.env, input=secret.encode(), capture_output=True,
+                              timeout=60, check=False)
+        error = done.stderr.decode()
+        assert done.returncode not in (98, 99), f"{args}: left in memory:\n{error}"
+        assert not any(p in done.stdout + done.stderr for p in pieces(secret))
+        return done.returncode, error
+
+
+@pytest.fixture
+def place(bin_dir, tmp_path):
+    return Place(bin_dir, tmp_path)
+
+
+def test_commands_that_ask_github(place, hub, authority):
+    at = ("--repo", "o/r", "--token-file", "-", "--api-url", hub.url, "--ca-file", authority.ca)
+    hub.add_key("o/r", KEY)
+    assert place.run(TOKEN, "deploy-key", "list", *at)[0] == 0
+    hub.faults.append(Fault("GET", ".*", 403, {"Retry-After": "900"}, {"message": "secondary rate limit"}))
+    assert place.run(TOKEN, "deploy-key", "list", *at)[0] == 7
+    hub.tokens.clear()
+    assert place.run(TOKEN, "deploy-key", "list", *at)[0] == 6
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_commands_that_ask_a_registry(place, authority, cert, takes):
+    with registries.Server(cert, registry('Basic realm="r"', takes)) as server:
+        host = f"127.0.0.1:{server.port}"
+        live = ("--live", "--image", f"{host}/o/a:v1", "--ca-file", authority.ca)
+        seal = ("seal", "registry", "x", "-n", "web", "--server", host, "--username", "u", "--token-file", "-",
+                "-r", place.recipient, "-w", "x.yaml")
+        assert place.run(PASSWORD, *seal, *live)[0] == (0 if takes else 6)
+        assert takes or place.run(PASSWORD, *seal)[0] == 0
+        for options in (live, ()):
+            status, error = place.run(PASSWORD, "check", "-i", place.key, *options)
+            assert status == (1 if options and not takes else 0) and "1 opened" in error, error
+
+
+def test_the_search_finds_what_a_command_leaves(place):
+    """A program that does not wipe, and a part of a secret alone."""
+    marks = place.path / "marks"
+    marks.write_text("".join(f"{p.decode()}\n" for p in pieces(PASSWORD)))
+    done = subprocess.run([place.bin / "tools/exit_scan", marks, "bash", "-c", "read -r line; exit 0"],
+                          input=PASSWORD[5:20].encode() + b"\n", capture_output=True, check=False)
+    assert done.returncode == 99

@@ -22,7 +22,7 @@
 
 #define FOUND 99
 #define UNREADABLE 98
-#define MARKS_MAX 32
+#define MARKS_MAX 1024
 
 static char marks[MARKS_MAX][256];
 static size_t n_marks;
@@ -38,6 +38,10 @@ static void read_marks(const char *path)
 	while (n_marks < MARKS_MAX && fgets(marks[n_marks], sizeof(marks[0]), f) != NULL) {
 		marks[n_marks][strcspn(marks[n_marks], "\n")] = '\0';
 		n_marks += marks[n_marks][0] != '\0';
+	}
+	if (n_marks == MARKS_MAX) {
+		fprintf(stderr, "exit_scan: %s has %d marks or more\n", path, MARKS_MAX);
+		exit(UNREADABLE);
 	}
 	fclose(f);
 }
