@@ -60,6 +60,25 @@ json_t *json_parse(const void *text, size_t len, const char *what, struct err *e
 	return v;
 }
 
+/* Each value but the first stands behind one of these; those in strings count too. */
+static bool has_more(const char *text, size_t len, size_t max)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < len && n <= max; i++)
+		n += text[i] == ',' || text[i] == ':' || text[i] == '[' || text[i] == '{';
+	return n > max;
+}
+
+json_t *json_parse_few(const void *text, size_t len, size_t max, const char *what, struct err *err)
+{
+	if (has_more(text, len, max)) {
+		err_set(err, ERR_INVALID, "%s: has more than %zu values", what, max);
+		return NULL;
+	}
+	return json_parse(text, len, what, err);
+}
+
 int json_only(const json_t *v, const char *path, const char *const names[], struct err *err)
 {
 	const char *key;

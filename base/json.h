@@ -19,6 +19,11 @@ struct err;
 
 /* A new reference or NULL (ERR_INVALID).  what names the text in the error ("docker config"). */
 json_t *json_parse(const void *text, size_t len, const char *what, struct err *err);
+/*
+ * The same of a text that may be anyone's: one of more than max values is refused unread, because a
+ * value takes up to two hundred bytes of memory, and two of text.
+ */
+json_t *json_parse_few(const void *text, size_t len, size_t max, const char *what, struct err *err);
 
 /* ERR_INVALID unless v is an object that has only these names (a NULL-terminated list). */
 int json_only(const json_t *v, const char *path, const char *const names[], struct err *err);

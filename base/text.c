@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 
+#include <string.h>
+
 int text_hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -22,4 +24,15 @@ unsigned text_port(const char *text, size_t len)
 		port = port * 10 + (unsigned)(text[i] - '0');
 	}
 	return port > 65535 ? 0 : port;
+}
+
+size_t text_cut(const char *text, size_t max)
+{
+	size_t n = strnlen(text, max + 1);
+
+	if (n <= max)
+		return n;
+	for (n = max; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+		n--;
+	return n;
 }

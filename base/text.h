@@ -11,4 +11,7 @@ int text_hex(char c);
 /* A port: one to five digits and nothing else, 1 to 65535; 0: not one. */
 unsigned text_port(const char *text, size_t len);
 
+/* How many of the first max bytes of UTF-8 to take, so that no character is cut through. */
+size_t text_cut(const char *text, size_t max);
+
 #endif

@@ -6,9 +6,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "github/rest.h"
 
-#define KEYS_MAX 5000
+#define TITLE_MAX 1024 /* bytes; what is longer is cut: nobody wants to read it */
 #define NEEDS_READ "Administration (read)"
 #define NEEDS_WRITE "Administration (write), and its owner must administer the repository"
 
@@ -45,7 +46,7 @@ int deploy_key_read(const json_t *v, struct deploy_key *out, struct err *err)
 			       "GitHub's answer is not a deploy key: id, key, title or read_only "
 			       "is missing or of another type");
 	out->id = json_integer_value(id);
-	out->title = mem_str(title);
+	out->title = mem_strn(title, text_cut(title, TITLE_MAX));
 	out->key = mem_strn(key, key_length(key));
 	out->added_by = mem_str(json_string_value(json_object_get(v, "added_by")));
 	out->created = rest_time(json_object_get(v, "created_at"));
@@ -81,8 +82,8 @@ int deploy_keys_read(const json_t *list, struct deploy_keys *out, struct err *er
 	size_t n = json_array_size(list);
 
 	deploy_keys_clear(out);
-	if (n > KEYS_MAX)
-		return err_set(err, ERR_IO, "GitHub lists more than %d deploy keys", KEYS_MAX);
+	if (n > REST_LIST_MAX)
+		return err_set(err, ERR_IO, "GitHub lists more than %d deploy keys", REST_LIST_MAX);
 	out->items = mem_array(n, sizeof(*out->items));
 	for (size_t i = 0; i < n; i++) {
 		struct deploy_key key;

@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#define VALUES_MAX 10000 /* of an answer, and of what a token claims */
+
 static int take_token(const json_t *v, struct grant *out, struct err *err)
 {
 	static const char *const names[] = { "token", "access_token" };
@@ -40,7 +42,7 @@ int grant_parse(const void *text, size_t len, struct grant *out, struct err *err
 	int r = -1;
 
 	*out = (struct grant)GRANT_INIT;
-	v = json_parse(text, len, "token answer", err);
+	v = json_parse_few(text, len, VALUES_MAX, "token answer", err);
 	if (v == NULL)
 		return -1;
 	if (!json_is_object(v)) {
@@ -79,7 +81,7 @@ static json_t *claims(const struct buf *token)
 	for (size_t i = 0; i < text.len; i++)
 		text.data[i] = text.data[i] == '-' ? '+' : text.data[i] == '_' ? '/' : text.data[i];
 	if (b64_decode_raw(&plain, buf_str(&text), text.len) == 0)
-		v = json_parse(buf_str(&plain), plain.len, "claims", NULL);
+		v = json_parse_few(buf_str(&plain), plain.len, VALUES_MAX, "claims", NULL);
 	buf_clear(&text);
 	buf_clear(&plain);
 	return v;

@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "base/json.h"
 
+#define VALUES_MAX 10000 /* of an answer with errors */
+
 static const char *const steps[] = {
 	[REGISTRY_ASK] = "before any login was sent",
 	[REGISTRY_LOGIN] = "step 1 of 2, the login",
@@ -106,7 +108,9 @@ static const char *advice(const char *domain, enum registry_verdict v)
 
 void registry_code(const struct buf *body, char code[static REGISTRY_CODE_SIZE])
 {
-	json_t *v = body->len > 0 ? json_parse(buf_str(body), body->len, "answer", NULL) : NULL;
+	json_t *v = body->len > 0
+			? json_parse_few(buf_str(body), body->len, VALUES_MAX, "answer", NULL)
+			: NULL;
 	const json_t *first = json_array_get(json_object_get(v, "errors"), 0);
 	const char *s = json_string_value(json_object_get(first, "code"));
 	size_t n = s != NULL ? strlen(s) : 0;

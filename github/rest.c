@@ -11,6 +11,7 @@
 #include "github/rest_error.h"
 
 #define TOKEN_MAX 4096
+#define VALUES_MAX 100000	/* of one answer; GET /meta, the greatest, has some 10,000 */
 #define BETWEEN_CHANGES_MS 1000 /* docs, best practices: wait a second between mutations */
 
 struct rest {
@@ -18,6 +19,7 @@ struct rest {
 	struct buf authorization;
 	char *rejected, *address;
 	unsigned calls;
+	int64_t patience_ms;
 	int64_t changed_ms; /* when something was last changed; 0: never */
 };
 
@@ -54,6 +56,7 @@ struct rest *rest_new(const struct rest_options *o, struct err *err)
 	    mem_str(o->rejected == NULL ? "the token is revoked, expired or not copied whole"
 					: o->rejected);
 	r->address = rest_error_address(o->api_url);
+	r->patience_ms = o->patience_ms > 0 ? o->patience_ms : HTTP_TOTAL_MS;
 	r->http = http_new(&http, err);
 	if (r->http != NULL && set_token(r, o->token, err) == 0)
 		return r;
@@ -126,7 +129,8 @@ static int read_body(const struct rest *r, struct rest_answer *a, const struct r
 
 	if (!has_json(&a->http))
 		return 0;
-	a->body = json_parse(buf_str(&a->http.body), a->http.body.len, "its answer", &why);
+	a->body = json_parse_few(buf_str(&a->http.body), a->http.body.len, VALUES_MAX, "its answer",
+				 &why);
 	if (a->body == NULL && is_success(a))
 		return err_set(err, ERR_IO,
 			       "%s: %s: %s: it was cut, or is none of GitHub's; try again", q->what,
@@ -218,6 +222,10 @@ static int next_page(struct rest *r, const struct rest_request *q, json_t *all, 
 		err_set(err, ERR_IO, "%s: GitHub's answer is not a list", q->what);
 		goto out;
 	}
+	if (json_array_size(all) + json_array_size(a.body) > REST_LIST_MAX) {
+		err_set(err, ERR_IO, "%s: more than %d entries", q->what, REST_LIST_MAX);
+		goto out;
+	}
 	json_array_extend(all, a.body);
 	link = http_header(&a.http, "link", 0);
 	mem_free(*path);
@@ -230,14 +238,20 @@ out:
 
 json_t *rest_list(struct rest *r, const struct rest_request *q, struct err *err)
 {
+	int64_t end = clock_monotonic_ms() + r->patience_ms;
 	json_t *all = json_array();
 	char *path = mem_str(q->path);
-	int more = 1;
+	int more = next_page(r, q, all, &path, err);
 
-	for (unsigned page = 0; more == 1; page++) {
+	for (unsigned page = 1; more == 1; page++) {
 		if (page == REST_PAGES_MAX)
 			more =
 			    err_set(err, ERR_IO, "%s: more than %d pages", q->what, REST_PAGES_MAX);
+		else if (clock_monotonic_ms() >= end)
+			more = err_set(err, ERR_IO,
+				       "%s: page after page comes, too slowly: %u in "
+				       "%lld s; try again later",
+				       q->what, page, (long long)(r->patience_ms / 1000));
 		else
 			more = next_page(r, q, all, &path, err);
 	}

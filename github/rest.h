@@ -20,6 +20,7 @@ struct rest;
 
 #define REST_API_URL "https://api.github.com" /* GitHub Enterprise Server: https://HOST/api/v3 */
 #define REST_PAGES_MAX 100
+#define REST_LIST_MAX 5000 /* entries of all pages */
 
 struct rest_options {
 	const char *api_url; /* NULL: REST_API_URL */
@@ -52,7 +53,8 @@ void rest_answer_clear(struct rest_answer *a);
 
 /*
  * All pages of a list, joined: a new array, or NULL.  Only pages of the same server are asked for,
- * at most REST_PAGES_MAX.  path has its own "?per_page=100".
+ * at most REST_PAGES_MAX with REST_LIST_MAX entries, and none any more when as much time has passed
+ * as one call may take.  path has its own "?per_page=100".
  */
 json_t *rest_list(struct rest *r, const struct rest_request *q, struct err *err);
 

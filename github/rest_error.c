@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define PAUSE_MS 60000
 #define PAUSE_LAST_MS 960000
@@ -58,23 +59,11 @@ bool rest_error_limited(const struct http_answer *a, unsigned tries, int64_t now
 /* --- GitHub's words ----------------------------------------------------------------------------
  */
 
-/* How many of the first max bytes to take: not in the middle of a character. */
-static size_t cut(const char *text, size_t max)
-{
-	size_t n = strnlen(text, max + 1);
-
-	if (n <= max)
-		return n;
-	for (n = max; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
-		n--;
-	return n;
-}
-
 static void add_words(struct buf *out, const char *text)
 {
 	if (text == NULL || text[0] == '\0' || strstr(buf_str(out), text) != NULL)
 		return;
-	buf_printf(out, "%s%.*s", out->len > 0 ? ": " : "", (int)cut(text, WORDS_MAX), text);
+	buf_printf(out, "%s%.*s", out->len > 0 ? ": " : "", (int)text_cut(text, WORDS_MAX), text);
 }
 
 /* An entry of "errors" is a text, or an object with a message, or with a field and a code. */
@@ -89,7 +78,8 @@ static void add_error(struct buf *out, const json_t *e)
 		add_words(out, json_string_value(json_object_get(e, "message")));
 	} else if (field != NULL && code != NULL) {
 		buf_printf(out, "%s%.*s: %.*s", out->len > 0 ? ": " : "",
-			   (int)cut(field, FIELD_MAX), field, (int)cut(code, FIELD_MAX), code);
+			   (int)text_cut(field, FIELD_MAX), field, (int)text_cut(code, FIELD_MAX),
+			   code);
 	}
 }
 
@@ -104,7 +94,7 @@ static void read_message(struct rest_answer *a)
 		add_words(&text, json_string_value(errors));
 	for (size_t i = 0; i < json_array_size(errors) && i < 3; i++)
 		add_error(&text, json_array_get(errors, i));
-	n = cut(buf_str(&text), REST_MESSAGE_MAX);
+	n = text_cut(buf_str(&text), REST_MESSAGE_MAX);
 	memcpy(a->message, buf_str(&text), n);
 	a->message[n] = '\0';
 	buf_clear(&text);

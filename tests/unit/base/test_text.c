@@ -400,6 +400,55 @@ static void test_port(void **state)
 	assert_int_equal(text_port("443/path", 3), 443);
 }
 
+static void test_cut(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t max, n;
+	} cases[] = {
+		{ "", 0, 0 },
+		{ "", 3, 0 },
+		{ "abc", 3, 3 },
+		{ "abcd", 3, 3 },
+		{ "ab\xc3\xa9", 3, 2 },
+		{ "ab\xc3\xa9", 4, 4 },
+		{ "\xf0\x9f\x92\xa9", 3, 0 },
+		{ "a\x80\x80\x80", 2, 0 },
+		{ "\x80\x80\x80", 2, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(text_cut(cases[i].text, cases[i].max), cases[i].n);
+}
+
+static void test_json_few(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t values; /* as they are counted: at least as many as there are */
+	} cases[] = {
+		{ "[]", 2 },	  { "{}", 2 },	      { "[1]", 2 },	     { "[1,2]", 3 },
+		{ "[[],{}]", 5 }, { "{\"a\":1}", 3 }, { "[\"a,b:[{\"]", 6 },
+	};
+	struct err err = ERR_INIT;
+	json_t *v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *text = cases[i].text;
+
+		v = json_parse_few(text, strlen(text), cases[i].values, "it", &err);
+		assert_non_null(v);
+		json_decref(v);
+		assert_null(json_parse_few(text, strlen(text), cases[i].values - 1, "it", &err));
+		assert_int_equal(err.class, ERR_INVALID);
+		assert_non_null(strstr(err.text, "it: has more than "));
+	}
+	assert_null(json_parse_few("[1", 2, 9, "it", &err));
+	assert_non_null(strstr(err.text, "not valid JSON"));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -413,6 +462,8 @@ int main(void)
 		cmocka_unit_test(test_shell),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_json_few),
 		cmocka_unit_test(test_json),
 	};
 
