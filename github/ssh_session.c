@@ -301,13 +301,17 @@ static void keep_line(const struct buf *text, char *to)
 	to[n] = '\0';
 }
 
-/* What is there on standard error; beyond the first bytes it is not kept. */
+/*
+ * What is there on standard error; beyond the first bytes it is not kept.  It may come as fast as
+ * it is read, and for ever.
+ */
 static void drain_errors(struct github_session *s, ssh_channel channel, struct buf *said)
 {
 	char bytes[512];
 	int n;
 
-	while ((n = s->lib->channel_read_nonblocking(channel, bytes, sizeof(bytes), 1)) > 0)
+	while (clock_monotonic_ms() < s->deadline &&
+	       (n = s->lib->channel_read_nonblocking(channel, bytes, sizeof(bytes), 1)) > 0)
 		buf_put(said, bytes, (size_t)n);
 }
 
@@ -358,8 +362,12 @@ static int read_refs(struct github_session *s, ssh_channel channel, bool first_o
 		if (n < 0)
 			goto out;
 		drain_errors(s, channel, &said);
-		if (n > 0)
+		if (n > 0 && clock_monotonic_ms() < s->deadline)
 			continue;
+		if (n > 0) {
+			late(s, "with the end of its references", err);
+			goto out;
+		}
 		if (ended(s, channel)) {
 			run->status = wait_status(s, channel, err);
 			drain_errors(s, channel, &said);

@@ -3,6 +3,7 @@
 #include "tests/unit/test.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -181,12 +182,104 @@ static void test_dial(void **state)
 	assert_true(late);
 }
 
+/* --- a server that never stops, as libssh hands it on ------------------------------------------
+ */
+
+static int endless; /* 0: its references, 1: its standard error */
+
+static ssh_channel fake_channel(ssh_session session)
+{
+	(void)session;
+	return (ssh_channel)&endless;
+}
+
+static void fake_free(ssh_channel channel)
+{
+	(void)channel;
+}
+
+static int fake_open(ssh_channel channel)
+{
+	(void)channel;
+	return SSH_OK;
+}
+
+static int fake_exec(ssh_channel channel, const char *command)
+{
+	(void)channel;
+	(void)command;
+	return SSH_OK;
+}
+
+/* References come a byte at a time. */
+static int fake_read(ssh_channel channel, void *to, uint32_t max, int is_stderr)
+{
+	static const char line[] = "003d00000000000000000000000000000000000000a1 refs/heads/main\n";
+	static size_t at;
+
+	(void)channel;
+	if (is_stderr != endless)
+		return 0;
+	memset(to, 'x', max);
+	if (is_stderr)
+		return (int)max;
+	*(char *)to = line[at++ % (sizeof(line) - 1)];
+	return 1;
+}
+
+static int fake_no(ssh_channel channel)
+{
+	(void)channel;
+	return 0;
+}
+
+static int fake_flags(ssh_session session)
+{
+	(void)session;
+	return 0;
+}
+
+static void test_what_never_stops_ends_in_time(void **state)
+{
+	static const struct github_libssh fake = {
+		.channel_new = fake_channel,
+		.channel_free = fake_free,
+		.channel_open_session = fake_open,
+		.channel_request_exec = fake_exec,
+		.channel_read_nonblocking = fake_read,
+		.channel_is_eof = fake_no,
+		.channel_is_closed = fake_no,
+		.get_poll_flags = fake_flags,
+	};
+	const struct github_ssh_request q = { .host = "h", .path = "/o/r" };
+
+	(void)state;
+	for (endless = 0; endless < 2; endless++) {
+		int64_t begin = clock_monotonic_ms();
+		struct github_session s = GITHUB_SESSION_INIT(&fake, &q, begin + 100);
+		struct github_session_run run = GITHUB_SESSION_RUN_INIT;
+		struct err err = ERR_INIT;
+
+		alarm(20);
+		assert_int_equal(github_session_git(&s, "git-upload-pack", false, &run, &err), -1);
+		alarm(0);
+		assert_int_equal(s.outcome, GITHUB_SSH_TIMEOUT);
+		assert_non_null(strstr(err.text, "did not answer in time"));
+		assert_true(clock_monotonic_ms() - begin < 5000);
+		github_refs_clear(&run.refs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_algorithms), cmocka_unit_test(test_judge),
-		cmocka_unit_test(test_quote),	   cmocka_unit_test(test_names),
-		cmocka_unit_test(test_json),	   cmocka_unit_test(test_unreadable_key),
+		cmocka_unit_test(test_what_never_stops_ends_in_time),
+		cmocka_unit_test(test_algorithms),
+		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_quote),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_unreadable_key),
 		cmocka_unit_test(test_dial),
 	};
 
