@@ -88,7 +88,7 @@ static int check_unheld(const struct hubkey *s, struct err *err)
 static int ask(const struct hubkey_options *o, const struct hubkey *s, const struct deploy_key *key,
 	       struct err *err)
 {
-	char used[HUBKEY_SPAN], *text;
+	char used[HUBKEY_SPAN], *text, *title;
 	bool yes = o->yes;
 	int r = 0;
 
@@ -96,9 +96,12 @@ static int ask(const struct hubkey_options *o, const struct hubkey *s, const str
 		return err_set(err, ERR_USAGE,
 			       "there is no terminal to ask at; --yes removes it without");
 	hubkey_list_used(key->last_used, used);
+	/* lines of the question are ours, not of a title */
+	title = out_escaped(key->title);
 	text = mem_printf("%s, deploy key %lld \"%s\", %s, last used: %s.\nWho fetches with it "
 			  "will fail from now on.  Delete it?",
-			  s->hub.repository, (long long)key->id, key->title, s->fingerprint, used);
+			  s->hub.repository, (long long)key->id, title, s->fingerprint, used);
+	mem_free(title);
 	if (!yes)
 		r = input_confirm(text, &yes, err);
 	mem_free(text);

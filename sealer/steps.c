@@ -38,7 +38,9 @@ void step_leave(struct step_look *l, const char *fmt, ...)
 	va_end(ap);
 	l->todo = false;
 	l->stop = true;
-	buf_printf(&l->left, "%s\n", l->text);
+	/* one line, whatever a file or a server calls itself */
+	out_escape(&l->left, l->text, strlen(l->text));
+	buf_putc(&l->left, '\n');
 }
 
 void steps_clear(struct step_outcome *steps, size_t n)
