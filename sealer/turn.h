@@ -65,6 +65,8 @@ extern const struct turn_step turn_commit, turn_push;
 
 /* turn_hub.c: GitHub */
 extern const struct turn_step turn_register, turn_remove;
+/* ERR_USAGE: only a fact, which nobody opened, says at which repository. */
+int turn_hub_check(const struct turn *t, bool opened, struct err *err);
 /* Get ready to ask, once, and list what there is. */
 int turn_hub_look(struct turn *t, struct err *err);
 /* Of the keys listed, the one that is to serve; ERR_REFUSED when it is not there, or disabled. */

@@ -28,10 +28,20 @@ static const char *url_of(const struct turn *t)
 	return t->at.repository == NULL ? t->journal.record.url : NULL;
 }
 
+int turn_hub_check(const struct turn *t, bool opened, struct err *err)
+{
+	if (opened || t->by_hand || t->at.repository != NULL)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "the old document is not opened, so its URL is not proven, and nothing is "
+		       "registered because of it: say which repository with --repo OWNER/NAME");
+}
+
 int turn_hub_look(struct turn *t, struct err *err)
 {
 	if (!t->asked) {
-		if (register_need(&t->at, url_of(t), err) != 0 ||
+		if (turn_hub_check(t, t->journal.record.old_public != NULL, err) != 0 ||
+		    register_need(&t->at, url_of(t), err) != 0 ||
 		    register_open(&t->at, url_of(t), &t->hub, err) != 0)
 			return -1;
 		t->asked = true;
@@ -309,9 +319,10 @@ static int act_remove(struct turn *t, struct err *err)
 		return -1;
 	if (holder == NULL)
 		return delete_it(t, err);
-	buf_printf(&t->left,
-		   "%s holds the old key as well, which therefore stays: rotate that one too\n",
-		   holder);
+	/* one line, whatever the file is called */
+	out_escape(&t->left, holder, strlen(holder));
+	buf_puts(&t->left,
+		 " holds the old key as well, which therefore stays: rotate that one too\n");
 	mem_free(holder);
 	return 0;
 }

@@ -119,7 +119,7 @@ static int open_old(struct turn *t, struct kind_secret *old, struct err *err)
 	    open_document(t->r.document, &t->r.keys, t->r.now, old, NULL, NULL, &why) == 0)
 		return 0;
 	if (t->o->keep_old && why.class == ERR_NOKEY)
-		return 0;
+		return turn_hub_check(t, false, err);
 	if (why.class != ERR_NOKEY)
 		return err_set(err, why.class, "%s", why.text);
 	return err_set(err, ERR_NOKEY,
