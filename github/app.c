@@ -223,6 +223,7 @@ int app_token(const struct app_options *o, struct app_token *out, struct err *er
 		.ca = o->ca,
 		.token = &jwt,
 		.patience_ms = o->patience_ms,
+		.pausing = o->pausing,
 		.rejected = "the App's id and private key do not belong together, or the key was "
 			    "deleted at GitHub",
 	};

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/kv.h"
+#include "github/http.h"
 
 struct err;
 struct rest;
@@ -34,6 +35,7 @@ struct app_options {
 	int64_t installation;	      /* 0: asked for */
 	const struct kv *permissions; /* "administration" = "write", "contents" = "read" */
 	int64_t patience_ms;
+	http_pause_fn *pausing; /* as struct rest_options */
 };
 
 struct app_token {
@@ -57,8 +59,8 @@ void app_token_clear(struct app_token *t);
 /* GitHub's object of a token; the installation stays.  ERR_IO: there is none in it. */
 int app_token_read(const json_t *body, struct app_token *out, struct err *err);
 
-/* Give back the installation token that rest was made with, by one try.  One that is gone already is
- * fine. */
+/* Give back the installation token that rest was made with, by one try.  One that is gone already
+ * is fine. */
 int app_revoke(struct rest *r, struct err *err);
 
 #endif

@@ -135,6 +135,7 @@ struct http *http_new(const struct http_options *o, struct err *err)
 	struct http *h = mem_alloc(sizeof(*h));
 
 	h->option = mem_str(o->option == NULL ? "--api-url" : o->option);
+	h->pausing = o->pausing;
 	h->connect_ms = o->connect_ms > 0 ? o->connect_ms : HTTP_CONNECT_MS;
 	h->try_ms = o->try_ms > 0 ? o->try_ms : HTTP_TRY_MS;
 	h->total_ms = o->total_ms > 0 ? o->total_ms : HTTP_TOTAL_MS;
@@ -492,6 +493,8 @@ int http_send(struct http *h, const struct http_request *r, struct http_answer *
 		pause = pause_before_next(r, a, ++tries);
 		if (pause < 0 || tries == most || pause >= end - clock_monotonic_ms())
 			break;
+		if (h->pausing != NULL && pause >= HTTP_PAUSE_TOLD_MS)
+			h->pausing(h->host, pause);
 		clock_sleep(pause);
 	}
 	a->tries = tries;

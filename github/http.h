@@ -34,11 +34,16 @@ struct http;
 #define HTTP_TRIES 4			/* of one request */
 #define HTTP_REDIRECTS 5
 
+/* Before a pause of so many milliseconds that host asked for; not told of shorter ones. */
+typedef void http_pause_fn(const char *host, int64_t ms);
+#define HTTP_PAUSE_TOLD_MS 5000
+
 struct http_options {
-	const char *base;     /* https://HOST[:PORT][/PREFIX], no user, query or fragment */
-	const char *ca_file;  /* PEM; in place of the system's authorities.  NULL: those */
-	const struct buf *ca; /* the same, at hand, when there is no ca_file; or NULL */
-	const char *option;   /* what the user calls base, for errors; NULL: "--api-url" */
+	const char *base;	/* https://HOST[:PORT][/PREFIX], no user, query or fragment */
+	const char *ca_file;	/* PEM; in place of the system's authorities.  NULL: those */
+	const struct buf *ca;	/* the same, at hand, when there is no ca_file; or NULL */
+	const char *option;	/* what the user calls base, for errors; NULL: "--api-url" */
+	http_pause_fn *pausing; /* or NULL */
 	/* milliseconds; 0: as above */
 	int64_t connect_ms, try_ms, total_ms;
 };

@@ -18,7 +18,8 @@ struct http {
 	char *option;
 	char *ca_file; /* its name; NULL: the system's authorities */
 	struct buf ca;
-	bool plain; /* http:// on loopback */
+	bool plain;				       /* http:// on loopback */
+	void (*pausing)(const char *host, int64_t ms); /* http_pause_fn */
 	int64_t connect_ms, try_ms, total_ms;
 };
 

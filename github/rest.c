@@ -49,6 +49,7 @@ struct rest *rest_new(const struct rest_options *o, struct err *err)
 		.ca_file = o->ca_file,
 		.ca = o->ca,
 		.total_ms = o->patience_ms,
+		.pausing = o->pausing,
 	};
 	struct rest *r = mem_alloc(sizeof(*r));
 

@@ -31,6 +31,7 @@ struct rest_options {
 	/* How long one call may take with its pauses, in ms, where a rate limit asks for patience;
 	 * 0: HTTP_TOTAL_MS.  GitHub's pauses are 60 s and more. */
 	int64_t patience_ms;
+	http_pause_fn *pausing; /* to tell a person who waits; or NULL */
 };
 
 /* ERR_INVALID: an address, a CA file or a token that cannot be sent (characters, length). */

@@ -132,6 +132,13 @@ static int check_app(const struct register_options *o, const struct kv *data, st
 	return r;
 }
 
+/* GitHub's pauses are long, and nothing is to be seen meanwhile. */
+static void tell_pause(const char *host, int64_t ms)
+{
+	out_note("%s asks for a pause (rate limit): going on in %lld s", host,
+		 (long long)(ms + 999) / 1000);
+}
+
 /* A token of the App, for this repository alone and for nothing but its deploy keys. */
 static int mint(const struct register_options *o, const char *repository, struct buf *token,
 		struct err *err)
@@ -149,6 +156,7 @@ static int mint(const struct register_options *o, const char *repository, struct
 		.repository = repository,
 		.permissions = &permissions,
 		.patience_ms = PATIENCE_MS,
+		.pausing = tell_pause,
 	};
 	int r = open_app(o, &secret, err);
 
@@ -241,6 +249,7 @@ int register_open(const struct register_options *o, const char *url, struct regi
 		.ca_file = o->ca_file,
 		.token = &token,
 		.patience_ms = PATIENCE_MS,
+		.pausing = tell_pause,
 	};
 	int r = -1;
 

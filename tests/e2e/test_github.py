@@ -212,6 +212,27 @@ def test_what_may_not_be_deleted_looks_gone(tool, hub):
     assert "not found (404)" in tool.fails(IO, hub, "keys-delete", "o/r", entry["id"], KEY)
 
 
+def test_only_204_is_deleted(tool, hub):
+    """Whatever else is answered, a look tells."""
+    for done in (False, True):
+        entry = hub.add_key("o/r", KEY)
+        hub.faults.append(Fault("DELETE", ".*", 200, done=done))
+        if done:
+            assert tool.ok(hub, "keys-delete", "o/r", entry["id"], KEY) == {"deleted": True}
+        else:
+            assert "answers with status 200, and not that it is done" in tool.fails(IO, hub, "keys-delete", "o/r", entry["id"], KEY)
+            hub.repos["o/r"].clear()
+
+
+@pytest.mark.parametrize("other", [{"key": OTHER}, {"read_only": False}])
+def test_what_was_added_is_what_was_asked_for(tool, hub, other):
+    body = {**hub.add_key("o/else", KEY), **other}
+    del hub.repos["o/else"]
+    hub.faults.append(Fault("POST", ".*", 201, body=body))
+    said = tool.fails(CONFLICT, hub, "keys-add", "o/r", "t", KEY, "read")
+    assert f"what was added, id {body['id']}, is not what was asked for" in said
+
+
 def test_single_sign_on(tool, hub):
     hub.faults.append(Fault("GET", ".*", 403, {"X-GitHub-SSO": "required; url=https://github.com/orgs/o/sso?x=1"},
                             {"message": "Resource protected by organization SAML enforcement."}))

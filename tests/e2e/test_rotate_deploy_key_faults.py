@@ -220,8 +220,10 @@ def test_each_request_fails_once(bed, name):
         given["headers"] = {**SOON, "X-RateLimit-Reset": str(int(time.time()) + 3)}
     bed.begin(*(Fault(k.split()[0], KEYS if k in ("GET list", "POST") else ONE, **given, skip=REQUESTS[:n].count(k))
                 for n, k in enumerate(REQUESTS)))
-    bed.go()
+    said = bed.go().err
     is_open(bed)
+    assert len(re.findall(f"127.0.0.1:{bed.hub.port} asks for a pause \\(rate limit\\): going on in {PASSING[name]} s", said)) == \
+        (len(REQUESTS) if PASSING[name] > 5 else 0)
     assert all(f.times == 0 for f in bed.hub.faults)
     if name == "answer lost":  # a list shows the one that was added, and that none is there to be deleted
         return
