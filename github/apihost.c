@@ -7,9 +7,8 @@
 #include "base/mem.h"
 #include "github/rest.h"
 
-#define GITHUB "github.com"
-
-static const char *const names[] = { GITHUB, "ssh." GITHUB, "ghcr.io" }; /* of one server */
+static const char *const names[] = { "github.com", "ssh.github.com",
+				     "ghcr.io" }; /* of one server */
 
 static bool is_github(const char *host)
 {
