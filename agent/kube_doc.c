@@ -145,6 +145,7 @@ static void take_text(struct kube_doc *d, char *text, const json_t *object)
 	json_decref(d->status);
 	d->text = text;
 	d->status = json_is_object(status) ? json_incref(status) : NULL;
+	d->status_old = false;
 }
 
 /*
@@ -182,7 +183,7 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	if (uid == NULL || version == NULL)
 		return false;
 	same = !first && strcmp(uid, d->uid) == 0;
-	if (same && strcmp(version, d->version) == 0 && d->text != NULL)
+	if (same && strcmp(version, d->version) == 0 && d->text != NULL && !d->status_old)
 		return false;
 	status_json_read(json_object_get(object, "status"), &r);
 	text = document_text(object);
@@ -363,6 +364,7 @@ void kube_doc_settle(struct kube_doc *d)
 	mem_replace(&d->text, NULL);
 	json_decref(d->status);
 	d->status = NULL;
+	d->status_old = false;
 	kv_clear(&d->keys);
 }
 

@@ -48,6 +48,7 @@ struct kube_doc {
 	unsigned char text_hash[KUBE_DOC_HASH]; /* of the last text */
 	char *text;	  /* the document as JSON; NULL: settled, or to be fetched */
 	json_t *status;	  /* its status, while there is the text; NULL: none */
+	bool status_old;  /* of before our last write of it */
 	char *recipients; /* as source_recipients makes it; NULL: invalid */
 	const char *type; /* of the Secret; a constant */
 	const struct kind *kind;

@@ -60,7 +60,7 @@ void kube_tell_check(struct store_kube *st, struct kube_doc *d)
 	keep_keys(d);
 	s = say(d);
 	kube_fanout_say(st, d, d->status, &s.fan_out);
-	d->telling_due = !status_json_same(&s, d->status);
+	d->telling_due = d->status_old || !status_json_same(&s, d->status);
 	if (!d->telling_due) {
 		d->told = d->s.reason;
 		kube_fanout_told(st, d, kube_fanout_news(st, d));
@@ -87,6 +87,9 @@ static void told(struct telling *t, const struct kube_answer *a)
 	d->told = t->reason;
 	/* something newer may have been seen meanwhile */
 	if (version != NULL && d->version != NULL && strcmp(d->version, t->version) == 0) {
+		/* the watch shows this one late, and as a version that is known by then */
+		if (d->text != NULL && strcmp(d->version, version) != 0)
+			d->status_old = true;
 		mem_replace(&d->version, version);
 	}
 	d->telling_due = false;

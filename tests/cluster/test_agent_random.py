@@ -173,6 +173,29 @@ def test_a_status_whose_turn_comes_while_its_secret_is_probed_is_written(alone):
         assert len(refused) == 4
 
 
+def test_a_status_that_was_written_while_another_look_waited_is_put_right(alone):
+    """A write fails and the status says so; the next one leaves all as it was before, and so as the last status was
+    that the watch has shown, for the one of the failure is late there."""
+    cluster, failed, applied = alone.cluster, [], []
+
+    def chaos(request):
+        if request.path.endswith("/sealedcredentials") and "watch" in request.query:
+            return Fault(late=0.7)
+        if request.method == "PATCH" and request.path.endswith("/status") and b'"WriteFailed"' in request.body:
+            failed.append(request)
+            return Fault(delay=2.5)
+        if applied and request.method == "PATCH" and request.path.endswith("/t-0/secrets/a"):
+            return Fault(delay=1.5) if failed else Fault(status=422, reason="Invalid", cause="FieldValueTooLong")
+        return None
+    cluster.chaos = chaos
+    with alone.running():
+        cluster.put_document(sealed(alone, "a", 1))
+        wait_for(lambda: reason_of(cluster.documents("t-0")["a"]) == "Applied", 20, "the first status")
+        applied.append(True)
+        wait_for(lambda: reason_of(cluster.documents("t-0")["a"]) == "WriteFailed", 20, "the failure", pause=0.02)
+        wait_for(lambda: reason_of(cluster.documents("t-0")["a"]) == "Applied", 10, "the last status", pause=0.1)
+
+
 @pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
 def test_a_document_that_goes_after_a_watch_has_broken_off_is_gone(alone):
     """The next watch goes on where that one ended; there is no list that would say that all is well again."""
