@@ -251,12 +251,18 @@ static int look_prove(struct turn *t, struct step_look *l, struct err *err)
 	return r;
 }
 
-/* Has GitHub seen it used?  The old key was before; of the new one any use tells. */
+/* The old key was used before, and the new one by our own try: uses since then tell. */
+static int64_t uses_since(const struct turn_record *j)
+{
+	if (!j->aborted && !j->tried)
+		return 0;
+	return j->applied_at != 0 ? j->applied_at : j->started;
+}
+
+/* Has GitHub seen it used? */
 static int look_used(struct turn *t, bool *used, struct err *err)
 {
-	const struct turn_record *j = &t->journal.record;
 	const struct deploy_key *key;
-	int64_t since = j->applied_at != 0 ? j->applied_at : j->started;
 
 	*used = false;
 	if (t->by_hand)
@@ -264,7 +270,7 @@ static int look_used(struct turn *t, bool *used, struct err *err)
 	key = turn_hub_look(t, err) == 0 ? turn_hub_goal(t, err) : NULL;
 	if (key == NULL)
 		return err_wrap(err, "nothing is deleted");
-	*used = key->last_used > (j->aborted ? since : 0);
+	*used = key->last_used > uses_since(&t->journal.record);
 	if (*used)
 		out_note("%s: \"%s\" was used, says GitHub", t->hub.repository, key->title);
 	return 0;
@@ -292,18 +298,18 @@ static int unproven(const struct turn *t, enum ssh_try tried, const struct err *
 static int act_prove(struct turn *t, struct err *err)
 {
 	struct err why = ERR_INIT;
-	enum ssh_try tried = SSH_TRY_UNKNOWN;
+	enum ssh_try tried;
 	int64_t timeout = 0, end;
 	bool used;
 
 	if (look_used(t, &used, err) != 0)
 		return -1;
-	if (!used)
-		tried = try_it(t, &why);
-	t->proven = used || tried == SSH_TRY_WORKS;
+	/* what its server says now is worth more than a use some time ago */
+	tried = try_it(t, &why);
+	t->proven = tried == SSH_TRY_WORKS || (tried == SSH_TRY_UNKNOWN && used);
 	if (t->proven)
 		return 0;
-	if (t->o->base.wait.wait && !t->by_hand)
+	if (tried == SSH_TRY_UNKNOWN && t->o->base.wait.wait && !t->by_hand)
 		wait_parse_timeout(t->o->base.wait.timeout != NULL ? t->o->base.wait.timeout
 								   : WAIT_DEFAULT,
 				   &timeout);

@@ -359,6 +359,26 @@ def test_from_where_the_server_cannot_be_reached(bed):
     bed.is_rotated()
 
 
+def test_what_the_server_says_now_is_worth_more_than_a_use(bed):
+    """It worked before it was written, and GitHub told of that."""
+    bed.rotate(*NOBODY, "--commit")
+    bed.hub.git.revoke(bed.public(EU))
+    new, = [k for k in bed.hub.keys.values() if k["key"] == bed.public(EU)]
+    new["last_used"] = stamp(time.time() + 1)
+    said = bed.rotate(*NOBODY, "--push", status=REFUSED).err
+    assert "the new key does not work, so nothing is deleted: authentication: " in said
+    assert bed.before[EU] in bed.registered()
+    bed.hub.git.stop()  # and from where it cannot be tried, a use before all clusters had it is none
+    journal, = bed.journal()
+    said = json.loads(journal.read_text())
+    journal.write_text(json.dumps({**said, "appliedAt": stamp(time.time() - 100), "applied": {EU: digest(bed)}}))
+    new["last_used"] = stamp(time.time() - 200)
+    assert "the new key is not proven yet" in bed.rotate(status=FINDINGS).err and bed.before[EU] in bed.registered()
+    new["last_used"] = stamp(time.time() - 50)
+    assert "was used, says GitHub" in bed.rotate().err
+    bed.is_rotated()
+
+
 def test_registered_anew_when_it_was_lost(bed):
     """As when the token that registered it is deleted."""
     bed.rotate(*NOBODY, "--commit", "--push", "--keep-old", "--dry-run")
