@@ -135,8 +135,8 @@ static void test_json(void **state)
 static void test_unreadable_key(void **state)
 {
 	static const char *const texts[] = { "", "x", "-----BEGIN PRIVATE KEY-----\n",
-					     "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"
-					     "-----END OPENSSH PRIVATE KEY-----\n" };
+					     ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"
+					      "-----END OPENSSH PRIVATE KEY-----\n") };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
