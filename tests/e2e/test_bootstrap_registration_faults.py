@@ -11,7 +11,7 @@ import pytest
 from bootstrapbed import REPOSITORY, tree
 from checkout import BIN
 from fakegithub import Fault
-from test_bootstrap import public_key, registered, tls  # noqa: F401
+from test_bootstrap import git_server, public_key, registered, tls  # noqa: F401
 from test_bootstrap_faults import World
 from test_rotate_deploy_key_faults import FAULTS, PASSES, fits
 
@@ -21,8 +21,8 @@ CASES = [(n, name) for n, kind in enumerate(REQUESTS) for name in FAULTS if fits
 
 
 @pytest.fixture
-def world(tmp_path, tls):  # noqa: F811
-    with World(tempfile.mkdtemp(dir=tmp_path), tls) as made:
+def world(tmp_path, tls, git_server):  # noqa: F811
+    with World(tempfile.mkdtemp(dir=tmp_path), tls, git_server) as made:
         env = made.bed.repo.env
         env["LD_PRELOAD"] = str(BIN / "preload/waits.so")
         if "BULLA_SANITIZED" in os.environ:
