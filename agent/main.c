@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 	else
 		class = dispatch(&o, &err);
 	if (err.class != ERR_NONE)
-		out_printf(stderr, "bulla-agent: %s\n", err.text);
+		out_error(err.text);
 	if (err.class == ERR_USAGE)
 		fputs("bulla-agent: see bulla-agent --help\n", stderr);
 	return (int)class;

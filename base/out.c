@@ -151,13 +151,21 @@ static void before_diagnostics(void)
 static void __attribute__((format(printf, 2, 0)))
 diagnostic(const char *prefix, const char *fmt, va_list ap)
 {
-	char *text = mem_vprintf(fmt, ap);
+	char *text = mem_vprintf(fmt, ap), *line = out_escaped(text);
 
 	before_diagnostics();
-	fprintf(stderr, "%s: %s", program, prefix);
-	print_escaped(stderr, text);
-	fputc('\n', stderr);
+	fprintf(stderr, "%s: %s%s\n", program, prefix, line);
+	mem_free(line);
 	mem_free(text);
+}
+
+void out_error(const char *text)
+{
+	char *line = out_escaped(text);
+
+	before_diagnostics();
+	fprintf(stderr, "%s: %s\n", program, line);
+	mem_free(line);
 }
 
 void out_warn(const char *fmt, ...)

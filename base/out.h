@@ -44,9 +44,14 @@ void out_table_style(struct out_table *t, enum out_style style); /* of the last 
 void out_table_print(struct out_table *t, FILE *f);
 void out_table_free(struct out_table *t);
 
-/* A Markdown-free diagnostic line: "bulla: warning: text" or "bulla: text", escaped, on stderr. */
+/*
+ * A Markdown-free diagnostic line: "bulla: warning: text" or "bulla: text", escaped, on stderr.  It
+ * stays one line: a line break that a file or a server puts into its text is escaped as well, and
+ * never begins a line that seems to be ours.
+ */
 void out_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void out_error(const char *text); /* "bulla: text", also where out_quiet is set */
 /*
  * The same line made first and printed later (then freed), for after a change that must not be
  * followed by anything that can fail.

@@ -44,7 +44,7 @@ static int without_command(int argc, char **argv)
 static int report(const struct command *c, const char *path, const struct err *err)
 {
 	if (err->text[0] != '\0')
-		out_printf(stderr, "bulla: %s\n", err->text);
+		out_error(err->text);
 	if (err->class == ERR_USAGE) {
 		command_usage(c, path, stderr);
 		fprintf(stderr, "'%s --help' explains it\n", path);
