@@ -59,6 +59,23 @@ static int check_others(const struct merge *m, struct err *err)
 	return 0;
 }
 
+/* A key that was given up stays so (fluxcd/pkg ssh/knownhosts, sshd(8)), for whatever host. */
+static int check_revoked(const struct merge *m, struct err *err)
+{
+	for (size_t i = 0; i < m->old.n; i++)
+		for (size_t k = 0; k < m->now.n; k++) {
+			const struct buf *old = &m->old.lines[i].blob, *now = &m->now.lines[k].blob;
+
+			if (m->old.lines[i].marker == MARKER_REVOKED && old->len == now->len &&
+			    memcmp(old->data, now->data, now->len) == 0)
+				return err_set(err, ERR_INVALID,
+					       "%s: line %u: revokes a key that %s is said to have "
+					       "now; find out which of both is right",
+					       m->q->file, m->old.lines[i].line, buf_str(&m->host));
+		}
+	return 0;
+}
+
 /* --- the keys --------------------------------------------------------------------------------- */
 
 static void add_key(struct known_file *out, const struct known_hosts_line *l,
@@ -137,7 +154,7 @@ int known_file_make(const struct known_question *q, struct known_file *out, stru
 		0 ||
 	    (q->old->len > 0 &&
 	     known_hosts_parse(q->file, buf_str(q->old), q->old->len, &m.old, err) != 0) ||
-	    check_others(&m, err) != 0)
+	    check_others(&m, err) != 0 || check_revoked(&m, err) != 0)
 		goto out;
 	list_keys(&m);
 	if (out->changed)

@@ -53,7 +53,8 @@ struct known_question {
 /*
  * Lines that name this host alone are replaced, at the place of the first of them or at the end;
  * all others keep their bytes.  ERR_INVALID: old or now is not known_hosts, or a line of old means
- * the host and others too (a list, a pattern, a hashed name) and would keep an old key.
+ * the host and others too (a list, a pattern, a hashed name) and would keep an old key, or revokes
+ * a key of now.
  */
 int known_file_make(const struct known_question *q, struct known_file *out, struct err *err);
 /* The built-in keys of GitHub held against those named, as if they were a file. */

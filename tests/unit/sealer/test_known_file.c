@@ -55,6 +55,11 @@ static const struct given cases[] = {
 	/* one that is revoked stays so */
 	{ "ssh://git@ghe.corp/a/b", "@revoked ghe.corp " ED "\n", "ghe.corp " ED2 "\n",
 	  "@revoked ghe.corp " ED "\nghe.corp " ED2 "\n", "new", NULL },
+	/* and is not taken again, whatever host it was revoked for */
+	{ "ssh://git@ghe.corp/a/b", "@revoked ghe.corp " ED "\n", "ghe.corp " ED "\n", NULL, NULL,
+	  "line 1: revokes a key that ghe.corp is said to have now" },
+	{ "ssh://git@ghe.corp/a/b", "ghe.corp " ED2 "\n@revoked * " ED "\n",
+	  "ghe.corp " ED2 "\nghe.corp " ED "\n", NULL, NULL, "line 2: revokes a key" },
 	{ "ssh://git@ghe.corp/a/b", "x.corp,ghe.corp " ED "\n", "ghe.corp " ED2 "\n", NULL, NULL,
 	  "line 1: means ghe.corp by a list" },
 	{ "ssh://git@ghe.corp/a/b", "# x\n*.corp " ED "\n", "ghe.corp " ED2 "\n", NULL, NULL,
