@@ -9,7 +9,9 @@
 #include "base/out.h"
 #include "document/seal.h"
 #include "github/deploy_keys.h"
+#include "kinds/github_hosts.h"
 #include "kinds/sshkey.h"
+#include "kinds/url.h"
 #include "sealer/fresh.h"
 #include "sealer/turn.h"
 
@@ -148,6 +150,22 @@ static int choose_type(const struct turn *t, const struct kind_secret *old, enum
 	return 0;
 }
 
+/* What seals them, too, when the old document was not opened: GitHub's keys are built in. */
+static void take_built_in(struct turn *t)
+{
+	const struct document_part *part = document_part(t->r.document, KIND_PART);
+	const char *text = kv_get_str(&part->facts, "url");
+	struct buf lines = BUF_INIT;
+	struct url url;
+
+	if (text != NULL && url_parse("url", text, URL_SSH, &url, NULL) == 0 &&
+	    github_hosts_is(url.host)) {
+		github_hosts_format(&url, &lines);
+		kv_set(&t->secret, "known_hosts", lines.data, lines.len);
+	}
+	buf_clear(&lines);
+}
+
 /* The input of the new document: a key made here, all else as it was. */
 static int make_fields(struct turn *t, const struct kind_secret *old, struct err *err)
 {
@@ -166,6 +184,8 @@ static int make_fields(struct turn *t, const struct kind_secret *old, struct err
 	if (hosts != NULL) {
 		kv_set(&t->r.fields, "known-hosts", hosts->data, hosts->len);
 		kv_set(&t->secret, "known_hosts", hosts->data, hosts->len);
+	} else if (r == 0) {
+		take_built_in(t);
 	}
 	if (kv_has(&old->data, "password"))
 		out_note("%s: the old key is encrypted with a password; the new one is not, as its "

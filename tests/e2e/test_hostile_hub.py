@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from checkout import BULLA, IO, USAGE, Terminal
+from checkout import BULLA, IO, REFUSED, USAGE, Terminal
 from fakegithub import FakeGitHub, Fault
 from hubbed import REPOSITORY, URL, HubBed
 from hubserver import HubServer
@@ -90,6 +90,16 @@ def test_a_title_fills_no_screen(bed):
     assert len(bed.deploy_key("list", "--repo", REPOSITORY).out) < 4000
 
 
+def test_words_of_a_server_are_no_line_of_ours(bed):
+    words = "denied\nbulla: deploy key 1 is deleted\x1b[2J\u202e"
+    bed.hub.faults.append(Fault("GET", KEYS, status=403, times=9, body={
+        "message": words, "documentation_url": "https://docs.github.com/\nbulla: done"}))
+    said = bed.deploy_key("list", "--repo", REPOSITORY, status=REFUSED).err
+    assert [line for line in said.splitlines() if line.startswith("bulla: ")] == said.splitlines()
+    assert "denied\\x0abulla: deploy key 1 is deleted\\x1b[2J\\u{202e}" in said
+    assert not any(line.startswith(("bulla: deploy key", "bulla: done")) for line in said.splitlines())
+
+
 # --- a pull request ---------------------------------------------------------------------------------
 
 def test_the_name_of_a_file_is_no_line_for_the_user(bed):
@@ -116,3 +126,15 @@ def test_a_claimed_url_registers_nothing(tmp_path, more):
         said = bed.repo.bulla(*words, status=None)
         assert vault == {} and not list((bed.repo.top / ".git").rglob("journal")), said
         assert more or (said.status == USAGE and "with --repo OWNER/NAME" in said.err), said
+
+
+def test_without_a_key_it_is_registered_where_the_user_says(tmp_path):
+    with FakeGitHub() as hub:
+        bed = HubBed(tmp_path, hub)
+        bed.repo.env |= {"https_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}  # github.com is not asked
+        words = ["rotate", "deploy-key", bed.file(EU), *bed.at(key=False), "--keep-old", "--repo", REPOSITORY, *NOBODY]
+        said = bed.repo.bulla(*words)
+        assert "could not be tried from here" in said.err and "document: done" in said.err
+        key, = hub.repo(REPOSITORY).values()
+        assert key["key"] == bed.public(EU) and key["read_only"]
+    assert hub.violations == []
