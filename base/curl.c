@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -74,6 +75,9 @@ const struct curl_api *curl_api_load(struct err *err)
 		dlclose(handle);
 		return NULL;
 	}
+	/* by it libcurl would write the keys of every connection, with the tokens in it, to a file
+	 */
+	unsetenv("SSLKEYLOGFILE");
 	if (table.global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, grow, mem_str,
 				  mem_array) != CURLE_OK) {
 		err_set(err, ERR_IO, "libcurl cannot be set up");

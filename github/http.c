@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "github/http.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
@@ -84,10 +85,18 @@ static char *origin_of(const struct curl_api *curl, const char *text)
 static bool is_loopback(const char *origin)
 {
 	const char *host = strstr(origin, "://") + 3;
-	size_t digits = strspn(host, "0123456789.");
+	size_t n = strspn(host, "0123456789.");
+	unsigned char bytes[4];
+	char text[16];
 
-	return (strncmp(host, "127.", 4) == 0 && host[digits] == ':') ||
-	       strncmp(host, "[::1]:", 6) == 0;
+	if (strncmp(host, "[::1]:", 6) == 0)
+		return true;
+	if (n >= sizeof(text) || host[n] != ':')
+		return false;
+	/* "127.0.0.1.5" and "127.0.0.1." are names */
+	memcpy(text, host, n);
+	text[n] = '\0';
+	return inet_pton(AF_INET, text, bytes) == 1 && bytes[0] == 127;
 }
 
 static int set_base(struct http *h, const char *base, struct err *err)

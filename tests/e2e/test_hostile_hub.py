@@ -6,10 +6,11 @@ import subprocess
 
 import pytest
 
-from checkout import BULLA, IO, REFUSED, USAGE, Terminal
+from checkout import BULLA, INVALID, IO, REFUSED, USAGE, Checkout, Terminal
 from fakegithub import FakeGitHub, Fault
-from hubbed import REPOSITORY, URL, HubBed
+from hubbed import REPOSITORY, TOKEN, URL, HubBed
 from hubserver import HubServer
+from registries import Authority
 from test_rotate_deploy_key import EU, NOBODY, US, Bed, share, sshd  # noqa: F401
 
 KEYS = f"/repos/{REPOSITORY}/keys"
@@ -63,6 +64,27 @@ def test_pages_without_end(bed):
     before = len(bed.hub.requests)
     done = run(bed, "deploy-key", "list", "--repo", REPOSITORY, *bed.at())
     assert done.returncode == IO and "more than 5000 entries" in done.stderr and len(bed.hub.requests) - before <= 51, done
+
+
+# --- the token --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("host", ["127.0.0.1.5", "127.0.0.1.", "127.0.0.999", "127.0.0.1.5.", "[::ffff:127.0.0.1]"])
+def test_what_is_no_address_of_this_machine_is_no_loopback(tmp_path, host):
+    """A name, which the name server says where it is: without TLS no token goes there."""
+    (tmp_path / "token").write_text(TOKEN)
+    said = Checkout(tmp_path).bulla("deploy-key", "list", "--repo", REPOSITORY, "--token-file", tmp_path / "token",
+                                    "--api-url", f"http://{host}:1", status=INVALID)
+    assert "only https:// is talked to" in said.err
+
+
+def test_no_keys_of_tls_are_written_for_others(tmp_path):
+    """libcurl writes those of a connection into the file that SSLKEYLOGFILE names, for everyone to read."""
+    authority = Authority(tmp_path)
+    with FakeGitHub(authority.issue("server")) as hub:
+        bed = HubBed(tmp_path, hub)
+        bed.repo.env["SSLKEYLOGFILE"] = str(tmp_path / "keylog")
+        bed.deploy_key("list", "--ca-file", authority.ca)
+        assert hub.requests and not (tmp_path / "keylog").exists()
 
 
 # --- a person's yes ---------------------------------------------------------------------------------
