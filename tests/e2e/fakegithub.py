@@ -13,12 +13,14 @@ import dataclasses
 import datetime
 import http.server
 import json
+import os
 import pathlib
 import re
 import secrets
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -103,6 +105,26 @@ def user(login):
             "site_admin": False, "user_view_type": "public"}
 
 
+def filled(schema):
+    """The least that fits a schema: what it requires, nothing more."""
+    schema = resolved(schema)
+    for group in ("anyOf", "oneOf", "allOf"):
+        if group in schema:
+            return filled(schema[group][0])
+    if schema.get("nullable"):
+        return None
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "object" or "properties" in schema:
+        return {name: filled(schema["properties"][name]) for name in schema.get("required", ())}
+    text = {"date-time": stamp(0), "uri": "https://api.github.com/x", "email": "a@example.org"}.get(schema.get("format"), "")
+    return {"string": text, "integer": 1, "number": 1, "boolean": False, "array": []}.get(schema.get("type"))
+
+
+def answer_schema(path, method, status):
+    return resolved(SLICE["paths"][path][method]["responses"][status])["content"]["application/json"]["schema"]
+
+
 PRIVATE = {**dict.fromkeys(("name", "company", "blog", "location", "email", "hireable", "bio")), "blog": "",
            **dict.fromkeys(("public_repos", "public_gists", "followers", "following", "private_gists", "collaborators",
                             "total_private_repos", "owned_private_repos", "disk_usage"), 0),
@@ -116,6 +138,7 @@ class FakeGitHub:
         self.requests, self.violations, self.revoked = [], [], []
         self.next_id, self.host_keys, self.date_offset = 1000, list(HOST_KEYS), 0
         self.forbid_deploy_keys = False
+        self.pulls, self.bare, self.default_branch = {}, {}, "main"  # bare: the repositories themselves, by name
         self.lock = threading.Lock()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("H", (Handler,), {"hub": self}))
         self.port = self.server.server_address[1]
@@ -156,6 +179,83 @@ class FakeGitHub:
                  "enabled": not self.forbid_deploy_keys}
         self.repo(repo)[self.next_id] = entry
         return entry
+
+    # --- pull requests: what GitHub's own pages do ---
+    def git_of(self, name, *args, check=True):
+        done = subprocess.run(["git", "--git-dir", self.bare[name], *args], capture_output=True, text=True, check=False,
+                              env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1",
+                                   **{f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}})
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def merge(self, name, number, squash=False):
+        pull = self.pulls[name][number]
+        base, head = (self.git_of(name, "rev-parse", f"refs/heads/{pull[end]['ref']}") for end in ("base", "head"))
+        tree = self.git_of(name, "merge-tree", "--write-tree", base, head)
+        parents = ["-p", base] if squash else ["-p", base, "-p", head]
+        commit = self.git_of(name, "commit-tree", *parents, "-m", f"Merge pull request #{number}", tree)
+        self.git_of(name, "update-ref", f"refs/heads/{pull['base']['ref']}", commit)
+        pull.update(state="closed", merged=True, merged_at=stamp(time.time()), closed_at=stamp(time.time()), merge_commit_sha=commit)
+
+    def close(self, name, number, state="closed"):
+        self.pulls[name][number]["state"] = state
+
+    def may(self, request, name, *needs):
+        """needs: (permission, level), of which a token for other things has none."""
+        who = self.who(request)
+        if name not in self.repos or (who["repos"] is not None and name not in who["repos"]):
+            raise failed(404, "Not Found")
+        for permission, level in needs:
+            has = who["permissions"].get(permission)
+            if has is None or (level == "write" and has != "write"):
+                raise failed(403, "Resource not accessible by personal access token",
+                             {"X-Accepted-GitHub-Permissions": f"{permission}={level}"})
+        return who
+
+    def get_repo(self, request, _query, name):
+        self.may(request, name)
+        owner, short = name.split("/")
+        return Answer(200, {**filled(answer_schema("/repos/{owner}/{repo}", "get", "200")), "name": short, "full_name": name,
+                            "owner": user(owner), "default_branch": self.default_branch})
+
+    def list_pulls(self, request, query, name):
+        self.may(request, name, ("pull_requests", "read"))
+        state, head, base = query.get("state", "open"), query.get("head"), query.get("base")
+        found = [p for p in self.pulls.get(name, {}).values()
+                 if state in ("all", p["state"]) and head in (None, p["head"]["label"]) and base in (None, p["base"]["ref"])]
+        keys = SLICE["components"]["schemas"]["pull-request-simple"]["properties"]
+        return Answer(200, [{k: v for k, v in p.items() if k in keys} for p in reversed(found)])
+
+    def get_pull(self, request, _query, name, number):
+        self.may(request, name, ("pull_requests", "read"))
+        if int(number) not in self.pulls.get(name, {}):
+            raise failed(404, "Not Found")
+        return Answer(200, self.pulls[name][int(number)])
+
+    def refuse_pull(self, **error):
+        raise failed(422, "Validation Failed", errors=[{"resource": "PullRequest", **error}])
+
+    def post_pull(self, request, _query, name):
+        who, body = self.may(request, name, ("pull_requests", "write")), request.json
+        if who["permissions"].get("contents") is None:
+            self.refuse_pull(code="custom", message="not all refs are readable")
+        ends = {end: self.git_of(name, "rev-parse", "-q", "--verify", f"refs/heads/{body[end]}", check=False) for end in ("base", "head")}
+        for end, commit in ends.items():
+            if commit is None:
+                self.refuse_pull(field=end, code="invalid")
+        if self.git_of(name, "rev-list", "--count", f"{ends['base']}..{ends['head']}") == "0":
+            self.refuse_pull(code="custom", message=f"No commits between {body['base']} and {body['head']}")
+        owner, pulls = name.split("/")[0], self.pulls.setdefault(name, {})
+        if any(p["state"] == "open" and (p["head"]["ref"], p["base"]["ref"]) == (body["head"], body["base"]) for p in pulls.values()):
+            self.refuse_pull(code="custom", message=f"A pull request already exists for {owner}:{body['head']}.")
+        number = len(pulls) + 1
+        pull = filled(answer_schema("/repos/{owner}/{repo}/pulls", "post", "201"))
+        pull.update(number=number, state="open", title=body["title"], body=body["body"], merged=False, merged_at=None,
+                    merge_commit_sha="7" * 40, user=user(who["login"]), html_url=f"https://github.com/{name}/pull/{number}")
+        for end in ends:
+            pull[end].update(ref=body[end], label=f"{owner}:{body[end]}", sha=ends[end])
+        pulls[number] = pull
+        return Answer(201, pull)
 
     # --- what is asked ---
     def handle(self, request):
@@ -338,6 +438,8 @@ ROUTES = [
     (r"/meta", "GET", FakeGitHub.get_meta), (REPO + "/keys", "GET", FakeGitHub.list_keys),
     (REPO + "/keys", "POST", FakeGitHub.post_key), (REPO + r"/keys/(\d+)", "GET", FakeGitHub.get_key),
     (REPO + r"/keys/(\d+)", "DELETE", FakeGitHub.delete_key),
+    (REPO, "GET", FakeGitHub.get_repo), (REPO + "/pulls", "GET", FakeGitHub.list_pulls),
+    (REPO + "/pulls", "POST", FakeGitHub.post_pull), (REPO + r"/pulls/(\d+)", "GET", FakeGitHub.get_pull),
     (REPO + "/installation", "GET", FakeGitHub.get_installation),
     (r"/app/installations/(\d+)/access_tokens", "POST", FakeGitHub.post_token),
     (r"/installation/token", "DELETE", FakeGitHub.delete_token),
