@@ -77,3 +77,20 @@ int git_refs_each(const struct git *g, git_ref_visit *visit, void *ctx, struct e
 		return -1;
 	return found ? visit(ctx, &(struct git_ref){ "HEAD", id, "commit" }, err) : 0;
 }
+
+char *git_refs_branch(const struct git *g)
+{
+	static const char heads[] = "refs/heads/";
+	const char *const args[] = { "symbolic-ref", "--quiet", "HEAD", NULL };
+	struct buf out = BUF_INIT;
+	const char *ref;
+	char *name = NULL;
+
+	if (git_output(g, args, &out, NULL) == 0) {
+		ref = buf_str(&out);
+		if (strncmp(ref, heads, strlen(heads)) == 0)
+			name = mem_strn(ref + strlen(heads), strcspn(ref + strlen(heads), "\n"));
+	}
+	buf_clear(&out);
+	return name;
+}

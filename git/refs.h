@@ -20,4 +20,7 @@ typedef int git_ref_visit(void *ctx, const struct git_ref *ref, struct err *err)
  */
 int git_refs_each(const struct git *g, git_ref_visit *visit, void *ctx, struct err *err);
 
+/* The branch that is checked out ("main"), a new string; NULL: none. */
+char *git_refs_branch(const struct git *g);
+
 #endif

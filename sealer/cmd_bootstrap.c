@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/out.h"
+#include "git/refs.h"
 #include "kinds/url.h"
 #include "sealer/bootstrap.h"
 #include "sealer/bootstrap_manifest.h"
@@ -138,19 +139,6 @@ static bool is_there(const char *top, const char *path, const char *below)
 	return there;
 }
 
-/* The branch that is checked out, a new string; NULL: none. */
-static char *current_branch(const struct git *g)
-{
-	const char *const args[] = { "symbolic-ref", "-q", "--short", "HEAD", NULL };
-	struct buf out = BUF_INIT;
-	char *name = NULL;
-
-	if (git_output(g, args, &out, NULL) == 0 && out.len > 1)
-		name = mem_strn(buf_str(&out), strcspn(buf_str(&out), "\n"));
-	buf_clear(&out);
-	return name;
-}
-
 static int open_repository(struct bootstrap *b, struct err *err)
 {
 	bool found;
@@ -163,7 +151,7 @@ static int open_repository(struct bootstrap *b, struct err *err)
 		return -1;
 	if (!found)
 		b->head[0] = '\0';
-	b->branch = current_branch(b->git);
+	b->branch = git_refs_branch(b->git);
 	b->names = (struct bootstrap_names){
 		.path = b->path,
 		.url = b->o->url,
