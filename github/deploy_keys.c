@@ -197,17 +197,6 @@ int deploy_keys_get(struct rest *r, const char *repository, int64_t id, struct d
 /* --- add ---------------------------------------------------------------------------------------
  */
 
-/*
- * It failed, as far as was heard: no answer, one that cannot be read, or of a server between that
- * knows no better.  Was it done all the same?
- */
-static bool may_be_done(const struct rest_answer *a)
-{
-	long status = a->http.status;
-
-	return status == 0 ? !a->http.unsent : status / 100 == 2 || status / 100 == 5;
-}
-
 static int refused(const struct deploy_key_new *new, const struct rest_answer *a, struct err *err)
 {
 	if (strcasestr(a->message, "already in use") != NULL)
@@ -302,7 +291,7 @@ int deploy_keys_add(struct rest *r, const struct deploy_key_new *new, struct dep
 	if (result == 0) {
 		result = take_added(&a, new, out, &first);
 		*added = result == 0;
-	} else if (a.http.status == 422 || may_be_done(&a)) {
+	} else if (a.http.status == 422 || rest_may_be_done(&a)) {
 		if (take_existing(r, new, out, &found, &second) == 0)
 			result = found ? 0 : refused(new, &a, &first);
 		else if (second.class == ERR_CONFLICT)
@@ -332,7 +321,7 @@ static int remove_key(struct rest *r, const char *repository, int64_t id, bool *
 	int result = rest_call(r, &q, &a, err);
 
 	/* 404: a try whose answer was lost did it; or there is no right to, told the same way */
-	*look = result != 0 ? a.http.status == 404 || may_be_done(&a) : a.http.status != 204;
+	*look = result != 0 ? a.http.status == 404 || rest_may_be_done(&a) : a.http.status != 204;
 	if (result == 0 && *look)
 		result =
 		    err_set(err, ERR_IO, "%s: %s answers with status %ld, and not that it is done",

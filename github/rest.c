@@ -205,6 +205,13 @@ void rest_answer_clear(struct rest_answer *a)
 	memset(a, 0, sizeof(*a));
 }
 
+bool rest_may_be_done(const struct rest_answer *a)
+{
+	long status = a->http.status;
+
+	return status == 0 ? !a->http.unsent : status / 100 == 2 || status / 100 == 5;
+}
+
 /* --- lists ------------------------------------------------------------------------------------ */
 
 /* -1: failed; 0: the last page; 1: path is the next one's. */

@@ -51,6 +51,11 @@ unsigned rest_calls(const struct rest *r);
  */
 int rest_call(struct rest *r, const struct rest_request *q, struct rest_answer *a, struct err *err);
 void rest_answer_clear(struct rest_answer *a);
+/*
+ * It failed, as far as was heard: no answer, one that cannot be read, or of a server between that
+ * knows no better.  Was it done all the same?
+ */
+bool rest_may_be_done(const struct rest_answer *a);
 
 /*
  * All pages of a list, joined: a new array, or NULL.  Only pages of the same server are asked for,
