@@ -58,8 +58,11 @@ ALL_CFLAGS := -std=c11 $(OPT) $(WARN) $(WERROR) $(SANITIZE) $(if $(SANITIZE),,$(
 	-fPIE -D_GNU_SOURCE -DBULLA_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) $(CFLAGS)
 # What talks to people and networks waits for them; small is worth more there than fast.
 SMALL_LAYERS := sealer github git foreign kinds
-cflags = $(if $(filter $(SMALL_LAYERS),$(firstword $(subst /, ,$(1)))),$(patsubst -O2,-Os,$(ALL_CFLAGS)),$(ALL_CFLAGS))
-ALL_LDFLAGS := -pie $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
+# Of these much is called by one of the two programs alone, or by tests: it stays out of the other.
+SHARED_LAYERS := kube github
+layer_of = $(firstword $(subst /, ,$(1)))
+cflags = $(if $(filter $(SHARED_LAYERS),$(layer_of)),$(if $(SANITIZE),,-ffunction-sections)) $(if $(filter $(SMALL_LAYERS),$(layer_of)),$(patsubst -O2,-Os,$(ALL_CFLAGS)),$(ALL_CFLAGS))
+ALL_LDFLAGS := -pie $(HARDEN_LD) $(if $(SANITIZE),,$(SMALL_LD)) $(SANITIZE) $(LDFLAGS)
 
 ifeq ($(V),1)
 say = @:
