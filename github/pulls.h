@@ -16,7 +16,7 @@ struct rest;
 
 struct pull {
 	int64_t number;
-	char *url;	   /* its page: printable ASCII */
+	char *url;	   /* its page: printable ASCII; the number is its end */
 	char *head, *base; /* branches; whatever someone called them, escape it */
 	char *merge;	   /* the commit by which base got it, hex; NULL: it is not merged */
 	bool open;
@@ -43,18 +43,17 @@ struct pull_new {
 };
 
 /*
- * The open one from head to base.  ended: else one that was merged, else one that was closed.
- * *found false (and 0): there is none.
+ * The open one from head to base.  ended: the last one, open or not.  *found false (and 0): there
+ * is none.
  */
 int pulls_find(struct rest *r, const struct pull_new *what, bool ended, struct pull *out,
 	       bool *found, struct err *err);
 
 /*
- * Open one; may be run again: one that is open already is taken for done (*opened false), also when
+ * Open one; may be run again: one that is open already is taken for done, also when
  * the answer to an earlier try was lost.  ERR_CONFLICT: base has all of head; ERR_REFUSED: no
  * right; ERR_INVALID: there is no such base, or head was not pushed.
  */
-int pulls_open(struct rest *r, const struct pull_new *new, struct pull *out, bool *opened,
-	       struct err *err);
+int pulls_open(struct rest *r, const struct pull_new *new, struct pull *out, struct err *err);
 
 #endif

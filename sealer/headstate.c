@@ -9,7 +9,7 @@
 #include "git/run.h"
 #include "git/tree.h"
 
-enum found { FOUND_NOT, FOUND_OTHER, FOUND_SAME };
+enum found { FOUND_NOT, FOUND_NOWHERE, FOUND_OTHER, FOUND_SAME }; /* nowhere: no such commit */
 
 static bool is_named(const struct document *d, const struct document *wanted)
 {
@@ -52,19 +52,28 @@ static int look(const struct git *g, const char *commit, const char *below,
 	return r;
 }
 
-static enum headstate state_in(const struct git *g, const char *below, const struct document *d)
+/* The same of what a person calls it. */
+static int look_rev(const struct git *g, const char *rev, const char *below,
+		    const struct document *d, enum found *found)
 {
 	char id[GIT_ID_TEXT];
-	enum found found = FOUND_NOT;
 	bool there = false;
 
-	if (git_resolve(g, "HEAD", "commit", id, &there, NULL) != 0 ||
-	    (there && look(g, id, below, d, &found) != 0))
+	*found = FOUND_NOWHERE;
+	if (git_resolve(g, rev, "commit", id, &there, NULL) != 0)
+		return -1;
+	return there ? look(g, id, below, d, found) : 0;
+}
+
+static enum headstate state_in(const struct git *g, const char *below, const struct document *d)
+{
+	enum found found;
+
+	if (look_rev(g, "HEAD", below, d, &found) != 0)
 		return HEADSTATE_UNKNOWN;
 	if (found != FOUND_SAME)
-		return found == FOUND_NOT ? HEADSTATE_NEW : HEADSTATE_CHANGED;
-	if (git_resolve(g, "@{upstream}", "commit", id, &there, NULL) != 0 || !there ||
-	    look(g, id, below, d, &found) != 0)
+		return found == FOUND_OTHER ? HEADSTATE_CHANGED : HEADSTATE_NEW;
+	if (look_rev(g, "@{upstream}", below, d, &found) != 0 || found == FOUND_NOWHERE)
 		return HEADSTATE_COMMITTED;
 	return found == FOUND_SAME ? HEADSTATE_PUSHED : HEADSTATE_AHEAD;
 }
@@ -76,6 +85,17 @@ enum headstate headstate_of(const char *top, const char *below, const struct doc
 
 	git_close(g);
 	return s;
+}
+
+bool headstate_has(const char *top, const char *below, const struct document *d, const char *commit)
+{
+	enum found found = FOUND_NOT;
+	struct git *g = git_open(top, NULL);
+
+	if (g != NULL)
+		look_rev(g, commit, below, d, &found);
+	git_close(g);
+	return found == FOUND_SAME;
 }
 
 const char *headstate_text(enum headstate s)

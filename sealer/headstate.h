@@ -18,6 +18,10 @@ enum headstate {
 /* top, below: as in sealer/target.h.  Versions are told apart by the document's digest. */
 enum headstate headstate_of(const char *top, const char *below, const struct document *d);
 
+/* Does a commit ("refs/remotes/origin/main") have this version, as far as is known? */
+bool headstate_has(const char *top, const char *below, const struct document *d,
+		   const char *commit);
+
 /* What that means to who waits for a cluster: "HEAD does not have it yet: commit and push it". */
 const char *headstate_text(enum headstate s);
 

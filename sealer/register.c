@@ -139,9 +139,9 @@ static void tell_pause(const char *host, int64_t ms)
 		 (long long)(ms + 999) / 1000);
 }
 
-/* A token of the App, for this repository alone and for nothing but its deploy keys. */
-static int mint(const struct register_options *o, const char *repository, struct buf *token,
-		struct err *err)
+/* A token of the App, for this repository alone and for nothing else than what it is for. */
+static int mint(const struct register_options *o, const char *repository, bool pulls,
+		struct buf *token, struct err *err)
 {
 	struct kind_secret secret = KIND_SECRET_INIT;
 	struct app_token minted = APP_TOKEN_INIT;
@@ -160,7 +160,9 @@ static int mint(const struct register_options *o, const char *repository, struct
 	};
 	int r = open_app(o, &secret, err);
 
-	kv_set_str(&permissions, "administration", "write");
+	kv_set_str(&permissions, pulls ? "pull_requests" : "administration", "write");
+	if (pulls)
+		kv_set_str(&permissions, "contents", "read");
 	if (r == 0)
 		r = check_app(o, &secret.data, err);
 	if (r == 0) {
@@ -181,10 +183,11 @@ static int mint(const struct register_options *o, const char *repository, struct
 }
 
 /* The one newline that an editor or echo adds goes; what else is wrong the token's reader says. */
-static int read_token(const struct register_options *o, const char *repository, struct buf *token,
-		      struct err *err)
+static int read_token(const struct register_options *o, const char *repository, bool pulls,
+		      struct buf *token, struct err *err)
 {
-	char *what = mem_printf("a GitHub token (Administration: write on %s)", repository);
+	char *what = mem_printf("a GitHub token (%s: write on %s)",
+				pulls ? "Pull requests" : "Administration", repository);
 	int r;
 
 	if (o->token_file != NULL)
@@ -240,8 +243,8 @@ static int check_host(const struct register_options *o, const char *url, struct 
 	return 0;
 }
 
-int register_open(const struct register_options *o, const char *url, struct register_at *out,
-		  struct err *err)
+static int open_for(const struct register_options *o, bool pulls, struct register_at *out,
+		    struct err *err)
 {
 	struct buf token = { .max = TOKEN_MAX };
 	struct rest_options rest = {
@@ -251,20 +254,31 @@ int register_open(const struct register_options *o, const char *url, struct regi
 		.patience_ms = PATIENCE_MS,
 		.pausing = tell_pause,
 	};
-	int r = -1;
+	int r = out->app ? mint(o, out->repository, pulls, &token, err)
+			 : read_token(o, out->repository, pulls, &token, err);
 
-	*out = (struct register_at){ .app = o->app != NULL, .keys = DEPLOY_KEYS_INIT };
-	if (check_host(o, url, err) != 0)
-		return -1;
-	out->repository = name_repository(o, url, err);
-	if (out->repository == NULL)
-		return -1;
-	r = out->app ? mint(o, out->repository, &token, err)
-		     : read_token(o, out->repository, &token, err);
 	if (r == 0)
 		out->rest = rest_new(&rest, err);
 	buf_clear(&token);
 	return out->rest != NULL ? 0 : -1;
+}
+
+int register_open(const struct register_options *o, const char *url, struct register_at *out,
+		  struct err *err)
+{
+	*out = (struct register_at){ .app = o->app != NULL, .keys = DEPLOY_KEYS_INIT };
+	if (check_host(o, url, err) != 0)
+		return -1;
+	out->repository = name_repository(o, url, err);
+	return out->repository != NULL ? open_for(o, false, out, err) : -1;
+}
+
+int register_open_pulls(const struct register_options *o, const char *repository,
+			struct register_at *out, struct err *err)
+{
+	*out = (struct register_at){ .app = o->app != NULL, .keys = DEPLOY_KEYS_INIT };
+	out->repository = mem_str(repository);
+	return open_for(o, true, out, err);
 }
 
 /* An App's token is of no use any more; one that cannot be given back ends within the hour. */

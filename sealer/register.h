@@ -93,6 +93,12 @@ int register_need(const struct register_options *o, const char *url, struct err 
  */
 int register_open(const struct register_options *o, const char *url, struct register_at *out,
 		  struct err *err);
+/*
+ * The same to open pull requests in a repository ("owner/name"), which need not be that of the
+ * keys: an App's token then has only the permissions for that.
+ */
+int register_open_pulls(const struct register_options *o, const char *repository,
+			struct register_at *out, struct err *err);
 void register_close(struct register_at *at);
 
 /* List what there is.  ERR_REFUSED and others as deploy_keys_list. */

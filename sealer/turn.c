@@ -8,6 +8,7 @@
 #include "base/out.h"
 #include "kinds/kinds.h"
 #include "sealer/pick.h"
+#include "sealer/turn_branch.h"
 
 #define AT(member) offsetof(struct turn_options, member)
 
@@ -19,6 +20,9 @@ static const struct option_spec specs[] = {
 	{ 0, "keep-old", NULL, "leave the old key registered", AT(keep_old), 0 },
 	{ 0, "commit", NULL, "commit the file, and nothing else", AT(commit), 0 },
 	{ 0, "push", NULL, "push the branch with your git", AT(push), 0 },
+	{ 0, "pull-request", NULL, "commit, push a branch and have it merged", AT(pull_request),
+	  0 },
+	{ 0, "base", "BRANCH", "into this one (default: the repository's)", AT(base_branch), 0 },
 	{ 0, "person", "NAME", "a recipient that is no cluster", AT(people), OPTION_MANY },
 	{ 0, "abort", NULL, "take the new key back", AT(abort), 0 },
 	{ 0, "dry-run", NULL, "print the plan, do nothing", AT(base.dry_run), 0 },
@@ -36,8 +40,8 @@ const struct option_spec *turn_options_specs(void)
 }
 
 static const struct turn_step *const steps[] = {
-	&turn_make, &turn_register, &turn_try,	 &turn_write,  &turn_commit,
-	&turn_push, &turn_applied,  &turn_prove, &turn_remove,
+	&turn_make, &turn_register, &turn_try,	   &turn_write, &turn_commit,
+	&turn_push, &turn_pull,	    &turn_applied, &turn_prove, &turn_remove,
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
@@ -112,6 +116,8 @@ static int begin(const struct invocation *in, struct turn *t, struct err *err)
 	const struct turn_options *o = in->options;
 
 	t->o = o;
+	t->commit = o->commit || o->pull_request;
+	t->push = o->push || o->pull_request;
 	t->at = o->at;
 	t->at.at_hand = &t->r.keys;
 	if (check_options(o, err) != 0 || rotate_open(in, &kind_deploy_key, &t->r, err) != 0)
@@ -125,12 +131,16 @@ static int begin(const struct invocation *in, struct turn *t, struct err *err)
 			      err) != 0)
 		return -1;
 	t->by_hand = is_by_hand(t);
+	if (turn_pull_begin(t, err) != 0)
+		return -1;
 	return o->abort ? abort_it(t, err) : 0;
 }
 
 static void clear(struct turn *t)
 {
 	register_close(&t->hub);
+	register_close(&t->pulls);
+	mem_free(t->origin);
 	rotate_clear(&t->r);
 	turn_journal_close(&t->journal);
 	kv_clear(&t->secret);
@@ -181,6 +191,8 @@ static int run_steps(struct turn *t, struct step_outcome *out, bool *finished, s
 			return err_wrap(err, "%s", steps[i]->name);
 		out[i].done = true;
 		out_note("%s: %s: done", t->r.in->args[0], steps[i]->name);
+		if (t->stop)
+			return 0;
 	}
 	*finished = true;
 	return 0;
@@ -201,6 +213,7 @@ static void make_result(struct turn *t, const struct step_outcome *out, bool fin
 	result_flag(result, "dryRun", t->r.o->dry_run);
 	result_flag(result, "finished", finished);
 	result_text(result, "publicKey", t->journal.record.new_public);
+	result_text(result, "pullRequest", turn_branch_own(t)->url);
 }
 
 static int carry_out(struct turn *t, struct step_outcome *out, struct err *err)

@@ -26,7 +26,8 @@ struct turn_options {
 	struct register_options at;
 	const char *type;
 	struct option_list people; /* --person NAME */
-	bool no_register, commit, push, keep_old, abort;
+	bool no_register, commit, push, keep_old, abort, pull_request;
+	const char *base_branch; /* of the pull request; NULL: as GitHub says */
 };
 
 struct turn {
@@ -35,10 +36,14 @@ struct turn {
 	struct turn_journal journal;
 	struct register_options at; /* the command line's, with the keys at hand */
 	struct register_at hub;
-	bool asked;	  /* hub is open */
-	bool by_hand;	  /* nobody registers and deletes but the user */
-	bool proven;	  /* the key that is to serve, in this run */
-	bool to_abort;	  /* asked for in this run, and not yet in the journal */
+	bool asked;		  /* hub is open */
+	char *origin;		  /* "owner/name" that is pushed to; NULL: not asked for yet */
+	struct register_at pulls; /* as an App, for pull requests there */
+	bool by_hand;		  /* nobody registers and deletes but the user */
+	bool proven;		  /* the key that is to serve, in this run */
+	bool commit, push;	  /* by --pull-request, too */
+	bool stop;		  /* what was done has left the rest to the user */
+	bool to_abort;		  /* asked for in this run, and not yet in the journal */
 	struct kv secret; /* with the key that is to serve, as far as opened or made; or empty */
 	struct buf left;  /* lines: what is left for the user */
 };
@@ -67,12 +72,29 @@ extern const struct turn_step turn_commit, turn_push;
 extern const struct turn_step turn_register, turn_remove;
 /* ERR_USAGE: only a fact, which nobody opened, says at which repository. */
 int turn_hub_check(const struct turn *t, bool opened, struct err *err);
-/* Get ready to ask, once, and list what there is. */
+/* Get ready to ask, once. */
+int turn_hub_open(struct turn *t, struct err *err);
+/* The same, and list what there is. */
 int turn_hub_look(struct turn *t, struct err *err);
 /* Of the keys listed, the one that is to serve; ERR_REFUSED when it is not there, or disabled. */
 const struct deploy_key *turn_hub_goal(struct turn *t, struct err *err);
 /* An App's token lasts an hour: before a long wait it is given back. */
 void turn_hub_rest(struct turn *t);
+
+/* turn_pull.c: the pull request, between push and clusters */
+extern const struct turn_step turn_pull;
+/* ERR_USAGE, ERR_INVALID: the options, or where origin is, do not fit. */
+int turn_pull_begin(struct turn *t, struct err *err);
+/*
+ * Before anything is written: may it be (goal)?  When a pull request stands in the way l is filled
+ * and stops; has: it is there already.
+ */
+int turn_pull_write(struct turn *t, const struct document *goal, bool has, struct step_look *l,
+		    struct err *err);
+/* Before anything is deleted: l is filled and stops while a pull request is open that matters. */
+int turn_pull_settled(struct turn *t, struct step_look *l, struct err *err);
+/* The base branch where none is given, a new string; or NULL. */
+char *turn_pull_default(struct turn *t, struct err *err);
 
 /* turn_proof.c */
 extern const struct turn_step turn_try, turn_applied, turn_prove;

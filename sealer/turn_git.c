@@ -9,13 +9,8 @@
 #include "git/tree.h"
 #include "git/user.h"
 #include "sealer/fresh.h"
-#include "sealer/headstate.h"
 #include "sealer/turn.h"
-
-static enum headstate state_of(const struct turn *t)
-{
-	return headstate_of(t->r.target.top, t->r.target.below, t->r.document);
-}
+#include "sealer/turn_branch.h"
 
 /* With --wait it may be done meanwhile, by whoever; without, the run has no more to do. */
 static void leave(struct turn *t, struct step_look *l, const char *what)
@@ -54,19 +49,19 @@ static bool is_alone(const struct turn *t)
 
 static int look_commit(struct turn *t, struct step_look *l, struct err *err)
 {
-	enum headstate state = state_of(t);
+	enum headstate state = turn_branch_state(t);
 
 	(void)err;
 	if (turn_is_unseen(t))
 		step_found(l, false, "there is nothing to take back");
 	else if (!t->journal.there)
-		step_found(l, t->o->commit, "%s",
-			   t->o->commit ? "it is committed, alone" : "the commit is left to you");
+		step_found(l, t->commit, "%s",
+			   t->commit ? "it is committed, alone" : "the commit is left to you");
 	else if (state >= HEADSTATE_COMMITTED)
 		step_found(l, false, "HEAD has it");
-	else if (t->o->commit && is_alone(t))
+	else if (t->commit && is_alone(t))
 		step_found(l, true, "it is committed, and nothing else");
-	else if (t->o->commit)
+	else if (t->commit)
 		leave(t, l, "the file has other changes too: commit and push");
 	else
 		leave(t, l, "commit and push");
@@ -77,14 +72,15 @@ static int act_commit(struct turn *t, struct err *err)
 {
 	const struct turn_record *j = &t->journal.record;
 	char *paths[] = { j->file };
-	char *message = mem_printf(
-	    j->aborted ? "Go back to the old deploy key of %s\n\nThe new one is deleted once every "
-			 "cluster has applied this."
-		       : "Rotate the deploy key of %s\n\nThe old one is deleted once every cluster "
-			 "has applied this.",
-	    j->document);
-	int r = git_user_commit(t->r.target.top, message, paths, 1, err);
+	char *title = turn_branch_title(t);
+	char *message =
+	    mem_printf("%s\n\nThe %s one is deleted once every cluster has applied this.", title,
+		       j->aborted ? "new" : "old");
+	int r = t->o->pull_request ? turn_branch_switch(t, err) : 0;
 
+	if (r == 0)
+		r = git_user_commit(t->r.target.top, message, paths, 1, err);
+	mem_free(title);
 	mem_free(message);
 	return r;
 }
@@ -93,19 +89,19 @@ const struct turn_step turn_commit = { "commit", look_commit, act_commit };
 
 static int look_push(struct turn *t, struct step_look *l, struct err *err)
 {
-	enum headstate state = state_of(t);
+	enum headstate state = turn_branch_state(t);
 
 	(void)err;
 	if (turn_is_unseen(t))
 		step_found(l, false, "there is nothing to take back");
 	else if (!t->journal.there)
-		step_found(l, t->o->push, "%s",
-			   t->o->push ? "the branch is pushed" : "the push is left to you");
+		step_found(l, t->push, "%s",
+			   t->push ? "the branch is pushed" : "the push is left to you");
 	else if (state == HEADSTATE_PUSHED)
 		step_found(l, false, "it is pushed");
 	else if (state < HEADSTATE_COMMITTED)
 		step_found(l, false, "what is not committed cannot be pushed");
-	else if (t->o->push)
+	else if (t->push)
 		step_found(l, true, "the branch is pushed");
 	else if (state == HEADSTATE_COMMITTED) /* which follows no other */
 		step_found(l, false, "whether it is pushed is not known");
@@ -119,7 +115,10 @@ static int act_push(struct turn *t, struct err *err)
 	const char *const known[] = { "push", "-q", NULL };
 	const char *const first[] = { "push", "-q", "-u", "origin", "HEAD", NULL };
 
-	return git_user(t->r.target.top, state_of(t) == HEADSTATE_COMMITTED ? first : known, err);
+	if (t->o->pull_request)
+		return turn_branch_push(t, err);
+	return git_user(t->r.target.top,
+			turn_branch_state(t) == HEADSTATE_COMMITTED ? first : known, err);
 }
 
 const struct turn_step turn_push = { "push", look_push, act_push };

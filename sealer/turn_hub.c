@@ -37,16 +37,21 @@ int turn_hub_check(const struct turn *t, bool opened, struct err *err)
 		       "registered because of it: say which repository with --repo OWNER/NAME");
 }
 
+int turn_hub_open(struct turn *t, struct err *err)
+{
+	if (t->asked)
+		return 0;
+	if (turn_hub_check(t, t->journal.record.old_public != NULL, err) != 0 ||
+	    register_need(&t->at, url_of(t), err) != 0 ||
+	    register_open(&t->at, url_of(t), &t->hub, err) != 0)
+		return -1;
+	t->asked = true;
+	return 0;
+}
+
 int turn_hub_look(struct turn *t, struct err *err)
 {
-	if (!t->asked) {
-		if (turn_hub_check(t, t->journal.record.old_public != NULL, err) != 0 ||
-		    register_need(&t->at, url_of(t), err) != 0 ||
-		    register_open(&t->at, url_of(t), &t->hub, err) != 0)
-			return -1;
-		t->asked = true;
-	}
-	return register_look(&t->hub, err);
+	return turn_hub_open(t, err) == 0 ? register_look(&t->hub, err) : -1;
 }
 
 const struct deploy_key *turn_hub_goal(struct turn *t, struct err *err)
@@ -77,9 +82,10 @@ const struct deploy_key *turn_hub_goal(struct turn *t, struct err *err)
 /* Standard input and a person are asked once; an App can be again. */
 void turn_hub_rest(struct turn *t)
 {
-	if (!t->asked || !t->hub.app)
+	if (t->at.app == NULL)
 		return;
 	register_close(&t->hub);
+	register_close(&t->pulls);
 	t->asked = false;
 }
 
@@ -248,6 +254,10 @@ static int look_remove(struct turn *t, struct step_look *l, struct err *err)
 {
 	const char *other = turn_other(t);
 
+	if (turn_pull_settled(t, l, err) != 0)
+		return -1;
+	if (l->stop)
+		return 0;
 	if (t->o->keep_old && !t->journal.record.aborted) {
 		step_found(l, false, "the old key stays registered (--keep-old)");
 	} else if (!t->journal.there) {

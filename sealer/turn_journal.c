@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -38,6 +39,12 @@ static const struct {
 	{ "newPublicKey", offsetof(struct turn_record, new_public), true },
 	{ "oldDocument", offsetof(struct turn_record, old_text), true },
 	{ "newDocument", offsetof(struct turn_record, new_text), true },
+	{ "pullBranch", offsetof(struct turn_record, pull.branch), false },
+	{ "pullBase", offsetof(struct turn_record, pull.base), false },
+	{ "pullUrl", offsetof(struct turn_record, pull.url), false },
+	{ "backBranch", offsetof(struct turn_record, back.branch), false },
+	{ "backBase", offsetof(struct turn_record, back.base), false },
+	{ "backUrl", offsetof(struct turn_record, back.url), false },
 };
 static const struct {
 	const char *name;
@@ -111,6 +118,14 @@ static int take_all(const json_t *v, struct turn_record *out, struct err *err)
 	return 0;
 }
 
+/* As GitHub has it at the end of the address. */
+static void number(struct turn_pull *p)
+{
+	const char *last = p->url != NULL ? strrchr(p->url, '/') : NULL;
+
+	p->number = last != NULL ? strtoll(last + 1, NULL, 10) : 0;
+}
+
 int turn_record_parse(const char *name, const void *text, size_t len, struct turn_record *out,
 		      struct err *err)
 {
@@ -120,6 +135,8 @@ int turn_record_parse(const char *name, const void *text, size_t len, struct tur
 	json_decref(v);
 	if (r != 0)
 		turn_record_clear(out);
+	number(&out->pull);
+	number(&out->back);
 	return r == 0 ? 0 : err_wrap(err, "%s", name);
 }
 

@@ -18,18 +18,25 @@ struct err;
 
 #define TURN_JOURNAL_MAX ((size_t)8 << 20)
 
+/* A pull request.  Zero: there is none. */
+struct turn_pull {
+	char *branch, *base, *url; /* its page; NULL: not known yet */
+	int64_t number;		   /* that url ends with; 0: not known yet */
+};
+
 struct turn_record {
 	char *file, *document; /* below the top level; "NAMESPACE/NAME" */
 	char *url;	       /* of the document, opened or by its facts */
 	char *old_public;      /* out of the old document, opened; NULL: it was not */
 	char *new_public;
-	char *old_text, *new_text; /* one document each, as document_format writes it */
-	int64_t started;	   /* Unix seconds; when aborted, of that */
-	int64_t applied_at;	   /* when every cluster had it; 0: not yet */
-	bool tried;		   /* the server took the new key */
-	bool written;		   /* the new document may have been written */
-	bool aborted;		   /* back to the old key */
-	struct kv applied;	   /* cluster -> digest that it reported as applied */
+	char *old_text, *new_text;   /* one document each, as document_format writes it */
+	int64_t started;	     /* Unix seconds; when aborted, of that */
+	int64_t applied_at;	     /* when every cluster had it; 0: not yet */
+	bool tried;		     /* the server took the new key */
+	bool written;		     /* the new document may have been written */
+	bool aborted;		     /* back to the old key */
+	struct turn_pull pull, back; /* that brings the new key; that takes it back */
+	struct kv applied;	     /* cluster -> digest that it reported as applied */
 };
 
 void turn_record_clear(struct turn_record *r);

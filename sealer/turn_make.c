@@ -282,6 +282,20 @@ int turn_can_write(struct turn *t, struct err *err)
 		       "with --abort, and begin anew");
 }
 
+static int look_pulls(struct turn *t, bool has, struct step_look *l, struct err *err)
+{
+	const struct turn_record *j = &t->journal.record;
+	struct edit_file file = EDIT_FILE_INIT;
+	int r = 0;
+
+	if (j->pull.branch != NULL || j->back.branch != NULL)
+		r = load(j->aborted ? j->old_text : j->new_text, &file, err);
+	if (r == 0 && file.n > 0)
+		r = turn_pull_write(t, &file.documents[0], has, l, err);
+	edit_clear(&file);
+	return r;
+}
+
 static int look_write(struct turn *t, struct step_look *l, struct err *err)
 {
 	enum turn_holds holds = turn_holds(t);
@@ -295,6 +309,10 @@ static int look_write(struct turn *t, struct step_look *l, struct err *err)
 		step_found(l, false, "%s never had the new key", t->r.in->args[0]);
 		return 0;
 	}
+	if (look_pulls(t, is_goal(t, holds), l, err) != 0)
+		return -1;
+	if (l->stop)
+		return 0;
 	if (is_goal(t, holds)) {
 		step_found(l, false, "%s has it", t->r.in->args[0]);
 		return 0;

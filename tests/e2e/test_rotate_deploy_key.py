@@ -106,10 +106,10 @@ def test_a_plan_changes_nothing(bed):
     before = bed.repo.git("status", "--porcelain"), bed.registered()
     said = bed.rotate("--dry-run", token=False, key=False)
     assert [line.split()[0] for line in said.out.splitlines()] == [
-        "STEP", "key", "registration", "try", "document", "commit", "push", "clusters", "proof", "deletion"]
+        "STEP", "key", "registration", "try", "document", "commit", "push", "pull", "clusters", "proof", "deletion"]
     assert f"applied by {EU}" in said.out and bed.hub.requests == []
     plan = json.loads(bed.rotate("--dry-run", "-o", "json", *NOBODY).out)
-    assert plan["dryRun"] and plan["changed"] and not plan["finished"] and len(plan["steps"]) == 9 and "publicKey" not in plan
+    assert plan["dryRun"] and plan["changed"] and not plan["finished"] and len(plan["steps"]) == 10 and "publicKey" not in plan
     assert (bed.repo.git("status", "--porcelain"), bed.registered()) == before and bed.journal() == []
 
 

@@ -68,6 +68,9 @@ static void test_there_and_back(void **state)
 		.new_public = mem_str("ssh-ed25519 BBBB"),
 		.old_text = mem_str("a: 1\n# \"quoted\"\n"),
 		.new_text = mem_str("a: 2\n"),
+		.pull = { mem_str("bulla/rotate-x"), mem_str("main"),
+			  mem_str("https://h/o/r/pull/12"), 12 },
+		.back = { mem_str("mine"), mem_str("main"), NULL, 0 },
 		.started = 1795420800,
 		.applied_at = 1795420900,
 		.tried = true,
@@ -89,6 +92,13 @@ static void test_there_and_back(void **state)
 	assert_string_equal(again.new_public, r.new_public);
 	assert_string_equal(again.old_text, r.old_text);
 	assert_string_equal(again.new_text, r.new_text);
+	assert_string_equal(again.pull.branch, r.pull.branch);
+	assert_string_equal(again.pull.base, r.pull.base);
+	assert_string_equal(again.pull.url, r.pull.url);
+	assert_int_equal(again.pull.number, 12);
+	assert_string_equal(again.back.branch, "mine");
+	assert_null(again.back.url);
+	assert_int_equal(again.back.number, 0);
 	assert_int_equal(again.started, r.started);
 	assert_int_equal(again.applied_at, r.applied_at);
 	assert_true(again.tried && again.aborted && !again.written);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pull requests as GitHub tells them. */
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "github/pulls.h"
+
+#define COMMIT "0123456789abcdef0123456789abcdef01234567"
+#define ENDS "\"head\":{\"ref\":\"bulla/rotate-x\"},\"base\":{\"ref\":\"main\"}"
+#define PAGE "\"html_url\":\"https://github.com/o/r/pull/12\""
+
+static const struct {
+	const char *text;
+	bool read, open, merged;
+} cases[] = {
+	{ "{\"number\":12,\"state\":\"open\"," PAGE "," ENDS ",\"merged_at\":null,"
+	  "\"merge_commit_sha\":\"" COMMIT "\"}",
+	  true, true, false },
+	{ "{\"number\":12,\"state\":\"open\"," PAGE "," ENDS "}", true, true, false },
+	{ "{\"number\":12,\"state\":\"closed\"," PAGE "," ENDS ",\"merged_at\":null,"
+	  "\"merge_commit_sha\":null}",
+	  true, false, false },
+	{ "{\"number\":12,\"state\":\"closed\"," PAGE "," ENDS
+	  ",\"merged_at\":\"2026-11-26T10:45:21Z\",\"merge_commit_sha\":\"" COMMIT "\",\"x\":1}",
+	  true, false, true },
+	/* merged, and not by which commit; by something that git would take for an option */
+	{ "{\"number\":12,\"state\":\"closed\"," PAGE "," ENDS
+	  ",\"merged_at\":\"2026-11-26T10:45:21Z\"}" },
+	{ "{\"number\":12,\"state\":\"closed\"," PAGE "," ENDS
+	  ",\"merged_at\":\"2026-11-26T10:45:21Z\",\"merge_commit_sha\":\"--upload-pack=x\"}" },
+	{ "{\"number\":12,\"state\":\"closed\"," PAGE "," ENDS
+	  ",\"merged_at\":\"2026-11-26T10:45:21Z\",\"merge_commit_sha\":\"" COMMIT "g\"}" },
+	/* a page that is none, is another's, or begins a line of its own */
+	{ "{\"number\":12,\"state\":\"open\",\"html_url\":\"javascript:1/12\"," ENDS "}" },
+	{ "{\"number\":12,\"state\":\"open\",\"html_url\":\"https://h/o/r/pull/13\"," ENDS "}" },
+	{ "{\"number\":12,\"state\":\"open\",\"html_url\":\"https://h/\\n/12\"," ENDS "}" },
+	{ "{\"number\":12,\"state\":\"open\",\"html_url\":\"https://h/\\u202e/12\"," ENDS "}" },
+	{ "{\"number\":12,\"state\":\"open\",\"html_url\":\"https:\"," ENDS "}" },
+	/* of another type, or missing */
+	{ "{\"number\":0,\"state\":\"open\",\"html_url\":\"https://h/o/r/pull/0\"," ENDS "}" },
+	{ "{\"number\":\"12\",\"state\":\"open\"," PAGE "," ENDS "}" },
+	{ "{\"number\":12," PAGE "," ENDS "}" },
+	{ "{\"number\":12,\"state\":\"open\"," ENDS "}" },
+	{ "{\"number\":12,\"state\":\"open\"," PAGE ",\"head\":{\"ref\":\"x\"}}" },
+	{ "{\"number\":12,\"state\":\"open\"," PAGE ",\"head\":\"x\",\"base\":\"y\"}" },
+	{ "{\"number\":12,\"state\":\"open\"," PAGE ",\"head\":{},\"base\":{\"ref\":\"y\"}}" },
+	{ "[]" },
+	{ "null" },
+	{ "12" },
+};
+
+static void test_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		json_t *v = json_parse(cases[i].text, strlen(cases[i].text), "case", NULL);
+		struct err err = ERR_INIT;
+		struct pull p;
+
+		if (pull_read(v, &p, &err) != (cases[i].read ? 0 : -1))
+			fail_msg("%zu: %s", i, cases[i].text);
+		if (cases[i].read) {
+			assert_int_equal(p.number, 12);
+			assert_string_equal(p.url, "https://github.com/o/r/pull/12");
+			assert_string_equal(p.head, "bulla/rotate-x");
+			assert_string_equal(p.base, "main");
+			assert_int_equal(p.open, cases[i].open);
+			assert_int_equal(p.merge != NULL, cases[i].merged);
+		} else {
+			assert_int_equal(err.class, ERR_IO);
+			assert_int_equal(p.number, 0);
+			assert_null(p.url);
+		}
+		pull_clear(&p);
+		assert_null(p.head);
+		json_decref(v);
+	}
+}
+
+static const struct {
+	const char *text, *is;
+} encoded[] = {
+	{ "main", "main" },
+	{ "bulla/rotate-a.b_c~d", "bulla/rotate-a.b_c~d" },
+	{ "a&base=b#c", "a%26base%3Db%23c" },
+	{ "100%", "100%25" },
+	{ "\xc3\xa9 +", "%C3%A9%20%2B" },
+	{ "", "" },
+};
+
+static void test_encode(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(encoded); i++) {
+		struct buf out = BUF_INIT;
+
+		pulls_encode(&out, encoded[i].text);
+		assert_string_equal(buf_str(&out), encoded[i].is);
+		buf_clear(&out);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_encode),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
