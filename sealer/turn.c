@@ -8,7 +8,6 @@
 #include "base/out.h"
 #include "kinds/kinds.h"
 #include "sealer/pick.h"
-#include "sealer/turn_branch.h"
 
 #define AT(member) offsetof(struct turn_options, member)
 
@@ -213,7 +212,9 @@ static void make_result(struct turn *t, const struct step_outcome *out, bool fin
 	result_flag(result, "dryRun", t->r.o->dry_run);
 	result_flag(result, "finished", finished);
 	result_text(result, "publicKey", t->journal.record.new_public);
-	result_text(result, "pullRequest", turn_branch_own(t)->url);
+	result_text(result, "pullRequest",
+		    t->journal.record.aborted ? t->journal.record.back.url
+					      : t->journal.record.pull.url);
 }
 
 static int carry_out(struct turn *t, struct step_outcome *out, struct err *err)
