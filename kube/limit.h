@@ -24,9 +24,9 @@
 
 #define KUBE_LIMIT_LOOK 2
 #define KUBE_LIMIT_LEAST 4
-#define KUBE_LIMIT_FIRST 12
+#define KUBE_LIMIT_FIRST 16
 #define KUBE_LIMIT_MOST 32
-#define KUBE_LIMIT_WAITING 8
+#define KUBE_LIMIT_WAITING 12
 #define KUBE_LIMIT_ROUND 16 /* answers, at least */
 #define KUBE_LIMIT_AGE_MS 10000
 
