@@ -34,7 +34,7 @@ def bed(hub, tmp_path):
 
 def run(bed, *words):
     """With no more room than it needs; sanitizers want more."""
-    room = [] if "ASAN_OPTIONS" in os.environ else ["prlimit", f"--as={ROOM}"]
+    room = [] if "BULLA_SANITIZED" in os.environ else ["prlimit", f"--as={ROOM}"]
     return subprocess.run([*room, BULLA, *map(str, words)], cwd=bed.repo.top, env=bed.repo.env, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=60, start_new_session=True)
 
