@@ -122,7 +122,7 @@ def test_what_is_staged(repo, hub):
 
 @pytest.mark.parametrize("fault, status, words", [
     # GitHub's words may quote what was sent
-    (dict(status=422, body={"message": f"{LEAKED} is bad", "errors": [LEAKED]}), 3, "did not take the tokens (status 422)"),
+    (dict(status=422, body={"message": f"{LEAKED} is bad", "documentation_url": "https://docs.github.com/rest", "errors": [LEAKED]}), 3, "did not take the tokens (status 422)"),
     (dict(status=403, body={"message": f"no {LEAKED}"}), IO, "did not take the tokens (status 403)"),
     (dict(status=429, headers={"Retry-After": "3000"}, body={"message": "slow down"}), IO, "no more than 60 such requests an hour"),
     (dict(status=200, headers={"Content-Type": "text/html"}, body=b"<html>Sign in</html>"), IO, ""),
