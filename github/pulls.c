@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "github/rest.h"
 
 #define READ "Pull requests (read)"
@@ -70,14 +71,10 @@ void pull_clear(struct pull *p)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-void pulls_encode(struct buf *out, const char *text)
+/* Append a branch as a value of a query. */
+static void put_branch(struct buf *out, const char *branch)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "-._~/";
-
-	for (; *text != '\0'; text++)
-		buf_printf(out, strchr(plain, *text) != NULL ? "%c" : "%%%02X",
-			   (unsigned char)*text);
+	text_percent(out, branch, "-._~/");
 }
 
 /* What it answers, or NULL. */
@@ -144,9 +141,9 @@ int pulls_find(struct rest *r, const struct pull_new *what, bool ended, struct p
 	memset(out, 0, sizeof(*out));
 	buf_printf(&path, "/repos/%s/pulls?state=%s&head=%.*s:", what->repository,
 		   ended ? "all" : "open", (int)strcspn(what->repository, "/"), what->repository);
-	pulls_encode(&path, what->head);
+	put_branch(&path, what->head);
 	buf_puts(&path, "&base=");
-	pulls_encode(&path, what->base);
+	put_branch(&path, what->base);
 	list = get(r, buf_str(&path), "list pull requests", READ, err);
 	if (json_is_array(list))
 		result = choose(list, what, out, err);

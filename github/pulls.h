@@ -25,9 +25,6 @@ struct pull {
 /* One of GitHub's objects.  out is overwritten, and empty on failure: ERR_IO. */
 int pull_read(const json_t *v, struct pull *out, struct err *err);
 void pull_clear(struct pull *p);
-/* Append text as a value of a query. */
-struct buf;
-void pulls_encode(struct buf *out, const char *text);
 
 /* The branch that pull requests go to where nothing else is said, a new string; or NULL. */
 char *pulls_default(struct rest *r, const char *repository, struct err *err);

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 int registry_realm_split(const char *realm, bool plain, char **base, struct buf *path,
 			 struct err *err)
@@ -30,12 +31,7 @@ int registry_realm_split(const char *realm, bool plain, char **base, struct buf 
 static void put(struct buf *out, const char *name, const char *value)
 {
 	buf_printf(out, "%c%s=", strchr(buf_str(out), '?') != NULL ? '&' : '?', name);
-	for (; *value != '\0'; value++)
-		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/,",
-			   *value) != NULL)
-			buf_putc(out, (unsigned char)*value);
-		else
-			buf_printf(out, "%%%02X", (unsigned)(unsigned char)*value);
+	text_percent(out, value, "-._~:/,");
 }
 
 /* One parameter for each of the words of a scope. */

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "kube/strings.h"
 
 static int push(char ***lines, const char *header, const char *value, struct err *err)
@@ -21,18 +22,11 @@ static int push(char ***lines, const char *header, const char *value, struct err
 /* A key as part of a header's name: what is no token character is percent-encoded, and "%". */
 static int push_extra(char ***lines, const char *key, const char *value, struct err *err)
 {
-	static const char plain[] = "!#$&'*+-.^_`|~0123456789"
-				    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	struct buf header = BUF_INIT;
 	int r;
 
 	buf_puts(&header, "Impersonate-Extra-");
-	for (const char *s = key; *s != '\0'; s++) {
-		if (strchr(plain, *s) != NULL)
-			buf_putc(&header, (unsigned char)*s);
-		else
-			buf_printf(&header, "%%%02X", (unsigned)(unsigned char)*s);
-	}
+	text_percent(&header, key, "!#$&'*+-.^_`|~");
 	r = push(lines, buf_str(&header), value, err);
 	buf_clear(&header);
 	return r;

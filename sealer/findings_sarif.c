@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/out.h"
+#include "base/text.h"
 #include "guard/rules.h"
 #include "sealer/findings.h"
 #include "sealer/report.h"
@@ -18,16 +19,10 @@
 /* A path as a URI reference: every byte but the plain ones is %XX. */
 static json_t *uri(const char *path)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789-._~/";
 	struct buf out = BUF_INIT;
 	json_t *v;
 
-	for (const char *s = path; *s != '\0'; s++)
-		if (strchr(plain, *s) != NULL)
-			buf_putc(&out, (unsigned char)*s);
-		else
-			buf_printf(&out, "%%%02X", (unsigned char)*s);
+	text_percent(&out, path, "-._~/");
 	v = json_string(buf_str(&out));
 	buf_clear(&out);
 	return v;

@@ -9,25 +9,11 @@ import pytest
 from checkout import BULLA, INVALID, IO, REFUSED, USAGE, Checkout, Terminal
 from fakegithub import FakeGitHub, Fault
 from hubbed import REPOSITORY, TOKEN, URL, HubBed
-from hubserver import HubServer
 from registries import Authority
-from test_rotate_deploy_key import EU, NOBODY, US, Bed, share, sshd  # noqa: F401
+from test_rotate_deploy_key import EU, NOBODY, US, bed, hub, share, sshd  # noqa: F401
 
 KEYS = f"/repos/{REPOSITORY}/keys"
 ROOM = 200 << 20  # bytes of address space; a list of a hundred keys takes half of it, most of it libraries
-
-
-@pytest.fixture
-def hub(tmp_path):
-    with HubServer(tmp_path / "git") as hub:
-        hub.lag = 3600
-        yield hub
-    assert hub.violations == []
-
-
-@pytest.fixture
-def bed(hub, tmp_path):
-    return Bed(tmp_path, hub, clusters=False)
 
 
 # --- memory -----------------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ import yaml
 from checkout import BULLA, INVALID, REFUSED, USAGE
 from fakegithub import Fault
 from hubbed import REPOSITORY, TOKEN
-from hubserver import HubServer
-from test_rotate_deploy_key import EU, KEYS, NOBODY, Bed, digest, fingerprint, sshd  # noqa: F401
+from test_rotate_deploy_key import EU, KEYS, NOBODY, Bed, digest, fingerprint, hub, sshd  # noqa: F401
 from twoclusters import clusters, put, tls  # noqa: F401
 
 PULLS = f"/repos/{REPOSITORY}/pulls"
@@ -62,14 +61,6 @@ class PullBed(Bed):
         self.hub.merge(self.origin, number, **more)
         self.repo.git("switch", "-q", "main")
         self.repo.git("pull", "-q")
-
-
-@pytest.fixture
-def hub(tmp_path):
-    with HubServer(tmp_path / "git") as hub:
-        hub.lag = 3600
-        yield hub
-    assert hub.violations == []
 
 
 @pytest.fixture

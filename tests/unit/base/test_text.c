@@ -422,6 +422,31 @@ static void test_cut(void **state)
 		assert_int_equal(text_cut(cases[i].text, cases[i].max), cases[i].n);
 }
 
+static void test_percent(void **state)
+{
+	static const struct {
+		const char *text, *also, *is;
+	} cases[] = {
+		{ "main", "-._~/", "main" },
+		{ "bulla/rotate-a.b_c~d", "-._~/", "bulla/rotate-a.b_c~d" },
+		{ "a&base=b#c", "-._~/", "a%26base%3Db%23c" },
+		{ "100%", "-._~/", "100%25" },
+		{ "\xc3\xa9 +", "-._~/", "%C3%A9%20%2B" },
+		{ "", "-._~/", "" },
+		{ "..", "", "%2E%2E" },
+		{ "azAZ09[`{@/:", "", "azAZ09%5B%60%7B%40%2F%3A" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buf out = BUF_INIT;
+
+		text_percent(&out, cases[i].text, cases[i].also);
+		assert_string_equal(buf_str(&out), cases[i].is);
+		buf_clear(&out);
+	}
+}
+
 static void test_json_few(void **state)
 {
 	static const struct {
@@ -463,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_percent),
 		cmocka_unit_test(test_json_few),
 		cmocka_unit_test(test_json),
 	};

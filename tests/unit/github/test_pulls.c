@@ -81,34 +81,10 @@ static void test_read(void **state)
 	}
 }
 
-static const struct {
-	const char *text, *is;
-} encoded[] = {
-	{ "main", "main" },
-	{ "bulla/rotate-a.b_c~d", "bulla/rotate-a.b_c~d" },
-	{ "a&base=b#c", "a%26base%3Db%23c" },
-	{ "100%", "100%25" },
-	{ "\xc3\xa9 +", "%C3%A9%20%2B" },
-	{ "", "" },
-};
-
-static void test_encode(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT(encoded); i++) {
-		struct buf out = BUF_INIT;
-
-		pulls_encode(&out, encoded[i].text);
-		assert_string_equal(buf_str(&out), encoded[i].is);
-		buf_clear(&out);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),
-		cmocka_unit_test(test_encode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
