@@ -259,13 +259,14 @@ void edit_editor_clear(struct edit_editor *e)
 /* --- running it ----------------------------------------------------------------------------------
  */
 
-static volatile sig_atomic_t child, caught;
+static volatile sig_atomic_t child, caught, loud;
 
+/* One that is not known to be quiet may write its text somewhere when it is asked to end. */
 static void pass_on(int number)
 {
 	caught = number;
 	if (child > 0)
-		kill(child, number);
+		kill(child, loud ? SIGKILL : number);
 }
 
 static const struct {
@@ -286,13 +287,17 @@ static const struct {
  */
 static void become(const struct edit_editor *e, char **words, char *path, int fd, pid_t parent)
 {
+	sigset_t hangup;
+
 	snprintf(path, PATH_SIZE, "/proc/%ld/fd/%d", (long)getpid(), fd);
+	if (!e->quiet) {
+		/* a terminal that closes tells it too, and before us (POSIX: ed writes ed.hup) */
+		sigemptyset(&hangup);
+		sigaddset(&hangup, SIGHUP);
+		sigprocmask(SIG_BLOCK, &hangup, NULL);
+	}
 #ifdef __linux__
-	/* SIGHUP lets one set the terminal right; others write their text somewhere when it comes
-	 */
 	prctl(PR_SET_PDEATHSIG, e->quiet ? SIGHUP : SIGKILL);
-#else
-	(void)e;
 #endif
 	if (getppid() != parent)
 		_exit(NOT_RUN);
@@ -329,6 +334,7 @@ static int run(const struct edit_editor *e, char **words, char *path, int fd, st
 	int r;
 
 	caught = child = 0;
+	loud = !e->quiet;
 	sigemptyset(&none);
 	sigfillset(&all);
 	sigemptyset(&sa.sa_mask);

@@ -153,6 +153,12 @@ class Terminal:
     def signal(self, number):
         os.kill(self.pid, number)
 
+    def hang_up(self):
+        """Close the terminal under it; the status it ended with."""
+        os.close(self.fd)
+        _, raw = os.waitpid(self.pid, 0)
+        return -os.WTERMSIG(raw) if os.WIFSIGNALED(raw) else os.WEXITSTATUS(raw)
+
     def end(self, status=OK):
         """Wait for it; what it said since the last prompt."""
         end = time.monotonic() + 60

@@ -641,8 +641,17 @@ def test_real_editor_is_left_alone_and_killed(repo, name):
     assert_clean(repo)
 
 
-def test_editor_that_saves_itself_is_not_given_the_time(repo):
-    """ed writes ed.hup when it is hung up, as POSIX has it; so it is ended otherwise when bulla dies."""
+def end_by(at, how):
+    if how == "hangup":
+        assert at.hang_up() == IO
+    else:
+        at.signal(how)
+        at.end(status=IO if how == signal.SIGTERM else -how)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, "hangup"])
+def test_editor_that_saves_itself_is_not_given_the_time(repo, how):
+    """ed writes ed.hup when it is hung up, as POSIX has it; so it does not hear of it."""
     if shutil.which("ed") is None:
         pytest.skip("ed is not installed")
     repo.env["BULLA_EDITOR"] = "ed"
@@ -650,11 +659,37 @@ def test_editor_that_saves_itself_is_not_given_the_time(repo):
     at.read_until("ed may keep copies")
     at.type("a\nx\n.\n")
     settle(at)
-    at.signal(signal.SIGKILL)
-    at.end(status=-signal.SIGKILL)
+    end_by(at, how)
     time.sleep(0.5)
-    assert not list(repo.path.rglob("ed.hup"))
+    assert not list(repo.top.rglob("ed.hup"))
+    assert unchanged(repo)
     assert_clean(repo)
+
+
+SAVER = """#!/usr/bin/python3
+import os, signal, sys, time
+def save(*_):
+    open("saved", "w").write(open(sys.argv[1]).read())
+    os._exit(0)
+for number in (signal.SIGHUP, signal.SIGTERM):
+    signal.signal(number, save)
+print("editing", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, "hangup"])
+def test_editor_that_saves_at_any_signal_hears_none(repo, how):
+    saver = repo.write("../saver", SAVER)
+    saver.chmod(0o755)
+    repo.env["BULLA_EDITOR"] = str(saver)
+    at = Terminal(repo, "edit", FILE, "-i", repo.recovery)
+    at.read_until("editing")
+    end_by(at, how)
+    time.sleep(0.5)
+    assert not list(repo.top.rglob("saved"))
+    assert unchanged(repo)
 
 
 @pytest.mark.parametrize("name", ["vim", "nvim"])
