@@ -12,6 +12,7 @@
 #include "sealer/backup.h"
 #include "sealer/bootstrap.h"
 #include "sealer/driver.h"
+#include "sealer/input.h"
 #include "sealer/install.h"
 #include "sealer/keygen.h"
 #include "sealer/recovery.h"
@@ -196,6 +197,11 @@ static int look_recipient(struct bootstrap *b, struct step_look *l, struct err *
 	bool backup = false, pinned = false, pending = false, driver = false;
 
 	if (!b->configured) {
+		/* what runs us without one prints and logs what we say (Terraform does) */
+		if (recovery_is_new(b->o->recovery) && !input_terminal())
+			return err_set(err, ERR_USAGE,
+				       "no terminal to show a new recovery key's passphrase at: "
+				       "'bulla init' at one first, or name a key with --recovery");
 		step_found(l, true, "%s is made, with %s and a recovery key", CONFIG_PATH,
 			   b->o->cluster);
 		return 0;

@@ -115,6 +115,11 @@ static int take(const char *given, int64_t now, struct recovery *out, struct err
 	return make(now, out, err);
 }
 
+bool recovery_is_new(const char *given)
+{
+	return given == NULL || (strncmp(given, "age1", 4) != 0 && !is_there(given));
+}
+
 int recovery_take(const char *given, int64_t now, struct recovery *out, struct err *err)
 {
 	*out = (struct recovery){ .path = NULL };

@@ -28,6 +28,8 @@ struct recovery {
  * folder, which must not have one.  Nothing is written yet.
  */
 int recovery_take(const char *given, int64_t now, struct recovery *out, struct err *err);
+/* Would recovery_take(given) make a key, whose passphrase somebody must be shown? */
+bool recovery_is_new(const char *given);
 /* Write the new key, if it is one (mode 0600), and show its passphrase to the person. */
 int recovery_write(const struct recovery *r, struct err *err);
 void recovery_clear(struct recovery *r);

@@ -56,7 +56,7 @@ variable "known_hosts_file" {
 }
 
 variable "recovery" {
-  description = "The recovery key's public half or its file, where the repository has no .bulla/config yet; null there makes one, whose passphrase Terraform would print and log"
+  description = "The recovery key's public half or its file, where the repository has no .bulla/config yet; null there makes one, and is refused where no terminal is to show its passphrase at"
   type        = string
   default     = null
 }

@@ -257,10 +257,10 @@ def test_the_kind_deleted_and_restored_takes_no_secret(new_bed, restless_plane, 
 # --- the server --------------------------------------------------------------------------------------------
 
 
-def test_an_api_server_killed_in_the_middle_of_300_documents(restless_bed, restless_plane):
+def test_an_api_server_killed_in_the_middle_of_1000_documents(restless_bed, restless_plane):
     bed = restless_bed
     ns = bed.namespace()
-    sealed = [bed.seal(f"d{i:03}", {"v": value()}, ns) for i in range(300)]
+    sealed = [bed.seal(f"d{i:04}", {"v": value()}, ns) for i in range(1000)]
     with bed.run(*SETTLE) as agent:
         stop, failed = threading.Event(), []
 
@@ -281,7 +281,7 @@ def test_an_api_server_killed_in_the_middle_of_300_documents(restless_bed, restl
         thread = threading.Thread(target=apply_all)
         thread.start()
         try:
-            for threshold in (60, 160):
+            for threshold in (200, 600):
                 wait_for(lambda: len(bed.secrets(ns)) >= threshold, 60, f"{threshold} Secrets")
                 restless_plane.kill_apiserver()
                 restless_plane.start_apiserver()
@@ -291,10 +291,10 @@ def test_an_api_server_killed_in_the_middle_of_300_documents(restless_bed, restl
             stop.set()
             thread.join()
         found = bed.all_ready(ns, seconds=60)
-        assert len(found) == 300, failed
+        assert len(found) == 1000, failed
         assert agent.metrics()["bulla_secrets_removed_total"] == 0
         uids = {n: s["metadata"]["uid"] for n, s in bed.secrets(ns).items()}
-        assert len(uids) == 300
+        assert len(uids) == 1000
 
 
 def test_an_etcd_restored_from_an_older_snapshot(restless_bed, restless_plane):

@@ -414,6 +414,23 @@ def test_no_token_comes_from_the_environment(bed, clusters):
     assert "--token-file" in said.err and bed.hub.requests == [] and clusters["eu"].writes() == []
 
 
+@pytest.mark.parametrize("more", [(), ("--recovery", "../kept/recovery.age"), ("--dry-run",)])
+def test_no_passphrase_is_shown_without_a_terminal(bed, clusters, more):
+    """Terraform, which runs it so, would log it."""
+    done = bed.run("--image", IMAGE, "--no-register", *more, status=USAGE)
+    assert "no terminal to show a new recovery key's passphrase at: 'bulla init' at one first, or name a key with --recovery" in done.err
+    assert clusters["eu"].writes() == [] and not (bed.repo.top / ".bulla").exists()
+    assert not list(bed.repo.path.rglob("recovery.age"))
+
+
+def test_a_passphrase_is_shown_at_the_terminal(bed):
+    new = bed.repo.path / "kept" / "recovery.age"
+    said = Terminal(bed.repo, *bed.line("--image", IMAGE, "--no-register", "--recovery", new)).end()
+    passphrase = re.search(r"shown this once:\s+([0-9a-z-]{35})\s", said).group(1)
+    bed.repo.write("../passphrase", passphrase + "\n")
+    bed.repo.bulla("keys", "verify", "eu-west9", "-i", new, "--passphrase-file", bed.repo.path / "passphrase")
+
+
 def test_a_token_at_the_terminal(bed):
     session = Terminal(bed.repo, *bed.line("--image", IMAGE, "--recovery", bed.repo.recovery, "--api-url", bed.hub.url))
     session.answer("a GitHub token (Administration: write on barolab/foobar-infra)", TOKEN)
