@@ -59,7 +59,8 @@ struct opener *opener_connect(const struct opener_connect_options *o, struct err
  * ERR_NOKEY not sealed to our keys, or there are none; ERR_REFUSED, ERR_INVALID as open_document;
  * ERR_CONFLICT quarantined: an opener died on this digest, now or before (it is not tried again
  * until the agent restarts); ERR_IO no opener can be had just now, or its audit line cannot be
- * written: try later.  Texts quote no inner string but namespace and name.
+ * written: try later.  Texts quote of what is inside names alone (of it, of its fields and data
+ * keys), never a value.
  */
 int opener_open(struct opener *o, const struct document *d, struct kind_secret *out,
 		struct kv *key_ids, struct notes *notes, struct err *err);
