@@ -116,6 +116,7 @@ static void decide_gone(struct store_kube *st)
 	for (size_t i = 0; i < n; i++) {
 		struct kube_doc *d = (struct kube_doc *)nodes[i];
 
+		d->s.unseen = kube_state_unseen(st, d);
 		copies[i] = d->s;
 		subjects[i] = d->s.documents == 0 && d->busy == KUBE_IDLE ? &d->s : &copies[i];
 	}

@@ -55,6 +55,7 @@ static void show_failed(void *ctx, const struct kube_answer *a)
 {
 	struct kube_scope *scope = ctx;
 
+	scope->denied = a->status == 403;
 	if (a->status == 404)
 		each(scope, lose_kind);
 	tell_failed(scope, &scope->failing, a);

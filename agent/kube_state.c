@@ -90,14 +90,12 @@ struct kube_doc *kube_state_need(struct store_kube *st, const char *namespace, c
 	return d;
 }
 
-static const char *blind(const struct store_kube *st)
+bool kube_state_unseen(const struct store_kube *st, const struct kube_doc *d)
 {
 	for (size_t i = 0; i < st->n_scopes; i++)
-		if (!st->scopes[i].synced || st->scopes[i].failing)
-			return "the documents cannot be listed just now";
-	if (!st->inventory_loaded)
-		return "the inventory cannot be read just now";
-	return NULL;
+		if (kube_state_in(&st->scopes[i], d))
+			return !st->scopes[i].synced || st->scopes[i].failing;
+	return true;
 }
 
 struct reconcile_env kube_state_env(const struct store_kube *st)
@@ -106,7 +104,9 @@ struct reconcile_env kube_state_env(const struct store_kube *st)
 				       .now = clock_now(),
 				       .settle_ms = st->o->settle_ms,
 				       .keys = opener_keys(st->opener)->n,
-				       .blind = blind(st),
+				       .blind = st->inventory_loaded
+						    ? NULL
+						    : "the inventory cannot be read just now",
 				       .release = st->release,
 				       .done = st->done,
 				       .n_done = st->n_done };

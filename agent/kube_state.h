@@ -52,8 +52,8 @@ struct kube_scope {
 	bool synced;		    /* the documents were listed once */
 	bool secrets_synced;	    /* and the Secrets */
 	bool failing;		    /* the documents cannot be listed or watched just now */
+	bool denied;		    /* for want of rights, as last said */
 	bool secrets_failing;
-	char *why; /* it fails */
 };
 
 struct store_kube {
@@ -124,5 +124,7 @@ struct reconcile_env kube_state_env(const struct store_kube *st);
 /* Not served, whoever asks: where the keys are, and where the cluster itself lives. */
 bool kube_state_barred(const struct store_kube *st, const char *namespace);
 bool kube_state_in(const struct kube_scope *scope, const struct kube_doc *d);
+/* Its part of the cluster cannot be seen just now: that it is not there says nothing. */
+bool kube_state_unseen(const struct store_kube *st, const struct kube_doc *d);
 
 #endif

@@ -162,7 +162,7 @@ static void decide_gone(struct pass *p, struct subject *s)
 		decide(s, REASON_REMOVED, ACTION_NONE);
 		return;
 	}
-	if (s->unknown || env->blind != NULL) {
+	if (s->unknown || s->unseen || env->blind != NULL) {
 		s->gone_since = 0; /* only what is seen to be gone all the time is gone */
 		decide(s, REASON_UNKNOWN, ACTION_NONE);
 		return;

@@ -64,7 +64,8 @@ struct subject {
 	unsigned char digest[SUBJECT_DIGEST];
 	bool retain;  /* deletionPolicy in force */
 	bool moved;   /* it stands elsewhere than remembered */
-	bool unknown; /* not seen, and not known to be gone */
+	bool unknown; /* not seen, and not known to be gone: until it is seen again */
+	bool unseen;  /* the same, while what it would be in cannot be seen */
 
 	/* seen: the Secret */
 	bool recorded; /* we made it */

@@ -397,10 +397,14 @@ bool store_kube_idle(const struct store_kube *st)
 
 bool store_kube_ready(const struct store_kube *st)
 {
+	size_t listed = 0;
+
 	for (size_t i = 0; i < st->n_scopes; i++)
-		if (!st->scopes[i].synced)
+		if (st->scopes[i].synced)
+			listed++;
+		else if (!st->scopes[i].denied)
 			return false;
-	return st->counts.reasons[REASON_PENDING] == 0;
+	return listed > 0 && st->counts.reasons[REASON_PENDING] == 0;
 }
 
 const struct store_kube_counts *store_kube_counts(const struct store_kube *st)

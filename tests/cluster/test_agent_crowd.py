@@ -176,15 +176,52 @@ def test_a_namespace_without_its_role_does_not_stop_the_others(new_bed):
     bed = new_bed(install="namespaces")
     served, not_yet = bed.namespace(), bed.namespace(served=False)
     with bed.run(*SETTLE, wait=False) as agent:
-        bed.put("login", {"v": value()}, served)
+        bed.put_many(["login", "other"], served)
         bed.put("login", {"v": value()}, not_yet)
-        bed.ready("login", served)
+        bed.all_ready(served)
         agent.wait_log(msg="cannot list or watch", namespace=not_yet)
-        assert bed.secret("login", not_yet) is None
+        wait_for(lambda: agent.get("/readyz")[0] == 200, 30, "it to be ready without the other")
+        bed.api.delete(documents_path(served, "other"))
+        bed.until_secret("other", served, lambda data: data is None)
+        assert set(bed.secrets(served)) == {"login"} and bed.secret("login", not_yet) is None
         bed.serve(not_yet)
         bed.ready("login", not_yet, seconds=90)
         agent.wait_log(msg="documents are listed again", namespace=not_yet)
-        agent.wait_log(msg="ready")
+
+
+def test_an_agent_that_may_list_nowhere_is_not_ready(new_bed):
+    bed = new_bed(install="namespaces")
+    for ns in (bed.namespace(served=False), bed.namespace(served=False)):
+        bed.put("login", {"v": value()}, ns)
+    with bed.run(*SETTLE, wait=False) as agent:
+        for ns in bed.namespaces:
+            agent.wait_log(msg="cannot list or watch", namespace=ns)
+        assert agent.get("/readyz")[0] == 503
+        bed.serve(bed.namespaces[1])
+        bed.ready("login", bed.namespaces[1], seconds=90)
+        wait_for(lambda: agent.get("/readyz")[0] == 200, 30, "it to be ready")
+        assert bed.secret("login", bed.namespaces[0]) is None
+
+
+def test_a_namespace_whose_role_is_taken_away_does_not_stop_the_others(new_bed, fault_proxy):
+    """What was deleted in it while it could not be seen goes when it can be again."""
+    bed = new_bed(install="namespaces", proxy=fault_proxy)
+    served, dark = bed.namespace(), bed.namespace()
+    with bed.run(*SETTLE) as agent:
+        for ns in (served, dark):
+            bed.put_many(["a", "b"], ns)
+            bed.all_ready(ns)
+        bed.api.delete(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{dark}/rolebindings/bulla-agent")
+        bed.api.delete(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{dark}/roles/bulla-agent")
+        fault_proxy.reset_all()  # a watch outlives the right to it
+        agent.wait_log(msg="cannot list or watch", namespace=dark)
+        for ns in (served, dark):
+            bed.api.delete(documents_path(ns, "a"))
+        bed.until_secret("a", served, lambda data: data is None, 60)
+        assert set(bed.secrets(served)) == {"b"} and set(bed.secrets(dark)) == {"a", "b"}
+        bed.serve(dark)
+        bed.until_secret("a", dark, lambda data: data is None, 90)
+        assert set(bed.secrets(dark)) == {"b"}
 
 
 def test_a_role_taken_away_removes_nothing(new_bed):

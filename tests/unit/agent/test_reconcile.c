@@ -13,7 +13,7 @@
 /* A subject in short: a document and a Secret made of it, all well, unless said. */
 struct look {
 	size_t documents;
-	bool invalid, retain, moved, unknown;
+	bool invalid, retain, moved, unknown, unseen;
 	enum cover cover;
 	unsigned char digest; /* first byte; the rest is zero */
 	bool recorded, retained, made_retain;
@@ -116,6 +116,7 @@ static const struct row rows[] = {
 	  REASON_REMOVED,
 	  ACTION_FORGET },
 	{ "gone, but unknown", { GONE, .unknown = true }, REASON_UNKNOWN, ACTION_NONE },
+	{ "gone, but unseen", { GONE, .unseen = true }, REASON_UNKNOWN, ACTION_NONE },
 	{ "gone, but blind", { GONE, .blind = "no root" }, REASON_UNKNOWN, ACTION_NONE },
 	{ "unknown and Retain",
 	  { GONE, .unknown = true, .made_retain = true },
@@ -135,6 +136,7 @@ static struct subject from(const struct look *l, char *namespace, char *name)
 			     .retain = l->retain,
 			     .moved = l->moved,
 			     .unknown = l->unknown,
+			     .unseen = l->unseen,
 			     .recorded = l->recorded,
 			     .retained = l->retained,
 			     .made_retain = l->made_retain,
@@ -529,7 +531,7 @@ static void test_every_combination(void **state)
 	unsigned bits;
 
 	(void)state;
-	for (bits = 0; bits < 3u * 2 * 3 * 2 * 2 * 2 * 6 * 2 * 2; bits++) {
+	for (bits = 0; bits < 3u * 2 * 3 * 2 * 2 * 2 * 2 * 6 * 2 * 2; bits++) {
 		unsigned b = bits;
 		struct look l = { .gone_for = SETTLE, .digest = 1, .made = 1 };
 		struct subject s;
@@ -543,6 +545,7 @@ static void test_every_combination(void **state)
 		l.invalid = TAKE(2);
 		l.cover = (enum cover)TAKE(3);
 		l.unknown = TAKE(2);
+		l.unseen = TAKE(2);
 		l.recorded = TAKE(2);
 		l.made_retain = TAKE(2);
 		l.target = (enum target)TAKE(6);
@@ -562,7 +565,8 @@ static void test_every_combination(void **state)
 		}
 		if (s.action == ACTION_REMOVE) {
 			assert_int_equal(l.documents, 0);
-			assert_true(l.recorded && !l.retained && !l.made_retain && !l.unknown);
+			assert_true(l.recorded && !l.retained && !l.made_retain && !l.unknown &&
+				    !l.unseen);
 			assert_int_not_equal(l.target, TARGET_FOREIGN);
 			assert_int_not_equal(l.target, TARGET_ADOPT);
 		}
