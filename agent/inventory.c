@@ -188,15 +188,30 @@ void inventory_forget(struct inventory *v, const char *namespace, const char *na
 	drop(v, x);
 }
 
+/* The Secret that this one is a copy of, when it is gone. */
+static void hold(const struct inventory *v, const struct inventory_item *x)
+{
+	struct inventory_item *of =
+	    strcmp(x->from, x->namespace) == 0 ? NULL : find(v, x->from, x->name);
+
+	if (of != NULL)
+		of->held = true;
+}
+
 void inventory_expire(struct inventory *v, int64_t now)
 {
 	size_t n = v->table.n;
 	struct table_node **nodes = table_nodes(&v->table);
 
+	for (size_t i = 0; i < n; i++)
+		if (((struct inventory_item *)nodes[i])->gone == 0)
+			hold(v, (struct inventory_item *)nodes[i]);
 	for (size_t i = 0; i < n; i++) {
 		struct inventory_item *x = (struct inventory_item *)nodes[i];
+		bool held = x->held;
 
-		if (x->gone == 0 || guard_recent(x->gone, now))
+		x->held = false;
+		if (x->gone == 0 || held || guard_recent(x->gone, now))
 			continue;
 		inventory_mark(v, shard_of(x));
 		drop(v, x);

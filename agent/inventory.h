@@ -48,6 +48,7 @@ struct inventory_item {
 	char *document_uid;
 	char *crd_uid;
 	enum document_policy policy; /* POLICY_DELETE or POLICY_RETAIN */
+	bool held;		     /* of inventory_expire */
 };
 
 struct inventory {
@@ -70,11 +71,14 @@ const struct inventory_item **inventory_items(const struct inventory *v);
 
 /* A Secret was made or changed: all fields but node and gone of what are copied. */
 void inventory_made(struct inventory *v, const struct inventory_item *what);
-/* It was removed at that time (gone), and is remembered for GUARD_WINDOW. */
+/*
+ * It was removed at that time (gone), and is remembered for GUARD_WINDOW, and as long as copies of
+ * it are there: that it went is what lets them go.
+ */
 void inventory_removed(struct inventory *v, const char *namespace, const char *name, int64_t at);
 /* It is none of ours any more, and was not removed. */
 void inventory_forget(struct inventory *v, const char *namespace, const char *name);
-/* Forget those that were removed too long ago to count. */
+/* Forget those that were removed too long ago to count, and have no copies. */
 void inventory_expire(struct inventory *v, int64_t now);
 
 /* --- ConfigMaps ------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #define WRITE_EVERY_MS 1000
 #define WRITE_BUSY_MS 5000 /* while many Secrets are made: a shard is written whole each time */
 #define RETRY_MS 5000
+#define EXPIRE_MS 60000
 #define MANAGER "bulla-agent"
 
 /* One ConfigMap. */
@@ -22,12 +23,14 @@ struct shard {
 	char *version; /* resourceVersion; NULL: there is no such ConfigMap */
 	bool loaded;
 	bool busy;
+	bool full;   /* it could not be written when last tried: it is too large */
 	int64_t due; /* monotonic ms of the next request, when one is wanted */
 };
 
 struct kube_inventory {
 	struct inventory items;
 	struct shard shards[INVENTORY_SHARDS];
+	int64_t expire_at; /* monotonic ms */
 };
 
 static void put_path(const struct shard *s, struct buf *path)
@@ -200,9 +203,11 @@ static void write_shard(struct shard *s)
 				   &err) != 0) {
 		log_line(LOG_ERROR, "the inventory cannot be written", "error", err.text,
 			 (char *)NULL);
+		s->full = true;
 		s->due = clock_monotonic_ms() + INT64_C(60000);
 		goto out;
 	}
+	s->full = false;
 	r.path = buf_str(&path);
 	s->busy = true;
 	kube_send(s->st->client, &r, write_answered, s);
@@ -296,9 +301,41 @@ static bool wants(const struct shard *s)
 	return !s->busy && (!s->loaded || inventory_dirty(&s->st->inventory->items, s->number));
 }
 
+/*
+ * All that is known is written, or cannot be until something is forgotten.  What went and its
+ * copies are in different shards: were it forgotten before the copies' end is written, a crash
+ * would leave copies of which nobody knows that they were meant to go.
+ */
+static bool settled(const struct kube_inventory *v)
+{
+	for (unsigned i = 0; i < INVENTORY_SHARDS; i++) {
+		const struct shard *s = &v->shards[i];
+
+		if (!s->loaded || s->busy || (inventory_dirty(&v->items, i) && !s->full))
+			return false;
+	}
+	return true;
+}
+
+/* When it is next; not settled: an answer or a write comes before. */
+static int64_t expire(struct store_kube *st, int64_t now_ms)
+{
+	struct kube_inventory *v = st->inventory;
+
+	if (v == NULL || st->draining)
+		return INT64_MAX;
+	if (now_ms < v->expire_at)
+		return v->expire_at;
+	if (!settled(v))
+		return INT64_MAX;
+	inventory_expire(&v->items, clock_now());
+	v->expire_at = now_ms + EXPIRE_MS;
+	return v->expire_at;
+}
+
 int64_t kube_inventory_work(struct store_kube *st, int64_t now_ms)
 {
-	int64_t wake = INT64_MAX;
+	int64_t wake = expire(st, now_ms);
 
 	for (unsigned i = 0; st->inventory != NULL && i < INVENTORY_SHARDS; i++) {
 		struct shard *s = &st->inventory->shards[i];

@@ -2,8 +2,8 @@
 /*
  * Keep agent/inventory.h in its ConfigMaps (the cluster install; in the namespaces install the same
  * is on the Secrets).  Read once at the start; until then nothing is removed.  Written at most once
- * a second, after the fact: what a crash loses is a Secret that stays.  A part of
- * agent/store_kube.h.
+ * a second, after the fact: what a crash loses is a Secret that stays.  What inventory_expire
+ * forgets is looked for once a minute.  A part of agent/store_kube.h.
  */
 #ifndef BULLA_AGENT_KUBE_INVENTORY_H
 #define BULLA_AGENT_KUBE_INVENTORY_H

@@ -182,6 +182,63 @@ static void test_expire(void **state)
 	inventory_clear(&v);
 }
 
+/* What went is remembered while copies of it are there, which go because it did. */
+static void test_expire_with_copies(void **state)
+{
+	struct inventory v;
+
+	(void)state;
+	inventory_init(&v);
+	inventory_removed(&v, "flux-system", "login", NOW - GUARD_WINDOW - 1);
+	inventory_removed(&v, "flux-system", "other", NOW - GUARD_WINDOW - 1);
+	inventory_removed(&v, "barolab", "login", NOW - GUARD_WINDOW - 1);
+	made(&v, "foobar", "login"); /* a copy, from flux-system */
+	made(&v, "barolab", "more");
+	v.dirty = 0;
+	inventory_expire(&v, NOW);
+	assert_int_equal(inventory_find(&v, "flux-system", "login")->gone, NOW - GUARD_WINDOW - 1);
+	assert_null(inventory_find(&v, "flux-system", "other"));
+	assert_null(inventory_find(&v, "barolab", "login"));
+	assert_non_null(inventory_find(&v, "foobar", "login"));
+	assert_int_equal(v.dirty, 1u << inventory_shard("flux-system", "other") |
+				      1u << inventory_shard("barolab", "login"));
+	v.dirty = 0;
+	inventory_expire(&v, NOW);
+	assert_int_equal(v.dirty, 0);
+	inventory_forget(&v, "foobar", "login");
+	inventory_expire(&v, NOW);
+	assert_null(inventory_find(&v, "flux-system", "login"));
+	assert_int_equal(v.table.n, 1);
+	inventory_clear(&v);
+}
+
+/* A shard that has become too large can be written again when what is in it is old. */
+static void test_shrinks(void **state)
+{
+	struct inventory v;
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	inventory_init(&v);
+	for (int i = 0; i < 65536; i++) {
+		char *name = mem_printf("%0250d", i);
+
+		if (inventory_shard("foobar", name) == 3)
+			inventory_removed(&v, "foobar", name, NOW - 2 * GUARD_WINDOW);
+		mem_free(name);
+	}
+	assert_int_equal(inventory_encode(&v, 3, &text, &err), -1);
+	assert_non_null(strstr(err.text, "too many Secrets"));
+	assert_int_equal(text.len, 0);
+	inventory_expire(&v, NOW);
+	assert_true(inventory_dirty(&v, 3));
+	encode(&v, 3, &text);
+	assert_string_equal(buf_str(&text), "bulla-inventory 1\n");
+	inventory_clear(&v);
+	buf_clear(&text);
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 #define A "bulla-inventory 1\n"
@@ -389,11 +446,18 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_shards),
-		cmocka_unit_test(test_dirty),	   cmocka_unit_test(test_expire),
-		cmocka_unit_test(test_accepted),   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_replaces),   cmocka_unit_test(test_config_map),
-		cmocka_unit_test(test_patch),	   cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_shards),
+		cmocka_unit_test(test_dirty),
+		cmocka_unit_test(test_expire),
+		cmocka_unit_test(test_expire_with_copies),
+		cmocka_unit_test(test_shrinks),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_replaces),
+		cmocka_unit_test(test_config_map),
+		cmocka_unit_test(test_patch),
+		cmocka_unit_test(test_too_many),
 	};
 
 	mem_init();
