@@ -102,7 +102,7 @@ struct store_kube {
 	bool kind_unsure; /* that uid is new, and the documents were not listed since */
 	bool asking_crd;
 	int64_t crd_again; /* monotonic ms; 0: no need */
-	bool ready;
+	bool ready; /* all was looked at once */
 	struct kube_recorder *recorder;
 	struct store_kube_counts counts;
 };

@@ -325,6 +325,18 @@ static int64_t next_due(const struct store_kube *st)
 	return clock_sooner(wake, st->gone_at);
 }
 
+static bool all_looked_at(const struct store_kube *st)
+{
+	size_t listed = 0;
+
+	for (size_t i = 0; i < st->n_scopes; i++)
+		if (st->scopes[i].synced)
+			listed++;
+		else if (!st->scopes[i].denied)
+			return false;
+	return listed > 0 && st->counts.reasons[REASON_PENDING] == 0;
+}
+
 int64_t store_kube_work(struct store_kube *st)
 {
 	int64_t now_ms = clock_monotonic_ms();
@@ -345,6 +357,7 @@ int64_t store_kube_work(struct store_kube *st)
 		wake = clock_sooner(wake, kube_fanout_work(st, now_ms));
 		wake = clock_sooner(wake, next_due(st));
 	}
+	st->ready = st->ready || all_looked_at(st);
 	if (wake == INT64_MAX)
 		return -1;
 	return wake <= now_ms ? 0 : wake - now_ms;
@@ -397,14 +410,7 @@ bool store_kube_idle(const struct store_kube *st)
 
 bool store_kube_ready(const struct store_kube *st)
 {
-	size_t listed = 0;
-
-	for (size_t i = 0; i < st->n_scopes; i++)
-		if (st->scopes[i].synced)
-			listed++;
-		else if (!st->scopes[i].denied)
-			return false;
-	return listed > 0 && st->counts.reasons[REASON_PENDING] == 0;
+	return st->ready;
 }
 
 const struct store_kube_counts *store_kube_counts(const struct store_kube *st)
