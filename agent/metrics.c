@@ -226,21 +226,32 @@ static void put_documents(const struct metrics *m, struct buf *out)
 			   m->store->result.counts[i]);
 }
 
+#define EXPIRY "bulla_credential_not_after_timestamp_seconds"
+
+void metrics_expiry_head(struct buf *out)
+{
+	metrics_head(out, EXPIRY, "gauge",
+		     "When the first of its credentials expires, as it claims.");
+}
+
 /* The names are of RFC 1123: nothing in them needs an escape. */
+void metrics_expiry(struct buf *out, const char *namespace, const char *name, int64_t not_after)
+{
+	buf_printf(out, EXPIRY "{namespace=\"%s\",name=\"%s\"} %" PRId64 "\n", namespace, name,
+		   not_after);
+}
+
 static void put_expiry(const struct metrics *m, struct buf *out)
 {
-	static const char name[] = "bulla_credential_not_after_timestamp_seconds";
 	struct table_node **nodes = table_nodes(&m->store->entries.table);
 	size_t i;
 
-	metrics_head(out, name, "gauge",
-		     "When the first of its credentials expires, as it claims.");
+	metrics_expiry_head(out);
 	for (i = 0; i < m->store->entries.table.n; i++) {
 		const struct entry *x = (const struct entry *)nodes[i];
 
 		if (x->doc != NULL && x->doc->not_after != 0)
-			buf_printf(out, "%s{namespace=\"%s\",name=\"%s\"} %" PRId64 "\n", name,
-				   x->s.namespace, x->s.name, x->doc->not_after);
+			metrics_expiry(out, x->s.namespace, x->s.name, x->doc->not_after);
 	}
 	mem_free(nodes);
 }

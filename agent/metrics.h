@@ -33,6 +33,9 @@ void metrics_openings(const struct opener *o, struct buf *out);
 typedef size_t metrics_listed(const void *store, const char *key_id);
 void metrics_keys(const struct opener *o, metrics_listed *listed, const void *store,
 		  struct buf *out);
+/* When a document's first credential expires: seconds since 1970. */
+void metrics_expiry_head(struct buf *out);
+void metrics_expiry(struct buf *out, const char *namespace, const char *name, int64_t not_after);
 /* Append the page. */
 void metrics_format(const struct metrics *m, struct buf *out);
 

@@ -70,6 +70,20 @@ static void put_fan_out(const struct store_kube *st, struct buf *out)
 	    "Secrets that a service account should name and does not.", (double)c.accounts_missing);
 }
 
+static void put_expiry(const struct store_kube *st, struct buf *out)
+{
+	struct table_node **nodes = table_nodes(&st->docs.table);
+
+	metrics_expiry_head(out);
+	for (size_t i = 0; i < st->docs.table.n; i++) {
+		const struct kube_doc *d = (const struct kube_doc *)nodes[i];
+
+		if (d->s.documents > 0 && d->not_after != 0)
+			metrics_expiry(out, d->s.namespace, d->s.name, d->not_after);
+	}
+	mem_free(nodes);
+}
+
 static void put_store(const struct store_kube *st, struct buf *out)
 {
 	const struct store_kube_counts *c = store_kube_counts(st);
@@ -115,6 +129,8 @@ void metrics_kube_format(const struct metrics_kube *m, struct buf *out)
 	metrics_keys(m->opener, m->store != NULL ? list_key : NULL, m->store, out);
 	if (m->store != NULL)
 		put_store(m->store, out);
+	if (m->store != NULL && !m->anonymous)
+		put_expiry(m->store, out);
 	put_requests(m->client, out);
 	put(out, "leader_election_master_status", "gauge", "1 on the replica that works.",
 	    m->store != NULL);
