@@ -95,7 +95,9 @@ static void place_failed(void *ctx, const struct kube_answer *a)
 	struct kube_places *all = ctx;
 	char status[24];
 
-	if (all->failing)
+	if (kube_watch_passed(a))
+		log_line(LOG_WARN, "a namespace cannot be read", "error", a->message, (char *)NULL);
+	if (kube_watch_passed(a) || all->failing)
 		return;
 	all->failing = true;
 	snprintf(status, sizeof(status), "%ld", a->status);

@@ -51,10 +51,21 @@ static void tell_failed(const struct kube_scope *scope, bool *failing, const str
 		 "error", a->message, (char *)NULL);
 }
 
+/* What it was before still counts: that one object cannot be read keeps none of the others back. */
+static bool is_passed(const struct kube_scope *scope, const char *what, const struct kube_answer *a)
+{
+	if (!kube_watch_passed(a))
+		return false;
+	log_line(LOG_WARN, what, "namespace", scope->namespace, "error", a->message, (char *)NULL);
+	return true;
+}
+
 static void show_failed(void *ctx, const struct kube_answer *a)
 {
 	struct kube_scope *scope = ctx;
 
+	if (is_passed(scope, "a document cannot be read", a))
+		return;
 	scope->denied = a->status == 403;
 	if (a->status == 404)
 		each(scope, lose_kind);
@@ -186,7 +197,8 @@ static void secret_failed(void *ctx, const struct kube_answer *a)
 {
 	struct kube_scope *scope = ctx;
 
-	tell_failed(scope, &scope->secrets_failing, a);
+	if (!is_passed(scope, "a Secret cannot be read", a))
+		tell_failed(scope, &scope->secrets_failing, a);
 }
 
 static void secret_resumed(void *ctx)

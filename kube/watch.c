@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/watch.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kube/decode.h"
@@ -248,6 +250,13 @@ void kube_watch_free(struct kube_watch *w)
 		give_up(w);
 	else
 		destroy(w);
+}
+
+bool kube_watch_passed(const struct kube_answer *a)
+{
+	static const char head[] = "Object"; /* see kube_reflect_passed */
+
+	return a->status == 200 && strncmp(a->reason, head, strlen(head)) == 0;
 }
 
 bool kube_watch_synced(const struct kube_watch *w)

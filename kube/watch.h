@@ -27,8 +27,8 @@ struct kube_watch_handler {
 	/* The list is whole. */
 	void (*synced)(void *ctx);
 	/* The server does not let it see, or does not answer; a->status 403 and 404 are worth
-	 * telling.  Called at every failed try, and with status 200 and a reason "Object..." for
-	 * each object that was passed over because it could not be read. */
+	 * telling.  Called at every failed try, and for each object that was passed over because it
+	 * could not be read (kube_watch_passed): all others are seen as before. */
 	void (*failed)(void *ctx, const struct kube_answer *a);
 	/* A watch goes on from where the one before broke off, without a list: what failed is over.
 	 * May be NULL. */
@@ -49,6 +49,10 @@ struct kube_watch_options {
 struct kube_watch *kube_watch_new(struct kube_client *k, const struct kube_watch_options *o,
 				  const struct kube_watch_handler *h, void *ctx);
 void kube_watch_free(struct kube_watch *w);
+
+/* Does what `failed` was given tell of an object that was passed over, and of no failed try?  Its
+ * reason is ObjectTooLarge, ObjectTooDeep or ObjectUnreadable. */
+bool kube_watch_passed(const struct kube_answer *a);
 
 /* All that was there was shown at least once, and no list is under way. */
 bool kube_watch_synced(const struct kube_watch *w);

@@ -3,6 +3,7 @@
 kind, a namespace, rights, tokens, the API server and its etcd (DESIGN 6.1)."""
 import re
 import threading
+import time
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ import yaml
 import controlplane
 from agentbed import (ACCOUNT, CLUSTER_BINDING, CRD, MANIFESTS, SYSTEM, conditions, documents_path, identity, plain,
                       secrets_path, value)
-from api import Unreachable
+from api import MERGE, Unreachable
 from processes import wait_for
 
 SETTLE = ("--settle", 1)
@@ -222,6 +223,38 @@ def test_a_namespace_whose_role_is_taken_away_does_not_stop_the_others(new_bed, 
         bed.serve(dark)
         bed.until_secret("a", dark, lambda data: data is None, 90)
         assert set(bed.secrets(dark)) == {"b"}
+
+
+@pytest.mark.parametrize("install", ["cluster", "namespaces"])
+def test_a_document_that_cannot_be_read_keeps_no_other_back(new_bed, install):
+    """The server takes a NUL in an annotation; a reader of JSON in C does not."""
+    bed = new_bed(install=install)
+    ns = bed.namespace()
+
+    def note(text):
+        bed.api.request("PATCH", documents_path(ns, "odd"), {"metadata": {"annotations": {"note": text}}},
+                        content_type=MERGE)
+    with bed.run(*SETTLE) as agent:
+        bed.put_many(["odd", "a", "b", "c"], ns)
+        bed.all_ready(ns)
+        wait_for(lambda: install == "namespaces" or bed.remembered(ns) == {"odd", "a", "b", "c"}, 10)
+        before = of_secrets(bed, ns)
+        note("a\0b")
+        agent.wait_log(msg="a document cannot be read", error=re.compile("an object of [0-9]+ bytes is passed over"))
+        bed.api.delete(documents_path(ns, "a"))
+        bed.until_secret("a", ns, lambda data: data is None)
+        assert not agent.matching(msg="cannot list or watch")
+        agent.stop()
+    with bed.run(*SETTLE) as agent:  # which lists
+        agent.wait_log(msg="a document cannot be read")
+        bed.api.delete(documents_path(ns, "b"))
+        bed.until_secret("b", ns, lambda data: data is None)
+        time.sleep(2)
+        assert of_secrets(bed, ns) == {n: before[n] for n in ("odd", "c")}
+        note("fine")
+        bed.put("odd", {"v": value()}, ns)
+        bed.ready("odd", ns)
+        assert not agent.matching(msg="cannot list or watch")
 
 
 def test_a_role_taken_away_removes_nothing(new_bed):
