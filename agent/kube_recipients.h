@@ -3,7 +3,9 @@
  * Publish the public halves of the sealing keys in the ConfigMap bulla-recipients, so that sealing
  * for a new cluster needs no access to the agent: KEYID -> age1..., and `active` -> KEYID.  What is
  * published only grows (two replicas may see different keys for a while); `bulla keys retire` takes
- * away.  A part of agent/store_kube.h.
+ * away.  What it took away, a process that had published it does not put back, though it has the
+ * key until the folder of keys follows the Secret: each is published once, but the active one, and
+ * all when the whole ConfigMap is gone.  A part of agent/store_kube.h.
  */
 #ifndef BULLA_AGENT_KUBE_RECIPIENTS_H
 #define BULLA_AGENT_KUBE_RECIPIENTS_H

@@ -94,8 +94,11 @@ struct store_kube {
 	int64_t canary_at;   /* monotonic ms of the next try */
 	int64_t canary_wait; /* ms between tries while it stops the agent */
 	bool recipients_asked;
-	bool recipients_make;  /* there is no such ConfigMap */
-	int64_t recipients_at; /* monotonic ms of the next publication */
+	bool recipients_make;	   /* there is no such ConfigMap */
+	bool recipients_again;	   /* other keys came since it was asked */
+	struct kv recipients_sent; /* by key id */
+	struct kv recipients_out;  /* published by this process, of the keys at hand */
+	int64_t recipients_at;	   /* monotonic ms of the next publication */
 	/* The document is idle again: what was done with it is in its subject. */
 	void (*finished)(struct store_kube *st, struct kube_doc *d);
 	char *crd_uid;	  /* of the kind itself; NULL: not seen yet */

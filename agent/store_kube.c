@@ -250,6 +250,8 @@ void store_kube_close(struct store_kube *st)
 	for (size_t i = 0; i < st->n_done; i++)
 		mem_free(st->done[i].namespace);
 	mem_free(st->done);
+	kv_clear(&st->recipients_sent);
+	kv_clear(&st->recipients_out);
 	mem_free(st->release);
 	mem_free(st->crd_uid);
 	mem_free(st);

@@ -4,6 +4,7 @@ backed up, replaced, retired."""
 import base64
 import json
 import pathlib
+import signal
 import sys
 import time
 
@@ -77,7 +78,7 @@ def life(new_bed, tmp_path, control_plane, api):
 def test_from_the_first_key_to_the_second(life):
     bed, context = life.bed, life.context
     flags = ["--context", f"prod={context}"]
-    with bed.run("--settle", 0):
+    with bed.run("--settle", 0) as agent:
         wait_for(lambda: life.published().get("active"), 30, "its key published")
 
         # into the repository, and backed up
@@ -124,12 +125,21 @@ def test_from_the_first_key_to_the_second(life):
         [name] = life.api.get(SECRET)["data"]
         assert second in name
         assert life.published() == {second: life.published()[second], "active": second}
+        # the agent has the key until the kubelet follows, and does not publish it again
+        life.api.patch(PUBLISHED, {"data": {"active": None}})
+        agent.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: life.published().get("active"), 30, "published again")
+        assert life.published() == {second: life.published()[second], "active": second}
         life.mount()
         life.bulla("seal", "opaque", "later", "-n", life.namespace, "--stdin", "K", "-r", "prod", "-w", "later.yaml", input="value")
         life.put("later.yaml")
         life.applied("later")
         # the agent has let go of it, and does not publish it again
         assert set(life.published()) == {second, "active"}
+        # but all that it has when there is nothing
+        life.api.delete(PUBLISHED)
+        agent.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: set(life.published()) == {second, "active"}, 30, "all published")
         assert "nothing to do" in life.bulla("keys", "retire", first, *flags).err
         # a key comes back by an install of what is left of its backups: it is not among them
         assert "nothing to do" in life.bulla("keys", "install", "prod", "-i", life.repo.recovery, "--context", context).err
