@@ -93,6 +93,23 @@ static const char *string_at(const json_t *o, const char *name)
 	return json_string_value(json_object_get(o, name));
 }
 
+/* true: it is another than before.  Its generation does not change with it. */
+static bool take_pause(struct kube_doc *d, const json_t *metadata)
+{
+	const char *mark = string_at(json_object_get(metadata, "annotations"), KUBE_DOC_PAUSED);
+	bool paused = mark != NULL && strcmp(mark, "true") == 0;
+	bool odd = mark != NULL && !paused && strcmp(mark, "false") != 0;
+	bool same = d->s.paused == paused && d->pause_odd == odd;
+
+	if (d->s.paused && !paused) {
+		d->resumed = true;
+		subject_unblock(&d->s);
+	}
+	d->s.paused = paused;
+	d->pause_odd = odd;
+	return !same;
+}
+
 /* What document_parse knows; all else in metadata is the server's and other tools'. */
 static char *document_text(const json_t *object)
 {
@@ -166,6 +183,8 @@ static bool is_new_text(struct kube_doc *d, const char *text)
 /* Is what the status says what we last made it say? */
 static bool status_stands(const struct kube_doc *d, const struct status_json_read *r)
 {
+	if (d->told == REASON_PAUSED || r->paused)
+		return d->told == REASON_PAUSED && r->paused;
 	return r->observed_generation == d->generation && r->reason != NULL &&
 	       strcmp(r->reason, status_name(d->told)) == 0;
 }
@@ -188,6 +207,7 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	status_json_read(json_object_get(object, "status"), &r);
 	text = document_text(object);
 	new_text = is_new_text(d, text) || !same || generation != d->generation;
+	new_text = take_pause(d, metadata) || new_text;
 	mem_replace(&d->uid, uid);
 	mem_replace(&d->version, version);
 	d->generation = generation;
@@ -221,7 +241,9 @@ bool kube_doc_fetched(struct kube_doc *d, const json_t *object)
 void kube_doc_gone(struct kube_doc *d)
 {
 	d->s.documents = 0;
+	d->s.paused = false;
 	d->s.invalid = false;
+	d->resumed = false;
 	mem_replace(&d->uid, NULL);
 	mem_replace(&d->version, NULL);
 	d->generation = 0;
@@ -300,6 +322,11 @@ int kube_doc_parse(struct kube_doc *d, struct document *out)
 		fill(d, out);
 	else
 		kube_doc_say(d, without_place(err.text));
+	if (r == 0 && d->pause_odd) {
+		kube_doc_say(d, "metadata.annotations: " KUBE_DOC_PAUSED
+				" is neither \"true\" nor \"false\"; correct it, or remove it");
+		r = -1;
+	}
 	d->s.invalid = r != 0;
 	d->parsed = true;
 	return r;

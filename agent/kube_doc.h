@@ -25,6 +25,8 @@ struct store_kube;
 struct kube_remove;
 
 #define KUBE_DOC_HASH 16
+/* metadata.annotations of a document, nothing that is sealed: "true" has it left as it is. */
+#define KUBE_DOC_PAUSED "bulla.dev/paused"
 
 /* One thing at a time is done with a document. */
 enum kube_busy {
@@ -49,6 +51,8 @@ struct kube_doc {
 	char *text;	  /* the document as JSON; NULL: settled, or to be fetched */
 	json_t *status;	  /* its status, while there is the text; NULL: none */
 	bool status_old;  /* of before our last write of it */
+	bool pause_odd;	  /* KUBE_DOC_PAUSED is neither "true" nor "false" */
+	bool resumed;	  /* it was paused until just now */
 	char *recipients; /* as source_recipients makes it; NULL: invalid */
 	const char *type; /* of the Secret; a constant */
 	const struct kind *kind;

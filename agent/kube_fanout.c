@@ -514,6 +514,26 @@ void kube_fanout_look(struct store_kube *st, const struct kube_doc *d)
 	mem_free(nodes);
 }
 
+void kube_fanout_resume(struct store_kube *st, const struct kube_doc *d)
+{
+	struct kube_fan *f =
+	    st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
+	struct table_node **nodes;
+
+	if (f == NULL)
+		return;
+	nodes = table_nodes(&f->copies);
+	for (size_t i = 0; i < f->copies.n; i++) {
+		struct kube_copy *c = (struct kube_copy *)nodes[i];
+
+		c->checked = clock_monotonic_ms() - st->o->probe_ms;
+		c->not_before = 0;
+	}
+	mem_free(nodes);
+	f->not_before = 0;
+	f->due = true;
+}
+
 void kube_fanout_changed(struct store_kube *st)
 {
 	if (st->fanout != NULL)

@@ -29,6 +29,8 @@ void kube_fanout_close(struct store_kube *st);
 
 /* Something was decided about d, or it is gone. */
 void kube_fanout_look(struct store_kube *st, const struct kube_doc *d);
+/* d was paused until now: each of its copies may have been changed meanwhile. */
+void kube_fanout_resume(struct store_kube *st, const struct kube_doc *d);
 /* The map has another content. */
 void kube_fanout_changed(struct store_kube *st);
 /* Do what is due.  When more is (monotonic ms; INT64_MAX: nothing). */

@@ -29,6 +29,14 @@ void kube_probe_later(struct store_kube *st, struct kube_doc *d)
 		       (int64_t)randombytes_uniform((uint32_t)(span / 2 + 1)));
 }
 
+void kube_probe_now(struct store_kube *st, struct kube_doc *d)
+{
+	if (!wanted(st, d))
+		return;
+	turns_drop(&st->probes, &d->probe);
+	turns_wait(&st->probes, &d->probe, clock_monotonic_ms());
+}
+
 static void found(struct store_kube *st, struct kube_doc *d, enum target target)
 {
 	d->s.target = target;

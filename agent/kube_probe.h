@@ -11,6 +11,8 @@
 
 /* Its Secret was just seen or written: probe it again in a while. */
 void kube_probe_later(struct store_kube *st, struct kube_doc *d);
+/* It may have been changed a while ago: probe it next. */
+void kube_probe_now(struct store_kube *st, struct kube_doc *d);
 /* Probe those that are due, a few at a time. */
 void kube_probe_work(struct store_kube *st, int64_t now_ms);
 

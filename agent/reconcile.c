@@ -127,7 +127,9 @@ static void decide_present(struct pass *p, struct subject *s)
 	s->gone_since = 0;
 	if (s->attempt.reason == REASON_STILL_REFERENCED) /* that was of its removal */
 		subject_unblock(s);
-	if (s->documents > 1) {
+	if (s->paused) {
+		decide(s, REASON_PAUSED, ACTION_NONE);
+	} else if (s->documents > 1) {
 		decide(s, REASON_DUPLICATE, ACTION_NONE);
 	} else if (s->invalid) {
 		decide(s, REASON_INVALID, ACTION_NONE);

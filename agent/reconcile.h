@@ -59,6 +59,7 @@ struct subject {
 
 	/* seen: documents */
 	size_t documents; /* that claim this name */
+	bool paused;	  /* a person wants its Secret left as it is, while there is one */
 	bool invalid;	  /* one of them is refused without a key */
 	enum cover cover;
 	unsigned char digest[SUBJECT_DIGEST];

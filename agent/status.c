@@ -10,6 +10,9 @@ const struct status_row status_table[REASON_COUNT] = {
 			     "The Secret is what the document says." },
 	[REASON_NOT_FOR_US] = { "NotForUs", true, false, ERR_NONE, LOG_INFO,
 				"Not sealed to a key that this agent holds; skipped." },
+	[REASON_PAUSED] = { "Paused", true, false, ERR_NONE, LOG_INFO,
+			    "The annotation bulla.dev/paused is there: its Secret is left as it "
+			    "is." },
 	[REASON_NO_KEY] = { "NoKey", false, true, ERR_NOKEY, LOG_WARN,
 			    "Sealed to a key that this agent does not hold, or not any more; "
 			    "'bulla "

@@ -16,6 +16,7 @@ enum reason {
 	REASON_PENDING,		 /* not tried yet */
 	REASON_APPLIED,		 /* the Secret is what the document says */
 	REASON_NOT_FOR_US,	 /* no part is sealed to a key we hold; skipped */
+	REASON_PAUSED,		 /* a person wants it left alone */
 	REASON_NO_KEY,		 /* sealed to a key we do not hold, or no longer hold */
 	REASON_INVALID,		 /* the document is malformed, or its content is */
 	REASON_REFUSED,		 /* damaged, moved, renamed or mixed */

@@ -10,12 +10,14 @@
 #include "document/document.h"
 
 #define CUT "..."
+#define PAUSED "Paused"
 #define GENERATION_MAX (INT64_MAX / 2)
 #define SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Reasons that a cluster tells in another way than agent/status.h has it for all stores. */
 static const struct status_json_row special[REASON_COUNT] = {
 	[REASON_PENDING] = { STATUS_JSON_UNKNOWN, false, true },
+	[REASON_PAUSED] = { STATUS_JSON_UNKNOWN, false, true }, /* Ready stays as it was */
 	/* whoever waits for it waits for a Secret, and none will come */
 	[REASON_NOT_FOR_US] = { STATUS_JSON_FALSE, true, true },
 };
@@ -23,6 +25,10 @@ static const struct status_json_row special[REASON_COUNT] = {
 static const enum reason untold[] = { REASON_UNKNOWN,	       REASON_PENDING_REMOVAL,
 				      REASON_STILL_REFERENCED, REASON_GUARDED,
 				      REASON_RETAINED,	       REASON_REMOVED };
+
+static const char *const fields[] = { "observedGeneration", "digest", "keys", "notAfter",
+				      "applied" };
+static const char *const types[] = { "Ready", "Stalled", "FannedOut", PAUSED };
 
 static const char *const words[] = { [STATUS_JSON_TRUE] = "True",
 				     [STATUS_JSON_FALSE] = "False",
@@ -170,11 +176,33 @@ static json_t *key_list(const struct kv *keys)
 	return list;
 }
 
+/* What was said before, and that it is paused. */
+static json_t *make_paused(const struct status_json *s, const json_t *old)
+{
+	const struct condition paused = { PAUSED, STATUS_JSON_TRUE, status_name(s->reason),
+					  or_else(s->message, status_table[s->reason].meaning) };
+	json_t *v = json_object(), *list = json_array();
+
+	json_object_set_new(v, "observedGeneration", json_integer(-1));
+	for (size_t i = 0; i < SIZE(fields); i++)
+		if (json_object_get(old, fields[i]) != NULL)
+			json_object_set(v, fields[i], json_object_get(old, fields[i]));
+	for (size_t i = 0; i < SIZE(types); i++)
+		if (strcmp(types[i], PAUSED) != 0 && old_condition(old, types[i]) != NULL)
+			json_array_append(list, old_condition(old, types[i]));
+	add_condition(list, &paused, s, old);
+	json_object_set_new(v, "conditions", list);
+	return v;
+}
+
 /* .status as it is to be. */
 static json_t *make(const struct status_json *s, const json_t *old)
 {
-	json_t *v = json_object();
+	json_t *v;
 
+	if (s->reason == REASON_PAUSED)
+		return make_paused(s, old);
+	v = json_object();
 	json_object_set_new(v, "observedGeneration", json_integer(s->generation));
 	if (s->digest != NULL)
 		json_object_set_new(v, "digest", json_string(s->digest));
@@ -229,9 +257,6 @@ static bool same_condition(const json_t *a, const json_t *b, const char *type)
 
 bool status_json_same(const struct status_json *s, const json_t *old)
 {
-	static const char *const fields[] = { "observedGeneration", "digest", "keys", "notAfter",
-					      "applied" };
-	static const char *const types[] = { "Ready", "Stalled", "FannedOut" };
 	json_t *new = make(s, old);
 	bool same = json_is_object(old);
 
@@ -270,6 +295,7 @@ void status_json_read(const json_t *status, struct status_json_read *out)
 {
 	const json_t *ready = old_condition(status, "Ready");
 	const json_t *stalled = old_condition(status, "Stalled");
+	const json_t *paused = old_condition(status, PAUSED);
 	const json_t *generation = json_object_get(status, "observedGeneration");
 	const char *not_after = text_of(status, "notAfter");
 
@@ -284,6 +310,7 @@ void status_json_read(const json_t *status, struct status_json_read *out)
 		out->observed_generation = json_integer_value(generation);
 	if (not_after == NULL || !clock_parse(not_after, &out->not_after))
 		out->not_after = 0;
+	out->paused = read_word(text_of(paused, "status")) == STATUS_JSON_TRUE;
 	out->stalled = read_word(text_of(stalled, "status")) == STATUS_JSON_TRUE;
 	if (out->applied != NULL)
 		read_applied(out);

@@ -7,7 +7,7 @@
  * server: Stalled ends by that.  Conditions of others stay.
  *
  * Conditions follow kstatus: Ready with the reason of agent/status.h; Stalled=True only where a
- * person must do something; FannedOut where there are copies.  Pure; holds no secret.
+ * person must do something; FannedOut where there are copies; Paused.  Pure; holds no secret.
  */
 #ifndef BULLA_AGENT_STATUS_JSON_H
 #define BULLA_AGENT_STATUS_JSON_H
@@ -28,6 +28,13 @@ struct err;
 #define STATUS_JSON_KEYS_MAX 256
 
 enum status_json_ready { STATUS_JSON_TRUE, STATUS_JSON_FALSE, STATUS_JSON_UNKNOWN };
+
+/*
+ * Of a paused document nothing new is said but that: its status stays as it was, as that of an
+ * object of Flux that is suspended does, and the condition Paused comes to it.  So kstatus finds
+ * what it found before, and a version that came meanwhile in progress, for its generation is not
+ * the observed one.
+ */
 
 /* How a reason is told in a cluster. */
 struct status_json_row {
@@ -84,6 +91,7 @@ struct status_json_read {
 	const char *reason; /* of Ready */
 	const char *message;
 	bool stalled;
+	bool paused;
 };
 
 /* status may be NULL or anything: it was written by whoever may, so nothing in it is trusted. */

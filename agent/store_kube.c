@@ -130,7 +130,8 @@ static void decide(struct store_kube *st, struct kube_doc *d, struct reconcile_r
 
 static void forget_why(struct kube_doc *d)
 {
-	if (d->s.reason == REASON_APPLIED || d->s.reason == REASON_NOT_FOR_US)
+	if (d->s.reason == REASON_APPLIED || d->s.reason == REASON_NOT_FOR_US ||
+	    d->s.reason == REASON_PAUSED)
 		kube_doc_say(d, NULL);
 }
 
@@ -138,6 +139,14 @@ static void forget_why(struct kube_doc *d)
 static bool needs_text(const struct kube_doc *d)
 {
 	return d->s.action == ACTION_APPLY || d->s.reason != d->told;
+}
+
+/* What was changed by hand meanwhile, and cannot be watched, is found at once. */
+static void resume(struct store_kube *st, struct kube_doc *d)
+{
+	d->resumed = false;
+	kube_probe_now(st, d);
+	kube_fanout_resume(st, d);
 }
 
 static void look(struct store_kube *st, struct kube_doc *d)
@@ -166,6 +175,8 @@ static void look(struct store_kube *st, struct kube_doc *d)
 	if (!d->parsed)
 		read = kube_doc_parse(d, &doc) == 0;
 	decide(st, d, &result);
+	if (d->resumed)
+		resume(st, d);
 	if (result.wake_ms != INT64_MAX)
 		turns_wait(&st->looks, &d->turn, result.wake_ms);
 	if (needs_text(d) && !read && d->text == NULL) {

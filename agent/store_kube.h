@@ -34,8 +34,8 @@ void store_kube_map_changed(struct store_kube *st);
 void store_kube_opener_news(struct store_kube *st);
 
 /*
- * Everything was listed, looked at and tried once; so it stays, whatever comes.  Namespaces that may
- * not be listed, while there are others, keep none of them back.
+ * Everything was listed, looked at and tried once; so it stays, whatever comes.  Namespaces that
+ * may not be listed, while there are others, keep none of them back.
  */
 bool store_kube_ready(const struct store_kube *st);
 /* Nothing of what was decided is under way or due at once. */

@@ -312,10 +312,11 @@ const struct command cmd_status = {
 	.name = "status",
 	.summary = "say how the documents of Git stand in clusters",
 	.arguments = "[PATH...]",
-	.about = "Hold the sealed documents of files and folders (default: this folder) against "
-		 "those in clusters and what the agents say of them: applied, expiring, expired, "
-		 "stale, failing, waiting, missing or orphaned.  Without --context, say of the "
-		 "files alone what expires.  Exit status 1 when one is not as it should be.",
+	.about =
+	    "Hold the sealed documents of files and folders (default: this folder) against "
+	    "those in clusters and what the agents say of them: applied, expiring, expired, "
+	    "stale, paused, failing, waiting, missing or orphaned.  Without --context, say of the "
+	    "files alone what expires.  Exit status 1 when one is not as it should be.",
 	.options = options,
 	.options_size = sizeof(struct status_options),
 	.run = run,

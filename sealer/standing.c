@@ -18,7 +18,7 @@ const struct standing_state standing_states[STANDING_COUNT] = {
 	[STANDING_EXPIRED] = { "expired", false }, [STANDING_STALE] = { "stale", false },
 	[STANDING_FAILING] = { "failing", false }, [STANDING_WAITING] = { "waiting", false },
 	[STANDING_MISSING] = { "missing", false }, [STANDING_ORPHANED] = { "orphaned", false },
-	[STANDING_SEALED] = { "sealed", true },
+	[STANDING_SEALED] = { "sealed", true },	   [STANDING_PAUSED] = { "paused", false },
 };
 
 /* A string somewhere below v, or "". */
@@ -152,9 +152,9 @@ static void live_digest(const json_t *object, char hex[static DOCUMENT_DIGEST_TE
 	json_decref(head);
 }
 
-static bool is_good(const json_t *status)
+static bool is_true(const json_t *status, const char *type)
 {
-	return strcmp(text(condition_of(status, "Ready"), "status"), "True") == 0;
+	return strcmp(text(condition_of(status, type), "status"), "True") == 0;
 }
 
 static void copy(json_t *to, const json_t *from, const char *name)
@@ -178,7 +178,7 @@ json_t *standing_trimmed(const json_t *object)
 	json_object_set_new(small, "metadata", head);
 	json_object_set_new(small, "spec", spec);
 	copy(small, object, "status");
-	if (!is_good(json_object_get(object, "status"))) {
+	if (!is_true(json_object_get(object, "status"), "Ready")) {
 		live_digest(object, hex);
 		json_object_set_new(small, "digest", json_string(hex));
 	}
@@ -203,12 +203,14 @@ static enum standing judge(const json_t *document, const json_t *object,
 {
 	const json_t *status = json_object_get(object, "status");
 	const char *digest = text(status, "digest");
-	bool good = is_good(status);
+	bool good = is_true(status, "Ready");
 
 	if (object == NULL)
 		return STANDING_MISSING;
 	if (document == NULL)
 		return STANDING_ORPHANED;
+	if (is_true(status, "Paused"))
+		return STANDING_PAUSED;
 	if (!is_observed(object))
 		return STANDING_WAITING;
 	/* a document that cannot be read has no digest */
@@ -237,7 +239,8 @@ static json_t *make_row(const char *key, const json_t *document, const json_t *o
 			const struct standing_cluster *c)
 {
 	const json_t *status = json_object_get(object, "status");
-	const json_t *condition = condition_of(status, "Ready");
+	bool paused = is_true(status, "Paused");
+	const json_t *condition = condition_of(status, paused ? "Paused" : "Ready");
 	const char *kind = document != NULL ? text(document, "kind")
 					    : text(json_object_get(object, "spec"), "kind");
 	json_t *row = json_pack("{s:s, s:s}", "document", key, "cluster", c->label);
@@ -246,7 +249,7 @@ static json_t *make_row(const char *key, const json_t *document, const json_t *o
 	put(row, "kind", kind);
 	put(row, "reason", text(condition, "reason"));
 	put(row, "message", text(condition, "message"));
-	if (strcmp(text(condition_of(status, "Stalled"), "status"), "True") == 0)
+	if (paused || is_true(status, "Stalled"))
 		json_object_set_new(row, "stalled", json_true());
 	put(row, "appliedDigest", text(status, "digest"));
 	put(row, "notAfter", text(object != NULL ? status : document, "notAfter"));

@@ -22,6 +22,7 @@ enum standing {
 	STANDING_EXPIRING, /* the same, for less time than was asked about */
 	STANDING_EXPIRED,
 	STANDING_STALE,	   /* the agent looked at another version than Git's */
+	STANDING_PAUSED,   /* the agent leaves it alone: an annotation asks for that */
 	STANDING_FAILING,  /* not Ready; the reason says why */
 	STANDING_WAITING,  /* no agent has looked at what is there yet */
 	STANDING_MISSING,  /* not in the cluster */
@@ -53,8 +54,8 @@ struct standing_cluster {
 
 /*
  * Append a row for each document that is there or should be:
- * {document, kind, cluster, state, reason, message, stalled, digest, appliedDigest, notAfter, file,
- * line, good}, those that are known.
+ * {document, kind, cluster, state, reason, message, stalled (paused too), digest, appliedDigest,
+ * notAfter, file, line, good}, those that are known.
  */
 void standing_rows(const json_t *git, const struct standing_cluster *c, json_t *rows);
 /*
@@ -64,7 +65,7 @@ void standing_rows(const json_t *git, const struct standing_cluster *c, json_t *
 void standing_git_rows(const json_t *git, const struct standing_cluster *c, json_t *rows);
 /*
  * May this row still become good by itself?  Not when the agent says that a person must act
- * (Stalled), nor when it is expired or orphaned.
+ * (Stalled), nor when it is paused, expired or orphaned.
  */
 bool standing_may_change(const json_t *row);
 /* Are all rows' states good ones? */

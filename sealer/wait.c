@@ -209,7 +209,8 @@ static void tell_row(struct waiting *s, const json_t *row)
 static bool is_stalled(const json_t *row)
 {
 	return json_object_get(row, "stalled") != NULL &&
-	       strcmp(cell(row, "state"), "failing") == 0;
+	       (strcmp(cell(row, "state"), "failing") == 0 ||
+		strcmp(cell(row, "state"), "paused") == 0);
 }
 
 static bool is_settled(const struct waiting *s, const json_t *row)

@@ -251,6 +251,85 @@ static void test_invalid(void **state)
 	assert_int_equal(kube_doc_cover(d, &(struct kv)KV_INIT), COVER_NONE);
 }
 
+static json_t *with_pause(json_t *o, const char *value)
+{
+	json_t *annotations = json_object_get(json_object_get(o, "metadata"), "annotations");
+
+	json_object_set_new(annotations, KUBE_DOC_PAUSED, json_string(value));
+	return o;
+}
+
+static json_t *told_paused(json_t *o)
+{
+	json_array_append_new(
+	    json_object_get(json_object_get(o, "status"), "conditions"),
+	    json_pack("{s:s, s:s, s:s}", "type", "Paused", "status", "True", "reason", "Paused"));
+	return o;
+}
+
+/* The annotation is no part of the text, and no generation comes with it. */
+static void test_pause_and_resume(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	json_t *o;
+
+	take(d, object(b, "u1", "10", 1));
+	parse(d);
+	assert_false(d->s.paused || d->resumed);
+	d->told = REASON_APPLIED;
+	kube_doc_settle(d);
+	o = with_pause(object(b, "u1", "11", 1), "true");
+	set_status(o, b, "s/5", 1);
+	assert_true(take(d, o));
+	assert_true(d->s.paused && !d->parsed && !d->resumed);
+	parse(d);
+	/* our own status comes back, and is no reason to look again; without Paused it is */
+	d->told = REASON_PAUSED;
+	kube_doc_settle(d);
+	o = with_pause(object(b, "u1", "12", 1), "true");
+	set_status(o, b, "s/5", 1);
+	assert_false(take(d, told_paused(o)));
+	o = with_pause(object(b, "u1", "13", 1), "true");
+	set_status(o, b, "s/5", 1);
+	assert_true(take(d, o));
+	/* what failed before is tried again at once */
+	subject_failed(&d->s, REASON_WRITE_FAILED, 1000);
+	o = with_pause(object(b, "u1", "14", 1), "false");
+	set_status(o, b, "s/5", 1);
+	assert_true(take(d, told_paused(o)));
+	assert_true(!d->s.paused && d->resumed && !d->parsed);
+	assert_int_equal(d->s.attempt.reason, REASON_PENDING);
+	/* a document that comes again under the name of a paused one is not */
+	take(d, with_pause(object(b, "u1", "15", 1), "true"));
+	kube_doc_gone(d);
+	assert_false(d->s.paused || d->resumed);
+}
+
+static void test_a_pause_that_is_no_word(void **state)
+{
+	static const char *const values[] = { "", "True", "yes", "1", " true", "s3cret" };
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	struct document doc = DOCUMENT_INIT;
+	char version[8];
+
+	for (size_t i = 0; i < COUNT(values); i++) {
+		snprintf(version, sizeof(version), "%zu", 10 + i);
+		take(d, with_pause(object(b, "u1", version, 1), values[i]));
+		assert_false(d->s.paused);
+		assert_int_equal(kube_doc_parse(d, &doc), -1);
+		document_clear(&doc);
+		assert_true(d->s.invalid);
+		assert_string_equal(d->why, "metadata.annotations: bulla.dev/paused is neither "
+					    "\"true\" nor \"false\"; correct it, or remove it");
+		assert_non_null(d->recipients); /* for who asks which documents need a key */
+	}
+	assert_true(take(d, object(b, "u1", "20", 1)));
+	parse(d);
+	assert_false(d->s.invalid);
+}
+
 static void test_what_was_done(void **state)
 {
 	struct bed *b = *state;
@@ -296,6 +375,8 @@ int main(void)
 		TEST(test_the_digest_counts_for_its_generation),
 		TEST(test_the_inventory_is_believed_before_a_status),
 		TEST(test_invalid),
+		TEST(test_pause_and_resume),
+		TEST(test_a_pause_that_is_no_word),
 		TEST(test_what_was_done),
 	};
 

@@ -124,7 +124,7 @@ static void test_all_reasons(void **state)
 		json_t *v, *c;
 		size_t i;
 
-		if (!status_json_row(r).told)
+		if (!status_json_row(r).told || r == REASON_PAUSED) /* which says all as before */
 			continue;
 		s.message = "";
 		v = status_of(&s, NULL);
@@ -265,6 +265,84 @@ static void test_fan_out(void **state)
 	assert_string_equal(text(condition(v, "FannedOut"), "status"), "True");
 	assert_string_equal(text(condition(v, "FannedOut"), "reason"), "Applied");
 	json_decref(v);
+}
+
+/* --- paused ----------------------------------------------------------------------------------- */
+
+/* What was said before stays word for word, and Paused comes to it; others' conditions are theirs.
+ */
+static void test_paused(void **state)
+{
+	static const char *const fields[] = { "observedGeneration", "digest", "keys", "notAfter",
+					      "applied" };
+	static const char *const types[] = { "Ready", "Stalled", "FannedOut" };
+	struct status_json s = make(REASON_NO_KEY), paused = make(REASON_PAUSED);
+	struct status_json_read r;
+	struct kv keys = KV_INIT;
+	json_t *old, *v, *after;
+
+	(void)state;
+	kv_set_str(&keys, "a", "");
+	s.digest = "aa";
+	s.applied_uid = "u";
+	s.applied_version = "1";
+	s.keys = &keys;
+	s.not_after = NOW;
+	s.fan_out = (struct status_json_fan_out){ .wanted = true };
+	old = status_of(&s, NULL);
+	json_array_append_new(json_object_get(old, "conditions"),
+			      json_pack("{s:s, s:s}", "type", "Healthy", "status", "True"));
+	paused.generation = 4;
+	paused.now = LATER;
+	paused.digest = "bb"; /* all of that waits */
+	v = status_of(&paused, old);
+	for (size_t i = 0; i < COUNT(fields); i++)
+		assert_true(
+		    json_equal(json_object_get(v, fields[i]), json_object_get(old, fields[i])));
+	for (size_t i = 0; i < COUNT(types); i++)
+		assert_true(json_equal(condition(v, types[i]), condition(old, types[i])));
+	assert_null(condition(v, "Healthy"));
+	assert_string_equal(text(condition(v, "Paused"), "status"), "True");
+	assert_string_equal(text(condition(v, "Paused"), "reason"), "Paused");
+	assert_int_equal(
+	    json_integer_value(json_object_get(condition(v, "Paused"), "observedGeneration")), 4);
+	assert_false(status_json_same(&paused, old));
+	assert_true(status_json_same(&paused, v));
+	status_json_read(v, &r);
+	assert_true(r.paused);
+	assert_int_equal(r.observed_generation, 3);
+	assert_string_equal(r.reason, "NoKey");
+	/* and it ends */
+	s.generation = 4;
+	assert_false(status_json_same(&s, v));
+	after = status_of(&s, v);
+	assert_null(condition(after, "Paused"));
+	assert_true(status_json_same(&s, after));
+	status_json_read(after, &r);
+	assert_false(r.paused);
+	json_decref(old);
+	json_decref(v);
+	json_decref(after);
+	kv_clear(&keys);
+}
+
+/* Nobody has looked at it: kstatus finds that in progress, neither ready nor failed. */
+static void test_paused_at_first(void **state)
+{
+	static const char *const olds[] = { "null", "{}", "[]", "{\"observedGeneration\":-1}" };
+	const struct status_json s = make(REASON_PAUSED);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(olds); i++) {
+		json_t *old = json_loads(olds[i], JSON_DECODE_ANY, NULL);
+		json_t *v = status_of(&s, old);
+
+		assert_int_equal(json_integer_value(json_object_get(v, "observedGeneration")), -1);
+		assert_int_equal(json_array_size(json_object_get(v, "conditions")), 1);
+		assert_non_null(condition(v, "Paused"));
+		json_decref(old);
+		json_decref(v);
+	}
 }
 
 /* --- what was there before -------------------------------------------------------------------- */
@@ -436,12 +514,20 @@ static void test_read_long_applied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	     cmocka_unit_test(test_all_reasons),
-		cmocka_unit_test(test_body),	     cmocka_unit_test(test_left_out),
-		cmocka_unit_test(test_no_version),   cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_fan_out),	     cmocka_unit_test(test_transition),
-		cmocka_unit_test(test_same),	     cmocka_unit_test(test_read_back),
-		cmocka_unit_test(test_read_hostile), cmocka_unit_test(test_read_long_applied),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_all_reasons),
+		cmocka_unit_test(test_body),
+		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_no_version),
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_fan_out),
+		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_paused_at_first),
+		cmocka_unit_test(test_transition),
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_read_back),
+		cmocka_unit_test(test_read_hostile),
+		cmocka_unit_test(test_read_long_applied),
 	};
 
 	mem_init();

@@ -28,6 +28,9 @@ static json_t *parse(const char *text)
 #define STATUS(seen, digest, more)                                                                 \
 	",'status':{'observedGeneration':" seen ",'digest':'" digest "'" more "}"
 #define READY(s) ",'conditions':[{'type':'Other','status':'x'},{'type':'Ready','status':'" s "'}]"
+#define PAUSED(ready, paused)                                                                      \
+	",'conditions':[{'type':'Ready','status':'" ready "','reason':'R','message':'r'},"         \
+	"{'type':'Paused','status':'" paused "','reason':'Paused','message':'p'}]"
 #define ENDS(t) READY("True") ",'notAfter':'" t "'"
 
 struct one {
@@ -54,6 +57,11 @@ static const struct one cases[] = {
 	{ GIT, OBJECT("3", STATUS("3", "D", ENDS("2026-12-07T07:59:59Z"))), NULL, "expiring" },
 	{ GIT, OBJECT("3", STATUS("3", "D", ENDS("2026-12-07T08:00:00Z"))), NULL, "applied" },
 	{ GIT, OBJECT("3", STATUS("3", "D", ENDS("soon"))), NULL, "applied" },
+	{ GIT, OBJECT("3", STATUS("3", "D", PAUSED("True", "True"))), NULL, "paused" },
+	{ GIT, OBJECT("3", STATUS("2", "E", PAUSED("False", "True"))), NULL, "paused" },
+	{ GIT, OBJECT("3", STATUS("-1", "", PAUSED("Unknown", "True"))), NULL, "paused" },
+	{ GIT, OBJECT("3", STATUS("3", "D", PAUSED("True", "False"))), NULL, "applied" },
+	{ "{}", OBJECT("3", STATUS("3", "D", PAUSED("True", "True"))), NULL, "orphaned" },
 	{ GIT, "{}", NULL, "missing" },
 	{ GIT, "{}", "eu", "missing" },
 	{ GIT, "{}", "us", "" },
@@ -188,12 +196,19 @@ static void test_may_change(void **state)
 		const char *row;
 		bool want;
 	} rows[] = {
-		{ "{'state':'stale'}", true },	   { "{'state':'waiting'}", true },
-		{ "{'state':'missing'}", true },   { "{'state':'failing'}", true },
-		{ "{'state':'applied'}", false },  { "{'state':'failing','stalled':true}", false },
-		{ "{'state':'expiring'}", false }, { "{'state':'stale','stalled':true}", true },
-		{ "{'state':'expired'}", false },  { "{'state':'orphaned'}", false },
-		{ "{'state':'sealed'}", false },   { "{}", false },
+		{ "{'state':'stale'}", true },
+		{ "{'state':'waiting'}", true },
+		{ "{'state':'missing'}", true },
+		{ "{'state':'failing'}", true },
+		{ "{'state':'applied'}", false },
+		{ "{'state':'failing','stalled':true}", false },
+		{ "{'state':'expiring'}", false },
+		{ "{'state':'stale','stalled':true}", true },
+		{ "{'state':'expired'}", false },
+		{ "{'state':'orphaned'}", false },
+		{ "{'state':'sealed'}", false },
+		{ "{'state':'paused','stalled':true}", false },
+		{ "{}", false },
 	};
 
 	(void)state;

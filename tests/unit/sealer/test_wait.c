@@ -123,6 +123,9 @@ static json_t *parse(const char *text)
 #define STALLED(document)                                                                          \
 	"{'cluster':'eu','document':'" document "','state':'failing','stalled':true}"
 
+#define PAUSED(document)                                                                           \
+	"{'cluster':'eu','document':'" document "','state':'paused','stalled':true}"
+
 struct over {
 	const char *rows, *before;
 	bool patient, over;
@@ -138,6 +141,9 @@ static const struct over overs[] = {
 	{ "[" ROW("a", "missing") "," ROW("b", "waiting") "]", "{}", false, false, 0, "{}" },
 	{ "[" ROW("a", "expired") "," ROW("b", "orphaned") "," ROW("c", "expiring") "]", "{}", true,
 	  true, WAIT_APPLIED, "{}" },
+	/* who paused it must act, and may have */
+	{ "[" PAUSED("a") "]", "{}", true, true, WAIT_STALLED, "{}" },
+	{ "[" PAUSED("a") "]", "{'eu a':true}", true, false, 0, "{'eu a':true}" },
 	/* news ends the wait at once, also while others move */
 	{ "[" STALLED("a") "]", "{}", true, true, WAIT_STALLED, "{}" },
 	{ "[" ROW("b", "stale") "," STALLED("a") "]", "{}", true, true, WAIT_STALLED, "{}" },
