@@ -68,13 +68,15 @@ bool guard_allows(const struct guard_input *in)
 	return true;
 }
 
-void guard_token(const struct guard_wanted *wanted, size_t n, char token[static GUARD_TOKEN_TEXT])
+void guard_token(const struct guard_wanted *wanted, size_t n, uint64_t holds,
+		 char token[static GUARD_TOKEN_TEXT])
 {
 	crypto_generichash_state state;
 	unsigned char sum[(GUARD_TOKEN_TEXT - 1) / 2];
 	size_t i;
 
 	crypto_generichash_init(&state, NULL, 0, sizeof(sum));
+	crypto_generichash_update(&state, (const unsigned char *)&holds, sizeof(holds));
 	for (i = 0; i < n; i++) {
 		const struct guard_wanted *w = &wanted[i];
 		const uint64_t id = w->incarnation;

@@ -214,6 +214,8 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	d->s.documents = 1;
 	d->s.gone_since = 0;
 	d->s.unknown = false;
+	d->s.released = false;
+	d->s.ended = false;
 	if (first && d->applied_version == NULL)
 		take_applied(d, &r);
 	if (!new_text && status_stands(d, &r) && d->busy == KUBE_IDLE && !d->telling_due &&
@@ -371,6 +373,19 @@ void kube_doc_unsure(struct kube_doc *d)
 	d->s.made_retain = d->s.retain;
 }
 
+uint64_t kube_doc_incarnation(const struct kube_doc *d)
+{
+	unsigned char hash[KUBE_DOC_HASH];
+	uint64_t n;
+
+	if (d->applied_uid == NULL)
+		return 0;
+	crypto_generichash(hash, sizeof(hash), (const unsigned char *)d->applied_uid,
+			   strlen(d->applied_uid), NULL, 0);
+	memcpy(&n, hash, sizeof(n));
+	return n;
+}
+
 void kube_doc_unapplied(struct kube_doc *d)
 {
 	mem_replace(&d->applied_uid, NULL);
@@ -379,6 +394,8 @@ void kube_doc_unapplied(struct kube_doc *d)
 	mem_replace(&d->crd_uid, NULL);
 	d->s.recorded = false;
 	d->s.retained = false;
+	d->s.released = false;
+	d->s.ended = false;
 	d->s.target = TARGET_ABSENT;
 	d->adopted = false;
 	d->kept = false;

@@ -131,6 +131,8 @@ void kube_doc_recorded(struct kube_doc *d, const char *secret_uid);
  * goes before it is applied once; agent/kube_remove.c asks whether it is there, and whose it is.
  */
 void kube_doc_unsure(struct kube_doc *d);
+/* Its Secret's incarnation, as agent/guard.h wants it. */
+uint64_t kube_doc_incarnation(const struct kube_doc *d);
 /* Nothing of ours is there. */
 void kube_doc_unapplied(struct kube_doc *d);
 /* Nothing more is to be done: give back what only work needs. */

@@ -85,7 +85,6 @@ static void tell_guard(struct store_kube *st, const struct reconcile_result *r, 
 {
 	struct buf command = BUF_INIT;
 
-	memcpy(st->token, r->token, sizeof(st->token));
 	if (too_early(st, r, now_ms) || r->guarded == 0 || strcmp(st->told_token, r->token) == 0)
 		return;
 	memcpy(st->told_token, r->token, sizeof(st->told_token));
@@ -93,6 +92,7 @@ static void tell_guard(struct store_kube *st, const struct reconcile_result *r, 
 	log_line(LOG_ERROR,
 		 "too many documents are gone at once; their Secrets stay until released", "token",
 		 r->token, "command", buf_str(&command), (char *)NULL);
+	kube_release_told(st);
 	buf_clear(&command);
 }
 
@@ -117,16 +117,24 @@ static void decide_gone(struct store_kube *st)
 		struct kube_doc *d = (struct kube_doc *)nodes[i];
 
 		d->s.unseen = kube_state_unseen(st, d);
+		if (d->s.documents == 0)
+			d->s.incarnation = kube_doc_incarnation(d);
 		copies[i] = d->s;
+		copies[i].leaving = d->busy == KUBE_REMOVING;
 		subjects[i] = d->s.documents == 0 && d->busy == KUBE_IDLE ? &d->s : &copies[i];
 	}
 	reconcile(subjects, n, &env, &result);
 	st->gone_due = false;
 	st->gone_at = result.wake_ms;
+	kube_release_decided(st, &result);
 	tell_guard(st, &result, env.now_ms);
-	for (size_t i = 0; i < n; i++)
-		if (subjects[i] != &copies[i])
-			act_on_gone(st, (struct kube_doc *)nodes[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct kube_doc *d = (struct kube_doc *)nodes[i];
+
+		d->s.released = subjects[i]->released;
+		if (subjects[i] == &d->s)
+			act_on_gone(st, d);
+	}
 	mem_free(copies);
 	mem_free(subjects);
 	mem_free(nodes);

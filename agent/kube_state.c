@@ -108,6 +108,7 @@ struct reconcile_env kube_state_env(const struct store_kube *st)
 						    ? NULL
 						    : "the inventory cannot be read just now",
 				       .release = st->release,
+				       .holds = st->holds,
 				       .done = st->done,
 				       .n_done = st->n_done };
 }

@@ -83,12 +83,18 @@ struct store_kube {
 	bool draining;
 	struct guard_done *done; /* removals of late */
 	size_t n_done;
-	char token[GUARD_TOKEN_TEXT]; /* that releases what the guard holds; "" */
-	char told_token[GUARD_TOKEN_TEXT];
-	int64_t guard_told_by; /* monotonic ms; 0: nothing is held */
-	char *release;	       /* as given */
+	char token[GUARD_TOKEN_TEXT];	    /* that releases what the guard holds; "" */
+	char told_token[GUARD_TOKEN_TEXT];  /* in the log */
+	char event_token[GUARD_TOKEN_TEXT]; /* in an Event */
+	char held_token[GUARD_TOKEN_TEXT];  /* the last one, also while it cannot be seen what is
+					       held; "": nothing */
+	char spent_token[GUARD_TOKEN_TEXT]; /* to be taken off the Deployment; "" */
+	uint64_t holds;			    /* for guard_token */
+	int64_t guard_told_by;		    /* monotonic ms; 0: nothing is held */
+	char *release;			    /* as given, for the next decision alone */
 	bool release_asked;
-	int64_t release_at; /* monotonic ms of the next look for it */
+	bool release_barred; /* that the Deployment cannot be read was told */
+	int64_t release_at;  /* monotonic ms of the next look for it */
 	enum kube_canary canary;
 	bool canary_asked;
 	int64_t canary_at;   /* monotonic ms of the next try */

@@ -125,6 +125,8 @@ static void decide_apply(struct pass *p, struct subject *s)
 static void decide_present(struct pass *p, struct subject *s)
 {
 	s->gone_since = 0;
+	s->released = false;
+	s->ended = false;
 	if (s->attempt.reason == REASON_STILL_REFERENCED) /* that was of its removal */
 		subject_unblock(s);
 	if (s->paused) {
@@ -156,6 +158,7 @@ static void decide_gone(struct pass *p, struct subject *s)
 {
 	const struct reconcile_env *env = p->env;
 
+	s->released = s->released && s->recorded && !s->retained;
 	if (s->retained) {
 		decide(s, REASON_RETAINED, ACTION_NONE);
 		return;
@@ -208,16 +211,32 @@ static int by_namespace(const void *a, const void *b)
 	return strcmp(x->namespace, y->namespace);
 }
 
-static bool is_due(const struct subject *s)
+/* It goes whatever the guard says. */
+static bool is_free(const struct subject *s)
 {
-	return s->action == ACTION_REMOVE;
+	return s->released || s->ended;
 }
 
 /* To be removed, now or once it has been gone for long enough. */
 static bool is_going(const struct subject *s)
 {
-	return is_due(s) || (s->reason == REASON_PENDING_REMOVAL && !s->made_retain &&
-			     s->target != TARGET_FOREIGN && s->target != TARGET_ADOPT);
+	return !is_free(s) && (s->action == ACTION_REMOVE ||
+			       (s->reason == REASON_PENDING_REMOVAL && !s->made_retain &&
+				s->target != TARGET_FOREIGN && s->target != TARGET_ADOPT));
+}
+
+/* The guard has a say in its removal, now. */
+static bool is_due(const struct subject *s)
+{
+	return s->action == ACTION_REMOVE && !is_free(s) && !s->leaving;
+}
+
+/* The same, now or when it is tried again: what a release is for does not change with the time. */
+static bool is_asked_for(const struct subject *s)
+{
+	bool failed = s->reason == REASON_WRITE_FAILED || s->reason == REASON_STILL_REFERENCED;
+
+	return is_due(s) || (s->documents == 0 && failed && !is_free(s) && !s->leaving);
 }
 
 static size_t wanted_of(struct subject *const *subjects, size_t n,
@@ -259,11 +278,23 @@ static void hold_removals(struct pass *p, struct subject *const *subjects, size_
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (subjects[i]->action != ACTION_REMOVE)
+		if (!is_due(subjects[i]))
 			continue;
 		decide(subjects[i], REASON_GUARDED, ACTION_NONE);
 		p->out->guarded++;
 	}
+	/* what was removed lately stops counting some time */
+	wake_at(p, p->env->now_ms + INT64_C(1000) * (GUARD_WINDOW / 10));
+}
+
+static void release(struct pass *p, struct subject *const *subjects, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		subjects[i]->released = subjects[i]->released || is_asked_for(subjects[i]);
+	p->out->released = true;
+	p->out->token[0] = '\0';
 }
 
 static void guard_removals(struct pass *p, struct subject *const *subjects, size_t n)
@@ -281,15 +312,12 @@ static void guard_removals(struct pass *p, struct subject *const *subjects, size
 	in.n_wanted = wanted_of(subjects, n, is_going, wanted);
 	in.n_present = present_of(subjects, n, present);
 	if (!guard_allows(&in)) {
-		guard_token(wanted, wanted_of(subjects, n, is_due, wanted), p->out->token);
-		if (env->release != NULL && strcmp(env->release, p->out->token) == 0) {
-			p->out->released = true;
-			p->out->token[0] = '\0';
-		} else {
+		guard_token(wanted, wanted_of(subjects, n, is_asked_for, wanted), env->holds,
+			    p->out->token);
+		if (env->release != NULL && strcmp(env->release, p->out->token) == 0)
+			release(p, subjects, n);
+		else
 			hold_removals(p, subjects, n);
-			/* what was removed lately stops counting some time */
-			wake_at(p, env->now_ms + INT64_C(1000) * (GUARD_WINDOW / 10));
-		}
 	}
 	mem_free(wanted);
 	mem_free(present);
@@ -308,7 +336,7 @@ void reconcile(struct subject *const *subjects, size_t n, const struct reconcile
 			decide_present(&p, subjects[i]);
 		else
 			decide_gone(&p, subjects[i]);
-		removals = removals || subjects[i]->action == ACTION_REMOVE;
+		removals = removals || is_due(subjects[i]);
 	}
 	if (removals)
 		guard_removals(&p, subjects, n);

@@ -67,6 +67,9 @@ struct subject {
 	bool moved;   /* it stands elsewhere than remembered */
 	bool unknown; /* not seen, and not known to be gone: until it is seen again */
 	bool unseen;  /* the same, while what it would be in cannot be seen */
+	bool ended; /* nor is its namespace there, which took the Secret along: the guard counts it
+		       not */
+	bool leaving; /* its removal is under way, so the guard has let it */
 
 	/* seen: the Secret */
 	bool recorded; /* we made it */
@@ -83,6 +86,7 @@ struct subject {
 	unsigned repairs;
 	int64_t repaired;   /* monotonic ms of the last repair; 0: never */
 	int64_t gone_since; /* monotonic ms; 0: not gone */
+	bool released;	    /* a person let it go: until it is gone, or its document is back */
 
 	/* decided */
 	enum action action;
@@ -96,6 +100,7 @@ struct reconcile_env {
 	size_t keys;	     /* sealing keys at hand */
 	const char *blind;   /* why no document counts as gone just now; NULL: they do */
 	const char *release; /* token that a person gave, or NULL */
+	uint64_t holds;	     /* for guard_token */
 	const struct guard_done *done;
 	size_t n_done;
 };
@@ -104,12 +109,13 @@ struct reconcile_result {
 	size_t counts[REASON_COUNT];
 	size_t actions;
 	size_t guarded;		      /* removals that the guard holds */
-	bool released;		      /* env->release was the right token and has been used */
+	bool released;		      /* env->release was the right token and has been used: all
+					 that were held have `released` */
 	char token[GUARD_TOKEN_TEXT]; /* that releases them; "" when none is held */
 	int64_t wake_ms; /* when to decide again though nothing happened; INT64_MAX: never */
 };
 
-/* Decide for all subjects: sets action, reason and gone_since of each. */
+/* Decide for all subjects: sets action, reason, gone_since and released of each. */
 void reconcile(struct subject *const *subjects, size_t n, const struct reconcile_env *env,
 	       struct reconcile_result *out);
 

@@ -321,6 +321,7 @@ static void use_release(struct store_dir *st)
 				     : "the release given is not for these removals",
 		 (char *)NULL);
 	unlinkat(st->apply.place.own, STORE_RELEASE, 0);
+	st->holds += st->result.released;
 }
 
 static int by_order(const void *a, const void *b)
@@ -393,6 +394,7 @@ static void decide(struct store_dir *st, int64_t now_ms)
 	env.blind = missing_judge(st);
 	read_release(st);
 	env.release = st->release;
+	env.holds = st->holds;
 	env.done = st->apply.done;
 	env.n_done = st->apply.n_done;
 	reconcile(st->entries.subjects, n, &env, &st->result);

@@ -357,7 +357,6 @@ int64_t store_kube_work(struct store_kube *st)
 
 	if (!st->draining) {
 		wake = clock_sooner(wake, kube_canary_work(st, now_ms));
-		wake = clock_sooner(wake, kube_release_work(st, now_ms));
 		wake = clock_sooner(wake, kube_recipients_work(st, now_ms));
 	}
 	if (!st->draining && kube_canary_sings(st)) {
@@ -366,6 +365,7 @@ int64_t store_kube_work(struct store_kube *st)
 		kube_crd_work(st, now_ms);
 		kube_probe_work(st, now_ms);
 		take_turns(st, now_ms);
+		wake = clock_sooner(wake, kube_release_work(st, now_ms));
 		wake = clock_sooner(wake, kube_flux_work(st, now_ms));
 		wake = clock_sooner(wake, kube_fanout_work(st, now_ms));
 		wake = clock_sooner(wake, next_due(st));

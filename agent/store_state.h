@@ -46,6 +46,7 @@ struct store_dir {
 	char *git_lock;	    /* there while Git works in the tree of DOCUMENTS; NULL: no tree */
 	bool git_at_work;   /* and that is why a removal waits */
 	char *release;	    /* the token given, or NULL */
+	uint64_t holds;	    /* those that a release ended */
 
 	/* what has stirred since the last pass */
 	bool documents_stirred;

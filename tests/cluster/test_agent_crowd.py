@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 import controlplane
-from agentbed import (ACCOUNT, CLUSTER_BINDING, CRD, MANIFESTS, SYSTEM, conditions, documents_path, identity, plain,
-                      secrets_path, value)
+from agentbed import (ACCOUNT, CLUSTER_BINDING, CRD, MANIFESTS, SYSTEM, annotations, conditions, documents_path, identity,
+                      plain, secrets_path, value)
 from api import MERGE, Unreachable
 from processes import wait_for
 
@@ -86,6 +86,71 @@ def test_a_deletion_of_all_is_guarded_and_the_token_releases_it(bed, control_pla
         control_plane.kubectl(*command.group().split()[1:], "--overwrite")
         wait_for(lambda: set(bed.secrets(ns)) == {"late"}, 60, "the released removals")
         assert agent.metrics()["bulla_secrets_removed_total"] == 20
+
+
+DEPLOYMENT = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/bulla-agent"
+RELEASE = "bulla.dev/release-removals"
+HELD = re.compile("too many documents are gone at once")
+
+
+def released(bed):
+    return annotations(bed.api.get(DEPLOYMENT)).get(RELEASE)
+
+
+def release(bed, token):
+    bed.api.patch(DEPLOYMENT, {"metadata": {"annotations": {RELEASE: token}}})
+
+
+def told_events(bed):
+    """Commands in the Events on the agent's Deployment."""
+    uid = bed.api.get(DEPLOYMENT)["metadata"]["uid"]
+    found = [e for e in bed.api.list(f"/apis/events.k8s.io/v1/namespaces/{SYSTEM}/events")
+             if e["reason"] == "RemovalsHeld" and e["regarding"].get("uid") == uid]
+    assert all(e["type"] == "Warning" and e["regarding"]["kind"] == "Deployment" for e in found)
+    return [re.search("kubectl annotate .*", e["note"]).group() for e in found]
+
+
+@pytest.mark.parametrize("install", ["cluster", "namespaces"])
+def test_a_release_is_for_one_deletion_alone(new_bed, install):
+    """The same documents come back, with Secrets of the same names, and go once more: nobody has said that this is meant."""
+    bed = new_bed(install=install)
+    ns = bed.namespace()
+    documents = [bed.seal(f"d{i:02}", {"v": value()}, ns) for i in range(20)]
+
+    def put_and_delete(agent, old):
+        for document in documents:
+            bed.api.apply(document)
+        bed.all_ready(ns)
+        before = of_secrets(bed, ns)
+        bed.api.request("DELETE", documents_path(ns), {})
+        found = wait_for(lambda: [t for t in agent.matching(msg=HELD) if t["token"] not in old], 60, "another token")
+        assert len(found) == 1 and len(before) == 20
+        agent.wait_count("Guarded", 20)
+        if old:
+            release(bed, old[-1])
+            time.sleep(6)  # it is looked at every five seconds
+            assert of_secrets(bed, ns) == before
+        return found[0]["token"]
+
+    with bed.run("--settle", 1) as agent:
+        first = put_and_delete(agent, [])
+        wait_for(lambda: [c for c in told_events(bed) if first in c] == [agent.matching(msg=HELD)[0]["command"]], 15, "the Event")
+        release(bed, first)
+        wait_for(lambda: not bed.secrets(ns), 60, "the released removals")
+        wait_for(lambda: released(bed) is None, 15, "the release used up")
+        second = put_and_delete(agent, [first])
+        wait_for(lambda: len([c for c in told_events(bed) if second in c]) == 1, 15, "an Event of its own")
+    # and with a restart between
+    with bed.run("--settle", 1) as agent:
+        told = agent.wait_log(msg=HELD)
+        assert len(of_secrets(bed, ns)) == 20
+        release(bed, told["token"])
+        wait_for(lambda: not bed.secrets(ns), 60, "the released removals")
+        wait_for(lambda: released(bed) is None, 15, "the release used up")
+    with bed.run("--settle", 1) as agent:
+        third = put_and_delete(agent, [first, told["token"]])
+        # nor is one good for later that came too late, when the documents were back
+        put_and_delete(agent, [first, told["token"], third])
 
 
 def test_the_guard_counts_over_a_restart(bed):

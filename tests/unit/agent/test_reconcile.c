@@ -507,19 +507,161 @@ static void test_release(void **state)
 	assert_int_equal(removals(c), 0);
 	assert_false(out.released);
 
+	/* one more, the same name made anew, or the same held once more, is another set */
 	env.release = token;
-	reconcile(c->list, c->n, &env, &out);
-	assert_int_equal(removals(c), 12);
-	assert_true(out.released);
-
-	/* one more, or the same name made anew, is another set */
 	c->s[0].incarnation = 99;
 	reconcile(c->list, c->n, &env, &out);
 	assert_int_equal(removals(c), 0);
 	c->s[0].incarnation = 0;
+	env.holds = 1;
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(removals(c), 0);
+	env.holds = 0;
 	add(c, ns_b, 1, true);
 	reconcile(c->list, c->n, &env, &out);
 	assert_int_equal(removals(c), 0);
+	c->n--;
+
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(removals(c), 12);
+	assert_true(out.released);
+	assert_string_equal(out.token, "");
+	mem_free(c);
+}
+
+/* Whatever becomes of the rest: it is let go whole, and nothing else is. */
+static void test_release_is_of_the_whole_set(void **state)
+{
+	struct crowd *c = mem_alloc(sizeof(*c));
+	struct guard_done done[MANY];
+	struct reconcile_env env = {
+		.now_ms = NOW, .now = 5000, .settle_ms = SETTLE, .keys = 1, .done = done
+	};
+	struct reconcile_result out;
+	char token[GUARD_TOKEN_TEXT];
+
+	(void)state;
+	add(c, ns_a, 20, true);
+	subject_failed(&c->s[18], REASON_STILL_REFERENCED, NOW); /* of before: tried again later */
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 19);
+	memcpy(token, out.token, sizeof(token));
+	env.now_ms += 1000; /* by then: it is of the same set */
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 20);
+	assert_string_equal(out.token, token);
+	env.now_ms -= 1000;
+	env.release = token;
+	reconcile(c->list, c->n, &env, &out);
+	assert_true(out.released);
+	assert_int_equal(removals(c), 19);
+
+	/* 17 are gone; of the others one is back, one fails, one is used by Flux; without a token
+	 */
+	env.release = NULL;
+	for (env.n_done = 0; env.n_done < 17; env.n_done++) {
+		done[env.n_done] = (struct guard_done){ ns_a, 5000 };
+		c->s[env.n_done].recorded = false;
+		c->s[env.n_done].target = TARGET_ABSENT;
+	}
+	c->s[17].documents = 1;
+	c->s[17].cover = COVER_ALL;
+	c->s[17].digest[0] = 1;
+	subject_failed(&c->s[19], REASON_WRITE_FAILED, env.now_ms);
+	for (int i = 0; i < 3; i++, env.now_ms += 60000) {
+		reconcile(c->list, c->n, &env, &out);
+		assert_int_equal(out.guarded, 0);
+		assert_string_equal(out.token, "");
+	}
+	assert_int_equal(c->s[17].reason, REASON_APPLIED);
+	assert_int_equal(c->s[18].action, ACTION_REMOVE);
+	assert_int_equal(c->s[19].action, ACTION_REMOVE);
+
+	/* what was back is not released any more, nor is what else goes, nor what was made anew */
+	c->s[17].documents = 0;
+	c->s[16].recorded = true;
+	c->s[16].target = TARGET_INTACT;
+	add(c, ns_b, 1, true);
+	reconcile(c->list, c->n, &env, &out);
+	env.now_ms += SETTLE;
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 3);
+	assert_int_equal(c->s[16].reason, REASON_GUARDED);
+	assert_int_equal(c->s[17].reason, REASON_GUARDED);
+	assert_int_equal(c->s[20].reason, REASON_GUARDED);
+	assert_int_equal(removals(c), 2);
+	assert_string_not_equal(out.token, token);
+	mem_free(c);
+}
+
+/* What is being removed counts, but nobody is asked about it any more. */
+static void test_guard_and_what_is_leaving(void **state)
+{
+	struct crowd *c = mem_alloc(sizeof(*c));
+	struct reconcile_env env = { .now_ms = NOW, .settle_ms = SETTLE, .keys = 1 };
+	struct reconcile_result out;
+	char token[GUARD_TOKEN_TEXT];
+
+	(void)state;
+	add(c, ns_a, 29, false);
+	add(c, ns_b, 10, true);
+	for (size_t i = 29; i < 39; i++)
+		c->s[i].leaving = true;
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 0);
+	c->s[0].documents = 0;
+	c->s[0].gone_since = NOW - SETTLE;
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 1);
+	assert_int_equal(c->s[0].reason, REASON_GUARDED);
+	assert_int_equal(c->s[29].action, ACTION_REMOVE);
+	memcpy(token, out.token, sizeof(token));
+	/* so it is the same set when some of them are gone */
+	c->s[29].recorded = false;
+	c->s[30].leaving = c->s[30].recorded = false;
+	env.done = (struct guard_done[]){ { ns_b, 1 }, { ns_b, 1 } };
+	env.n_done = 2;
+	reconcile(c->list, c->n, &env, &out);
+	assert_string_equal(out.token, token);
+	/* alone they ask nobody, however many there are */
+	c->s[0].documents = 1;
+	c->s[31].leaving = true;
+	env.n_done = 0;
+	add(c, ns_a, 1, true);
+	c->s[39].leaving = true;
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 0);
+	mem_free(c);
+}
+
+/* With their namespace Secrets go by themselves: neither held, nor a reason to hold others. */
+static void test_guard_and_what_ended(void **state)
+{
+	struct crowd *c = mem_alloc(sizeof(*c));
+	struct reconcile_env env = { .now_ms = NOW, .settle_ms = SETTLE, .keys = 1 };
+	struct reconcile_result out;
+
+	(void)state;
+	add(c, ns_a, 12, true);
+	add(c, ns_b, 1, true);
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 13);
+	for (size_t i = 0; i < 12; i++)
+		c->s[i].ended = true;
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 0);
+	assert_int_equal(removals(c), 13);
+	/* nor are they released along */
+	add(c, ns_b, 11, true);
+	reconcile(c->list, c->n, &env, &out);
+	assert_int_equal(out.guarded, 12);
+	assert_int_equal(removals(c), 12);
+	env.release = mem_str(out.token);
+	reconcile(c->list, c->n, &env, &out);
+	assert_true(out.released);
+	assert_false(c->s[0].released);
+	assert_true(c->s[12].released);
+	mem_free((char *)(uintptr_t)env.release);
 	mem_free(c);
 }
 
@@ -608,6 +750,9 @@ int main(void)
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_guard_counts_what_settles),
 		cmocka_unit_test(test_release),
+		cmocka_unit_test(test_release_is_of_the_whole_set),
+		cmocka_unit_test(test_guard_and_what_is_leaving),
+		cmocka_unit_test(test_guard_and_what_ended),
 		cmocka_unit_test(test_every_combination),
 		cmocka_unit_test(test_status_table),
 	};
