@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """manifests/ on a real API server: accepted strictly, and what the CRD, the rights and the policies let through."""
+import re
 import uuid
 
 import pytest
@@ -16,7 +17,7 @@ COMPONENTS = {
         {"name": "bulla-fan-out", "namespace": "bulla-system", "files": ["fan-out.yaml"]}]},
     "flux": {}, "key-generation": {}, "recipients": {},
     "namespaces": {"configMapGenerator": [
-        {"name": "bulla-agent", "namespace": "bulla-system", "literals": ["namespaces=served"]}]},
+        {"name": "bulla-namespaces", "namespace": "bulla-system", "literals": ["namespaces=served"]}]},
 }
 
 
@@ -97,6 +98,9 @@ def test_namespaces_install_has_no_cluster_rights(programs, folder):
     [options] = [o for o in objects if o["kind"] == "ConfigMap"]
     given = next(e for e in net["env"] if e["name"] == "BULLA_NAMESPACES")["valueFrom"]["configMapKeyRef"]
     assert given["name"] == options["metadata"]["name"] and options["data"] == {"namespaces": "served"}
+    # kustomize renames in rules too what it takes for a generated ConfigMap
+    base = yaml.safe_load_all((MANIFESTS / "base/role.yaml").read_text())
+    assert [o["rules"] for o in objects if o["kind"] == "Role"] == [o["rules"] for o in base if o["kind"] == "Role"]
 
 
 def test_pods_pass_pod_security_restricted(admin):
@@ -523,11 +527,20 @@ def test_lease_and_events(agent):
                   {"series": {"count": 2, "lastObservedTime": "2026-11-25T08:01:00.000000Z"}}, content_type=MERGE)
 
 
+RELEASE = re.search('KUBE_RELEASE "(.+)"', (MANIFESTS.parent / "agent/kube_release.h").read_text()).group(1)
+
+
 def test_release_of_a_deletion_is_one_annotation(agent, admin):
+    """Its use by an agent is in test_agent_crowd.py."""
     path = "/apis/apps/v1/namespaces/bulla-system/deployments/bulla-agent"
-    admin.patch(path, {"metadata": {"annotations": {"bulla.dev/release": "token"}}})
-    agent.request("PATCH", path, {"metadata": {"annotations": {"bulla.dev/release": None}}}, content_type=MERGE)
-    assert "bulla.dev/release" not in admin.get(path)["metadata"].get("annotations", {})
+    released = admin.patch(path, {"metadata": {"annotations": {RELEASE: "a" * 32}}})
+    # as the agent uses it up: not what came after it had looked
+    used_up = {"metadata": {"resourceVersion": released["metadata"]["resourceVersion"], "annotations": {RELEASE: None}}}
+    admin.patch(path, {"metadata": {"annotations": {RELEASE: "b" * 32}}})
+    assert status_of(agent.request, "PATCH", path, used_up, content_type=MERGE)[0] == 409
+    used_up["metadata"]["resourceVersion"] = admin.get(path)["metadata"]["resourceVersion"]
+    agent.request("PATCH", path, used_up, content_type=MERGE)
+    assert RELEASE not in admin.get(path)["metadata"].get("annotations", {})
     # patch alone would let it run another image with the keys mounted
     changes = [{"spec": {"replicas": 0}}, {"spec": {"template": {"spec": {"hostNetwork": True}}}},
                {"metadata": {"labels": {"a": "b"}}}, {"metadata": {"annotations": {"a": "b"}}}]

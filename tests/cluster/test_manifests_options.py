@@ -192,7 +192,7 @@ def test_namespaces_install(programs, tmp_path, new_control_plane):
     """A Role in each served namespace, nothing elsewhere, and never in the agent's own."""
     plane = new_control_plane()
     place = overlay(tmp_path, components=["components/namespaces"], configMapGenerator=[
-        {"name": "bulla-agent", "namespace": "bulla-system", "literals": ["namespaces=served"]}])
+        {"name": "bulla-namespaces", "namespace": "bulla-system", "literals": ["namespaces=served"]}])
     for name in ("served", "other"):
         plane.admin.ensure("v1", "Namespace", None, name)
     apply_strictly(plane.admin, kustomize(programs["kubectl"], place))
@@ -210,6 +210,14 @@ def test_namespaces_install(programs, tmp_path, new_control_plane):
     for name in ("bulla-sealing-keys", "bulla-canary"):
         status, _ = status_of(agent.request, "PATCH", secret_path("bulla-system", name), {}, {"dryRun": "All"}, content_type=MERGE)
         assert status == 403
+    # removals that are held are told of on the Deployment, and released there
+    agent.request("POST", "/apis/events.k8s.io/v1/namespaces/bulla-system/events", {
+        "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "a.1", "namespace": "bulla-system"},
+        "eventTime": "2026-11-25T08:00:00.000000Z", "reportingController": "bulla.dev/agent", "reportingInstance": "a",
+        "action": "Remove", "reason": "RemovalsHeld", "type": "Warning", "note": "x",
+        "regarding": {"kind": "Deployment", "namespace": "bulla-system", "name": "bulla-agent", "apiVersion": "apps/v1"}})
+    deployment = "/apis/apps/v1/namespaces/bulla-system/deployments/bulla-agent"
+    agent.request("PATCH", deployment, {"metadata": {"annotations": {"bulla.dev/release-removals": None}}}, content_type=MERGE)
     # the policy bounds it here too: what it may read it may still not take
     plane.admin.create(secret("served", "db", x="1"))
     wait_for(lambda: check(refused(agent.request, "PATCH", secret_path("served", "db"), {}, content_type=MERGE)), 60, "the policy")
