@@ -89,3 +89,14 @@ bool kube_canary_sings(const struct store_kube *st)
 {
 	return !wanted(st) || st->canary == CANARY_SINGS;
 }
+
+void kube_canary_say(const struct store_kube *st, struct buf *out)
+{
+	if (st->canary == CANARY_SILENT)
+		buf_puts(out, "nothing is written while no policy bounds the agent, or the Secret "
+			      "that tells, " KUBE_CANARY ", is not there: apply manifests/base");
+	else
+		buf_puts(out, "the API server does not say whether a policy bounds the agent, and "
+			      "nothing is written before: look at the server (the agent asks to "
+			      "patch the Secret " KUBE_CANARY ")");
+}

@@ -17,4 +17,7 @@ int64_t kube_canary_work(struct store_kube *st, int64_t now_ms);
 /* The last try was forbidden, or none is wanted. */
 bool kube_canary_sings(const struct store_kube *st);
 
+/* Append why it does not, and what to do about it, for a person. */
+void kube_canary_say(const struct store_kube *st, struct buf *out);
+
 #endif

@@ -470,6 +470,14 @@ int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms)
 	return clock_sooner(wake, kube_accounts_work(&all->accounts, now_ms));
 }
 
+bool kube_fanout_listed(const struct store_kube *st)
+{
+	const struct kube_fanout *all = st->fanout;
+
+	return all == NULL ||
+	       (all->places.synced && (all->accounts.synced || all->accounts.denied));
+}
+
 bool kube_fanout_idle(const struct store_kube *st)
 {
 	const struct kube_fanout *all = st->fanout;

@@ -36,6 +36,8 @@ void kube_fanout_changed(struct store_kube *st);
 /* Do what is due.  When more is (monotonic ms; INT64_MAX: nothing). */
 int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms);
 bool kube_fanout_idle(const struct store_kube *st);
+/* What copies need was listed once; service accounts only where the agent may. */
+bool kube_fanout_listed(const struct store_kube *st);
 
 /*
  * The condition FannedOut of d; old: its status as last seen, whose words stand until more is

@@ -66,7 +66,8 @@ static void show_failed(void *ctx, const struct kube_answer *a)
 
 	if (is_passed(scope, "a document cannot be read", a))
 		return;
-	scope->denied = a->status == 403;
+	scope->status = a->status;
+	mem_replace(&scope->why, a->message);
 	if (a->status == 404)
 		each(scope, lose_kind);
 	tell_failed(scope, &scope->failing, a);
@@ -197,8 +198,11 @@ static void secret_failed(void *ctx, const struct kube_answer *a)
 {
 	struct kube_scope *scope = ctx;
 
-	if (!is_passed(scope, "a Secret cannot be read", a))
-		tell_failed(scope, &scope->secrets_failing, a);
+	if (is_passed(scope, "a Secret cannot be read", a))
+		return;
+	scope->secrets_status = a->status;
+	mem_replace(&scope->secrets_why, a->message);
+	tell_failed(scope, &scope->secrets_failing, a);
 }
 
 static void secret_resumed(void *ctx)
@@ -332,6 +336,60 @@ static const struct kube_watch_handler documents_handler = {
 	show_begin, show_object, show_deleted, show_synced, show_failed, show_resumed
 };
 
+/* --- what cannot be listed -------------------------------------------------------------------- */
+
+static const char *advice(const struct kube_scope *scope, long status)
+{
+	if (status == 403)
+		return scope->namespace == NULL
+			   ? "give the agent's service account the role bulla-agent (a "
+			     "ClusterRoleBinding, manifests/base)"
+			   : "give the agent's service account the role bulla-agent there (a "
+			     "RoleBinding, manifests/served-namespace), or leave that namespace "
+			     "out of --namespaces";
+	if (status == 401)
+		return "look at the agent's credentials: its service account, or its kubeconfig";
+	if (status == 404)
+		return "install the kind SealedCredential (manifests/base)";
+	return "look at the API server, and at the way to it";
+}
+
+static void put_unlisted(const struct kube_scope *scope, const char *what, bool secrets,
+			 struct buf *out)
+{
+	long status = secrets ? scope->secrets_status : scope->status;
+	const char *why = secrets ? scope->secrets_why : scope->why;
+
+	if (out->len != 0)
+		buf_puts(out, "; ");
+	buf_puts(out, what);
+	if (scope->namespace != NULL)
+		buf_printf(out, " in namespace %s", scope->namespace);
+	buf_puts(out, " cannot be listed (");
+	if (why != NULL && status != 0)
+		buf_printf(out, "status %ld: ", status);
+	else
+		buf_puts(out, why != NULL ? "no answer: " : "no answer yet");
+	buf_printf(out, "%s): %s", why != NULL ? why : "", advice(scope, status));
+}
+
+bool kube_show_listed(const struct store_kube *st, struct buf *out)
+{
+	bool listed = true;
+
+	for (size_t i = 0; i < st->n_scopes; i++) {
+		const struct kube_scope *scope = &st->scopes[i];
+		bool secrets = scope->namespace == NULL || scope->secrets_synced;
+
+		if (out != NULL && !scope->synced)
+			put_unlisted(scope, KUBE_DOCUMENTS, false, out);
+		else if (out != NULL && !secrets)
+			put_unlisted(scope, "secrets", true, out);
+		listed = listed && scope->synced && secrets;
+	}
+	return listed;
+}
+
 /* --- open and close --------------------------------------------------------------------------- */
 
 static void open_scope(struct store_kube *st, const char *namespace)
@@ -361,6 +419,8 @@ void kube_show_close(struct store_kube *st)
 		kube_watch_free(st->scopes[i].documents);
 		kube_watch_free(st->scopes[i].secrets);
 		mem_free(st->scopes[i].namespace);
+		mem_free(st->scopes[i].why);
+		mem_free(st->scopes[i].secrets_why);
 	}
 	mem_free(st->scopes);
 }

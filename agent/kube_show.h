@@ -17,4 +17,10 @@ void kube_show_close(struct store_kube *st);
  */
 bool kube_show_target(const struct store_kube *st, struct kube_doc *d);
 
+/*
+ * Has all been listed once?  What has not, why, and what to do about it, is appended to out for a
+ * person; out may be NULL.
+ */
+bool kube_show_listed(const struct store_kube *st, struct buf *out);
+
 #endif

@@ -52,8 +52,9 @@ struct kube_scope {
 	bool synced;		    /* the documents were listed once */
 	bool secrets_synced;	    /* and the Secrets */
 	bool failing;		    /* the documents cannot be listed or watched just now */
-	bool denied;		    /* for want of rights, as last said */
 	bool secrets_failing;
+	long status, secrets_status; /* of the last list or watch that failed; 0: no answer */
+	char *why, *secrets_why;     /* what the server said; NULL: none failed */
 };
 
 struct store_kube {
@@ -111,7 +112,7 @@ struct store_kube {
 	bool kind_unsure; /* that uid is new, and the documents were not listed since */
 	bool asking_crd;
 	int64_t crd_again; /* monotonic ms; 0: no need */
-	bool ready; /* all was looked at once */
+	bool ready;	   /* all was looked at once */
 	struct kube_recorder *recorder;
 	struct store_kube_counts counts;
 };

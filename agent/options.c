@@ -28,6 +28,7 @@ enum {
 	O_OPENER,
 	O_OPENER_UID,
 	O_ONCE,
+	O_GIVE_UP,
 	O_FILE_MODE,
 	O_LISTEN,
 	O_ANONYMOUS,
@@ -81,6 +82,8 @@ const struct options_row options_table[] = {
 	[O_OPENER_UID] = { "opener-uid", 0, "UID", "the user that it runs as (this one)", RUN,
 			   false },
 	[O_ONCE] = { "once", 0, NULL, "bring everything up to date and end", RUN, false },
+	[O_GIVE_UP] = { "give-up", 0, "SECONDS",
+			"with --once: how long to try what cannot be listed (120)", RUN, false },
 	[O_FILE_MODE] = { "file-mode", 0, "MODE", "of the files with keys, in octal (0400)", RUN,
 			  false },
 	[O_LISTEN] = { "listen", 0, "[ADDRESS]:PORT",
@@ -278,6 +281,8 @@ static int take(struct parse *p, int i, const char *value)
 		return read_seconds("settle", value, 0, &o->settle_ms, p->err);
 	case O_FULL_LOOK:
 		return read_seconds("full-look", value, 1, &o->look_ms, p->err);
+	case O_GIVE_UP:
+		return read_seconds("give-up", value, 1, &o->give_up_ms, p->err);
 	case O_LISTEN:
 		o->listen = value;
 		return 0;
@@ -341,9 +346,9 @@ static int need(const char *what, const char *value, struct err *err)
 static int check_store(const struct parse *p)
 {
 	static const int folders[] = { O_DOCUMENTS, O_SECRETS, O_FILE_MODE, -1 };
-	static const int cluster[] = { O_KUBECONFIG,	  O_CONTEXT, O_NAMESPACES,
-				       O_AGENT_NAMESPACE, O_FAN_OUT, O_NO_LEASE,
-				       O_UNBOUNDED,	  O_FLUX,    -1 };
+	static const int cluster[] = { O_KUBECONFIG, O_CONTEXT,	 O_NAMESPACES, O_AGENT_NAMESPACE,
+				       O_FAN_OUT,    O_NO_LEASE, O_UNBOUNDED,  O_FLUX,
+				       O_GIVE_UP,    -1 };
 	const int *others = p->out->kubernetes ? folders : cluster;
 
 	for (size_t i = 0; others[i] >= 0; i++)
@@ -358,8 +363,11 @@ static int check_store(const struct parse *p)
 	return 0;
 }
 
-static int finish_run(const struct options *o, struct err *err)
+static int finish_run(const struct parse *p)
 {
+	const struct options *o = p->out;
+	struct err *err = p->err;
+
 	if ((!o->kubernetes && (need("documents DIR", o->documents, err) < 0 ||
 				need("secrets DIR", o->secrets, err) < 0)) ||
 	    need("keys DIR or --opener PATH", o->keys != NULL ? o->keys : o->opener, err) < 0)
@@ -373,6 +381,9 @@ static int finish_run(const struct options *o, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "--fan-out does not go with --namespaces: with Roles alone "
 			       "nobody sees which namespaces there are");
+	if (!o->once && p->seen[O_GIVE_UP])
+		return err_set(err, ERR_USAGE,
+			       "--give-up needs --once: an agent that stays tries for ever");
 	if (o->once && o->listen != NULL)
 		return err_set(err, ERR_USAGE, "--once ends before anyone could ask --listen");
 	return 0;
@@ -412,7 +423,7 @@ static int finish_mode(const struct parse *p)
 	case OPTIONS_OPENER:
 		return finish_opener(p->out, p->err);
 	default:
-		return check_store(p) < 0 ? -1 : finish_run(p->out, p->err);
+		return check_store(p) < 0 ? -1 : finish_run(p);
 	}
 }
 
@@ -464,6 +475,7 @@ int options_parse(int argc, char **argv, struct options *out, struct err *err)
 				 .file_mode = 0400,
 				 .settle_ms = INT64_C(1000) * OPTIONS_SETTLE,
 				 .look_ms = INT64_C(1000) * OPTIONS_LOOK,
+				 .give_up_ms = INT64_C(1000) * OPTIONS_GIVE_UP,
 				 .opener_uid = -1,
 				 .client_uid = -1,
 				 .socket_group = -1 };

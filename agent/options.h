@@ -16,6 +16,7 @@ struct err;
 #define OPTIONS_LOOK 300 /* seconds */
 #define OPTIONS_LOOK_KUBERNETES 600
 #define OPTIONS_SETTLE_KUBERNETES 60
+#define OPTIONS_GIVE_UP 120 /* seconds */
 #define OPTIONS_AGENT_NAMESPACE "bulla-system"
 
 enum options_mode {
@@ -55,6 +56,7 @@ struct options {
 	mode_t file_mode;
 	int64_t settle_ms;
 	int64_t look_ms;
+	int64_t give_up_ms; /* with once and kubernetes: so long is tried what cannot be listed */
 	enum log_level level;
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 
 #define DRAIN_MS 20000 /* of the 30 s that a pod is given to end */
 #define OPEN_MS 5000   /* for one opening: the loop waits, and a lease has 15 s */
+#define TOLD_MS 2000   /* for Events, when all else has ended */
 #define WAIT_MS 1000
 
 struct agent {
@@ -48,8 +50,10 @@ struct agent {
 	struct httpd *httpd;
 	char **namespaces;
 	int signals;
-	bool ready;	/* was said */
-	int64_t end_by; /* monotonic ms; 0: not ending */
+	bool ready;	    /* was said */
+	int64_t give_up_at; /* monotonic ms, with --once */
+	int64_t end_by;	    /* monotonic ms; 0: not ending */
+	int64_t told_by;    /* the same, for Events */
 };
 
 static bool page_ready(const void *ctx)
@@ -151,6 +155,7 @@ static void begin_work(void *ctx)
 
 	if (a->lease != NULL)
 		log_line(LOG_INFO, "this replica works now", "identity", a->identity, (char *)NULL);
+	a->give_up_at = clock_monotonic_ms() + a->o->give_up_ms;
 	a->store = store_kube_open(&a->store_options, a->client, a->opener);
 	a->metrics.store = a->store;
 }
@@ -315,6 +320,13 @@ static void close_all(struct agent *a)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
+static void begin_end(struct agent *a)
+{
+	a->end_by = clock_monotonic_ms() + DRAIN_MS;
+	if (a->store != NULL)
+		store_kube_drain(a->store);
+}
+
 static void take_signals(struct agent *a)
 {
 	struct signalfd_siginfo info;
@@ -326,10 +338,10 @@ static void take_signals(struct agent *a)
 				store_kube_keys_changed(a->store);
 			continue;
 		}
-		/* the second one ends it at once */
-		a->end_by = a->end_by != 0 ? 1 : clock_monotonic_ms() + DRAIN_MS;
-		if (a->store != NULL)
-			store_kube_drain(a->store);
+		if (a->end_by == 0)
+			begin_end(a);
+		else
+			a->end_by = 1; /* the second one ends it at once */
 	}
 }
 
@@ -348,7 +360,10 @@ static void take_opener_news(struct agent *a)
 static int timeout(const struct agent *a, int64_t ms)
 {
 	int64_t http = a->httpd == NULL ? -1 : httpd_timeout(a->httpd);
+	int64_t told = a->told_by - clock_monotonic_ms();
 
+	if (told > 0 && (ms < 0 || told < ms))
+		ms = told;
 	if (http >= 0 && (ms < 0 || http < ms))
 		ms = http;
 	return ms < 0 || ms > WAIT_MS ? WAIT_MS : (int)ms;
@@ -369,6 +384,16 @@ static void wait_for(struct agent *a, int64_t ms)
 		httpd_run(a->httpd);
 }
 
+/* Events are sent behind all else, so that what was told last still waits. */
+static bool told(struct agent *a, int64_t now)
+{
+	if (a->store == NULL)
+		return true;
+	if (a->told_by == 0)
+		a->told_by = now + TOLD_MS;
+	return now >= a->told_by || store_kube_told(a->store);
+}
+
 /* Work first, then the lease: given back earlier, two would work at once. */
 static bool ended(struct agent *a)
 {
@@ -379,6 +404,8 @@ static bool ended(struct agent *a)
 	if (now >= a->end_by)
 		return true;
 	if (a->store != NULL && !store_kube_idle(a->store))
+		return false;
+	if (!a->releasing && !told(a, now))
 		return false;
 	if (a->lease == NULL || a->released)
 		return true;
@@ -416,18 +443,40 @@ static int64_t work(struct agent *a)
 	return rest;
 }
 
+static int give_up(const struct agent *a, struct err *err)
+{
+	struct buf text = BUF_INIT;
+
+	store_kube_listed(a->store, &text);
+	err_set(err, ERR_IO, "given up after %" PRId64 " s: %s", a->o->give_up_ms / 1000,
+		buf_str(&text));
+	buf_clear(&text);
+	return -1;
+}
+
+/* With --once it ends when all is done, or when it is clear that it never will be. */
+static int check_once(struct agent *a, struct err *err)
+{
+	if (!a->o->once || a->end_by != 0)
+		return 0;
+	if (!store_kube_listed(a->store, NULL))
+		return clock_monotonic_ms() < a->give_up_at ? 0 : give_up(a, err);
+	if (a->ready && store_kube_idle(a->store))
+		begin_end(a);
+	return 0;
+}
+
 static int loop(struct agent *a, struct err *err)
 {
-	while (!ended(a)) {
+	for (;;) {
 		int64_t rest = work(a);
 
-		if (check_alive(a, err) < 0)
+		if (check_alive(a, err) < 0 || check_once(a, err) < 0)
 			return -1;
-		if (a->o->once && a->ready && store_kube_idle(a->store))
+		if (ended(a))
 			return 0;
 		wait_for(a, rest);
 	}
-	return 0;
 }
 
 static enum err_class worst(const struct store_kube *st)

@@ -345,7 +345,7 @@ static bool all_looked_at(const struct store_kube *st)
 	for (size_t i = 0; i < st->n_scopes; i++)
 		if (st->scopes[i].synced)
 			listed++;
-		else if (!st->scopes[i].denied)
+		else if (st->scopes[i].status != 403)
 			return false;
 	return listed > 0 && st->counts.reasons[REASON_PENDING] == 0;
 }
@@ -424,6 +424,24 @@ bool store_kube_idle(const struct store_kube *st)
 bool store_kube_ready(const struct store_kube *st)
 {
 	return st->ready;
+}
+
+bool store_kube_listed(const struct store_kube *st, struct buf *out)
+{
+	bool listed = kube_show_listed(st, out) && kube_fanout_listed(st);
+
+	if (out != NULL && listed && !kube_canary_sings(st))
+		kube_canary_say(st, out);
+	else if (out != NULL && out->len == 0 && !listed)
+		buf_puts(out, "namespaces, or the service accounts in them, cannot be listed for "
+			      "copies: give the agent's service account the role of "
+			      "manifests/components/fan-out");
+	return listed && kube_canary_sings(st);
+}
+
+bool store_kube_told(const struct store_kube *st)
+{
+	return kube_recorder_pending(st->recorder) == 0;
 }
 
 const struct store_kube_counts *store_kube_counts(const struct store_kube *st)

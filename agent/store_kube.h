@@ -38,10 +38,17 @@ void store_kube_opener_news(struct store_kube *st);
  * may not be listed, while there are others, keep none of them back.
  */
 bool store_kube_ready(const struct store_kube *st);
+/*
+ * Has all been listed once, and may the agent write?  If not, what stands in the way, and what to
+ * do about it, is appended to out for a person; out may be NULL.
+ */
+bool store_kube_listed(const struct store_kube *st, struct buf *out);
 /* Nothing of what was decided is under way or due at once. */
 bool store_kube_idle(const struct store_kube *st);
 const struct store_kube_counts *store_kube_counts(const struct store_kube *st);
 size_t store_kube_documents(const struct store_kube *st);
+/* All Events were sent: a process that ends waits for that, a little. */
+bool store_kube_told(const struct store_kube *st);
 /* Take no new work: what is under way ends.  store_kube_idle says when. */
 void store_kube_drain(struct store_kube *st);
 

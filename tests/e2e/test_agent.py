@@ -992,6 +992,9 @@ def test_secrets_without_a_parent(bed):
     (["--settle", "86401"], "--settle: between 0 and 86400"),
     (["--full-look", "0"], "--full-look: between 1 and 86400"),
     (["--documents", "a", "--secrets", "b", "--keys", "c", "--once", "--listen", ":1"], "--once ends before"),
+    (["--documents", "a", "--secrets", "b", "--keys", "c", "--once", "--give-up", "1"], "--give-up needs --kubernetes"),
+    (["--kubernetes", "--keys", "c", "--give-up", "1"], "--give-up needs --once"),
+    (["--kubernetes", "--keys", "c", "--once", "--give-up", "0"], "--give-up: between 1 and 86400"),
 ])
 def test_usage(bed, args, text):
     from agent import AGENT
@@ -1017,7 +1020,7 @@ def test_listen_taken(bed):
 def test_help_and_version(bed):
     from agent import AGENT
     out = subprocess.run([AGENT, "--help"], capture_output=True, text=True, check=True).stdout
-    for option in ("--documents", "--secrets", "--keys", "--once", "--file-mode", "--listen", "--settle",
+    for option in ("--documents", "--secrets", "--keys", "--once", "--give-up", "--file-mode", "--listen", "--settle",
                    "--full-look", "--self-test", "--anonymous-metrics"):
         assert f"{option} " in out
     assert re.fullmatch(r"bulla-agent \d+\.\d+\.\d+\n",

@@ -64,6 +64,9 @@ static void test_options(void **state)
 	assert_int_equal(parse("--kubernetes --keys c", &o, &err), 0);
 	assert_int_equal(o.settle_ms, 60000);
 	assert_int_equal(o.look_ms, 600000);
+	assert_int_equal(o.give_up_ms, 120000);
+	assert_int_equal(parse("--kubernetes --keys c --once --give-up 3", &o, &err), 0);
+	assert_int_equal(o.give_up_ms, 3000);
 	assert_int_equal(parse("--kubernetes --keys c --settle 1 --full-look 7", &o, &err), 0);
 	assert_int_equal(o.settle_ms, 1000);
 	assert_int_equal(o.look_ms, 7000);
