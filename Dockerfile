@@ -4,7 +4,9 @@
 #
 #   docker build --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) --output type=oci,dest=bulla-agent.tar,rewrite-timestamp=true .
 #
-# Give BASE with its digest (debian@sha256:...) for an image that can be made again byte for byte.
+# What is built here does not depend on the folder or the day.  Byte for byte the same image again takes the same
+# Debian packages too: give BASE with its digest (debian@sha256:...), of a base whose sources name one day of
+# snapshot.debian.org.
 ARG BASE=debian:bookworm-slim
 FROM ${BASE} AS build
 ARG SOURCE_DATE_EPOCH=0

@@ -54,10 +54,10 @@ $(BUILD)/flags.mk: scripts/cc-flags
 	@scripts/cc-flags '$(CC)' >$@
 
 CFLAGS ?=
-ALL_CFLAGS := -std=c11 $(OPT) $(WARN) $(WERROR) $(SANITIZE) $(if $(SANITIZE),,$(FORTIFY) $(SMALL)) $(HARDEN) \
+ALL_CFLAGS := -std=c11 -ffile-prefix-map=$(CURDIR)=. $(OPT) $(WARN) $(WERROR) $(SANITIZE) $(if $(SANITIZE),,$(FORTIFY) $(SMALL)) $(HARDEN) \
 	-fPIE -D_GNU_SOURCE -DBULLA_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) $(CFLAGS)
 # What talks to people and networks waits for them; small is worth more there than fast.
-SMALL_LAYERS := sealer github git foreign kinds
+SMALL_LAYERS := sealer github git foreign kinds document kube
 # Of these much is called by one of the two programs alone, or by tests: it stays out of the other.
 SHARED_LAYERS := kube github
 layer_of = $(firstword $(subst /, ,$(1)))

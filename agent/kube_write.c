@@ -126,7 +126,7 @@ static void fail_forbidden(struct kube_write *w, const struct kube_answer *a)
 	why =
 	    mem_printf("the agent may not write Secrets in namespace %s; give its service account "
 		       "the role bulla-agent there (a RoleBinding), or look at the policy "
-		       "bulla-agent-secrets",
+		       "bulla-agent-bounds",
 		       w->d->s.namespace);
 	subject_failed(&w->d->s, REASON_FORBIDDEN, clock_monotonic_ms());
 	w->d->s.attempt.not_before = clock_monotonic_ms() + FORBIDDEN_MS;

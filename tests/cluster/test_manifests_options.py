@@ -200,7 +200,8 @@ def test_namespaces_install(programs, tmp_path, new_control_plane):
     agent = plane.account("bulla-system", "bulla-agent")
     wait_for(lambda: agent.list(secret_path("served", "")[:-1]) is not None, 20, "the Role")
     agent.request("POST", secret_path("served", "")[:-1], secret("served", "a", "served/a", x="1"))
-    assert agent.get(secret_path("served", "a"))["data"] == {"x": "MQ=="}
+    assert agent.list(secret_path("served", "")[:-1])[0]["data"] == {"x": "MQ=="}
+    assert status_of(agent.request, "GET", secret_path("served", "a"))[0] == 403  # it lists and watches, and asks for none
     assert agent.list("/apis/bulla.dev/v1/namespaces/served/sealedcredentials") == []
     assert agent.get("/api/v1/namespaces/served")["metadata"]["name"] == "served"
     plane.admin.create(secret("bulla-system", "bulla-sealing-keys", key="x"))
@@ -302,6 +303,8 @@ def test_chart_takes_images_and_refuses_slips(helm):
     for wrong in ("image.digest=sha256:abc", "replica=3", "namespaces={UPPER}", "crd.install=false", "fanOut=x"):
         done = helm("template", "bulla", CHART, "--set", wrong, check=False)
         assert done.returncode != 0 and "values don't meet the specifications of the schema" in done.stderr, wrong
+    done = helm("template", "bulla", CHART, "--kube-version", "1.30.0", "--set", "namespaces={team-a}", "--set", "fanOut.dockerconfig[0]=team-b", check=False)
+    assert done.returncode != 0 and "fanOut does not go with namespaces" in done.stderr, done.stderr
 
 
 def test_helm_never_deletes_the_crd(programs, helm, new_control_plane):

@@ -66,6 +66,21 @@ def test_same_binaries_give_same_image(image, tmp_path):
     assert make(tmp_path, tmp_path / "again") == image[1]
 
 
+def test_the_folder_of_the_sources_does_not_matter(tmp_path):
+    """Compiled in two folders, the objects are the same bytes, with what debuggers read, of which build-ids are made."""
+    made = []
+    for folder in (tmp_path / "a", tmp_path / "another" / "folder"):
+        folder.mkdir(parents=True)
+        for name in ("Makefile", "base", "scripts"):
+            (shutil.copytree if (TOP / name).is_dir() else shutil.copy)(TOP / name, folder / name)
+        done = subprocess.run(["make", "-s", "BUILD=build", "build/libbase.a"], cwd=folder, capture_output=True, text=True, timeout=300,
+                              env={**os.environ, "CCACHE_DISABLE": "1"})
+        assert done.returncode == 0, done.stderr
+        made.append({p.name: p.read_bytes() for p in (folder / "build/base").glob("*.o")})
+    assert made[0] and made[0] == made[1]
+    assert not [name for name, data in made[0].items() if str(tmp_path).encode() in data]
+
+
 def test_layout_is_whole(image):
     found = manifest(image)
     layer = found["layers"][0]

@@ -192,8 +192,10 @@ def test_cluster_install_reads_no_secret():
 def test_own_namespace_is_granted_by_name():
     for group, resource, verbs, names in granted(base("Role", "bulla-agent")):
         assert names or verbs == {"create"}, resource
-    names = next(n for _, r, _, n in granted(base("Role", "bulla-agent")) if r == "configmaps")
-    assert names == ["bulla-recipients"] + [f"bulla-inventory-{i}" for i in range(16)]
+    maps = [(verbs, names) for _, resource, verbs, names in granted(base("Role", "bulla-agent")) if resource == "configmaps"]
+    # the recipients are for others to read
+    assert maps == [({"create", "patch"}, ["bulla-recipients"]),
+                    ({"get", "create", "patch"}, [f"bulla-inventory-{i}" for i in range(16)])]
 
 
 def containers():
