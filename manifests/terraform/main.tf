@@ -10,6 +10,8 @@ terraform {
 }
 
 locals {
+  # bulla runs in the repository: a file is named from where Terraform runs
+  files = ["--kubeconfig", "--known-hosts", "--recovery", "--identity", "--passphrase-file", "--app", "--keys", "--token-file", "--ca-file"]
   # a word for each option that is set; no shell reads them
   given = [for option, value in {
     "--kubeconfig"      = var.kubeconfig
@@ -25,7 +27,7 @@ locals {
     "--api-url"         = var.api_url
     "--ca-file"         = var.ca_file
     "--timeout"         = var.wait ? var.timeout : null
-  } : [option, value] if value != null]
+  } : [option, contains(local.files, option) && !startswith(value, "age1") ? abspath(value) : value] if value != null]
   flags = [for option, on in {
     "--wait"        = var.wait
     "--push"        = var.push

@@ -64,9 +64,13 @@ class Terraform:
         self.bed, self.folder, self.program = bed, folder, program
         folder.mkdir()
         shutil.copytree(MODULE, folder / "module")
+
+        def named(path):
+            """As manifests/terraform/README.md names files: from Terraform's own folder."""
+            return "${path.root}/" + os.path.relpath(path, folder)
         (folder / "main.tf").write_text(MAIN % {
-            "kubeconfig": bed.config, "repository": bed.repo.top, "url": bed.url, "hosts": bed.hosts[1], "path": PATH, "image": IMAGE,
-            "recovery": bed.repo.recovery, "token": bed.token, "api": bed.hub.url, "bulla": BULLA})
+            "kubeconfig": named(bed.config), "repository": named(bed.repo.top), "url": bed.url, "hosts": named(bed.hosts[1]), "path": PATH,
+            "image": IMAGE, "recovery": named(bed.repo.recovery), "token": named(bed.token), "api": bed.hub.url, "bulla": BULLA})
         (folder / "terraformrc").touch()
         self.env = {**bed.repo.env, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0",
                     "TF_CLI_CONFIG_FILE": str(folder / "terraformrc"), "TF_LOG": "TRACE", "TF_LOG_PATH": str(folder / "trace")}
