@@ -27,9 +27,12 @@ static void leave(struct bootstrap *b, struct step_look *l, const char *why)
 /* Get ready once: a token is read, asked for or minted before anything is done. */
 static int open_at(struct bootstrap *b, struct err *err)
 {
+	struct register_options at = b->o->at;
+
 	if (b->at.rest != NULL)
 		return 0;
-	return register_open(&b->o->at, b->o->url, &b->at, err);
+	at.look = b->o->dry_run;
+	return register_open(&at, b->o->url, &b->at, err);
 }
 
 static int look_there(struct bootstrap *b, struct step_look *l, struct err *err)

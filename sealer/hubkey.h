@@ -20,7 +20,7 @@ struct hubkey_options {
 	struct register_options at;
 	struct ring_options ring;
 	const char *which, *public_key, *title, *output;
-	bool yes, force, dry_run;
+	bool yes, force;
 };
 
 struct hubkey {

@@ -229,6 +229,7 @@ int hubkey_list(const struct invocation *in, struct err *err)
 	struct holders all = HOLDERS_INIT;
 	int r = hubkey_open(o, &s, err);
 
+	s.at.look = true;
 	if (r == 0)
 		r = list(o, &s, &all, err);
 	holders_clear(&all);

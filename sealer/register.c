@@ -160,7 +160,8 @@ static int mint(const struct register_options *o, const char *repository, bool p
 	};
 	int r = open_app(o, &secret, err);
 
-	kv_set_str(&permissions, pulls ? "pull_requests" : "administration", "write");
+	kv_set_str(&permissions, pulls ? "pull_requests" : "administration",
+		   o->look ? "read" : "write");
 	if (pulls)
 		kv_set_str(&permissions, "contents", "read");
 	if (r == 0)
@@ -186,8 +187,9 @@ static int mint(const struct register_options *o, const char *repository, bool p
 static int read_token(const struct register_options *o, const char *repository, bool pulls,
 		      struct buf *token, struct err *err)
 {
-	char *what = mem_printf("a GitHub token (%s: write on %s)",
-				pulls ? "Pull requests" : "Administration", repository);
+	char *what =
+	    mem_printf("a GitHub token (%s: %s on %s)", pulls ? "Pull requests" : "Administration",
+		       o->look ? "read" : "write", repository);
 	int r;
 
 	if (o->token_file != NULL)

@@ -28,6 +28,7 @@ struct register_options {
 	const char *api_url;	       /* NULL: that of github.com */
 	const char *ca_file;	       /* its authority, in place of the system's; or NULL */
 	const char *repository;	       /* "OWNER/NAME", before what a URL says; or NULL */
+	bool look;		       /* nothing is changed: the right to read will do */
 };
 
 /* clang-format off */

@@ -119,6 +119,7 @@ static int begin(const struct invocation *in, struct turn *t, struct err *err)
 	t->push = o->push || o->pull_request;
 	t->at = o->at;
 	t->at.at_hand = &t->r.keys;
+	t->at.look = o->base.dry_run;
 	if (check_options(o, err) != 0 || rotate_open(in, &kind_deploy_key, &t->r, err) != 0)
 		return -1;
 	if (t->r.target.top == NULL || t->r.target.below == NULL)

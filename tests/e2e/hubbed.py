@@ -52,10 +52,11 @@ class HubBed:
     def register(self, region, **more):
         return self.hub.add_key(REPOSITORY, self.public(region), **more)
 
-    def app(self):
+    def app(self, administration="write"):
         """A GitHub App with its key sealed into ops/app.yaml."""
         key = rsa.generate_private_key(65537, 2048)
-        self.hub.app(4711, key.public_key(), [REPOSITORY, "barolab/other"], {"administration": "write", "contents": "read", "metadata": "read"})
+        self.hub.app(4711, key.public_key(), [REPOSITORY, "barolab/other"],
+                     {"administration": administration, "contents": "read", "metadata": "read"})
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
         self.repo.bulla("seal", "github-app", "app", "-n", "ops", "--url", f"https://github.com/{REPOSITORY}", "--app-id", "4711",
                         "--owner", "barolab", "--private-key", "-", "-w", "ops/app.yaml", input=pem)

@@ -458,12 +458,15 @@ def test_by_an_app(bed, tmp_path):
     pem, public = tmp_path / "app.pem", tmp_path / "app.pub"
     bed.repo.tool("openssl", "genrsa", "-out", str(pem), "2048")
     bed.repo.tool("openssl", "rsa", "-in", str(pem), "-pubout", "-out", str(public))
-    bed.hub.app(4711, serialization.load_pem_public_key(public.read_bytes()), [REPOSITORY], {"administration": "write"})
+    bed.hub.app(4711, serialization.load_pem_public_key(public.read_bytes()), [REPOSITORY], {"administration": "read"})
     keys = tmp_path / "keys"
     bed.repo.bulla("init", "-r", "laptop", "--recovery", bed.repo.recovery)
     bed.repo.bulla("keys", "install", "laptop", "-i", bed.repo.recovery, "--to", keys)
     bed.repo.bulla("seal", "github-app", "app", "-n", "ops", "--app-id", "4711", "--private-key", pem, "--owner", "barolab",
                    "--url", "https://github.com/barolab/foobar-infra", "-r", "laptop", "-w", "app.yaml")
-    done = first(bed, "--app", "app.yaml", "--keys", keys, token=False)
+    by = ("--app", "app.yaml", "--keys", keys)
+    assert re.search("^registration +to do ", first(bed, *by, "--dry-run", token=False).out, re.M)  # takes the right to read alone
+    bed.hub.apps["4711"]["permissions"] = {"administration": "write"}
+    done = first(bed, *by, token=False)
     assert [k["key"] for k in registered(bed)] == [public_key(bed)]
     assert "personal token" not in done.err and not [t for t in bed.hub.tokens if t.startswith("ghs_")]

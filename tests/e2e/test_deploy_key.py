@@ -93,6 +93,16 @@ def test_list_as_an_app_gives_the_token_back(bed):
     assert len(minted) == 1 and bed.hub.requests[-1][:2] == ("DELETE", "/installation/token")
 
 
+def test_an_app_that_may_only_read_lists(bed):
+    """A token for no more than is done is asked for; one that must change something is told what is missing."""
+    bed.register("eu-west9", title="bulla eu")
+    app = bed.app("read")
+    assert [key["title"] for key in listed(bed, app=app)["keys"]] == ["bulla eu"]
+    for words in (("add", bed.file("us-east1")), ("remove", bed.file("eu-west9"), "--yes", "--force")):
+        assert "administration: write on that repository" in bed.deploy_key(*words, app=app, status=REFUSED).err
+    assert list(bed.keys()) == ["bulla eu"] and not [r for r in bed.hub.requests if r[:2] == ("POST", KEYS) or r[:2] == ("DELETE", KEYS)]
+
+
 @pytest.mark.parametrize("words, status, text", [
     ((), USAGE, "--app FILE"),
     (("--token-file", "TOKEN", "--app", "ops/app.yaml"), USAGE, "one of the two"),

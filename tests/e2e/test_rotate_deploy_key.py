@@ -142,6 +142,18 @@ def test_an_app_registers_and_gives_its_token_back(bed):
     bed.is_rotated()
 
 
+def test_a_plan_takes_no_right_to_write(bed):
+    app = bed.app("read")
+    bed.repo.commit("App")
+    bed.rotate(*NOBODY)
+    said = bed.rotate(*NOBODY, "--dry-run", "--app", app, token=False)
+    assert f'deploy key {bed.old[EU]["id"]} "bulla {EU} flux-ssh SHA256:old" is deleted' in said.out
+    bed.repo.commit("New deploy key")
+    bed.repo.git("push", "-q")
+    said = bed.rotate(*NOBODY, "--app", app, token=False, status=REFUSED).err
+    assert "administration: write on that repository" in said and bed.before[EU] in bed.registered()
+
+
 @pytest.mark.parametrize("given, name", [("ecdsa-p256", "ecdsa-sha2-nistp256"), ("ecdsa-p521", "ecdsa-sha2-nistp521"),
                                          ("rsa-4096", "ssh-rsa")])
 def test_the_type_stays_or_is_chosen(bed, given, name):
