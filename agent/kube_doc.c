@@ -216,6 +216,8 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	d->s.unknown = false;
 	d->s.released = false;
 	d->s.ended = false;
+	if (first)
+		d->before = r.paused ? REASON_PAUSED : status_of_name(r.reason);
 	if (first && d->applied_version == NULL)
 		take_applied(d, &r);
 	if (!new_text && status_stands(d, &r) && d->busy == KUBE_IDLE && !d->telling_due &&

@@ -72,6 +72,7 @@ struct kube_doc {
 
 	char *why;	      /* of s.reason, for a person */
 	enum reason reported; /* what was last logged */
+	enum reason before;   /* what its status said when it was seen first */
 	enum reason told;     /* what the status says */
 	bool telling_due;     /* the status is to be written */
 	enum kube_busy busy;

@@ -33,6 +33,8 @@ void kube_state_ended(struct kube_limit *l, size_t under_way, const struct kube_
 /* A first success is none: four thousand of them would cost a third of the time. */
 static bool is_event(enum reason before, enum reason now)
 {
+	if (now == before)
+		return false;
 	if (now == REASON_APPLIED)
 		return before != REASON_PENDING && !status_table[before].fine;
 	return status_table[now].level <= LOG_WARN;
@@ -66,7 +68,9 @@ void kube_state_report(struct store_kube *st, struct kube_doc *d)
 		return;
 	st->counts.reasons[d->reported]--;
 	st->counts.reasons[d->s.reason]++;
-	put_event(st, d, d->reported);
+	/* an agent before this one has told what it said last */
+	put_event(st, d, d->reported == REASON_PENDING ? d->before : d->reported);
+	d->before = REASON_PENDING;
 	d->reported = d->s.reason;
 	log_line(row->level, "document", "namespace", d->s.namespace, "name", d->s.name, "reason",
 		 row->name, "text", d->why != NULL ? d->why : row->meaning, (char *)NULL);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 const struct status_row status_table[REASON_COUNT] = {
 	[REASON_PENDING] = { "Pending", false, false, ERR_IO, LOG_DEBUG, "Not tried yet." },
@@ -54,6 +55,14 @@ const struct status_row status_table[REASON_COUNT] = {
 const char *status_name(enum reason r)
 {
 	return (unsigned)r < REASON_COUNT ? status_table[r].name : "Unknown";
+}
+
+enum reason status_of_name(const char *name)
+{
+	for (enum reason r = REASON_PENDING; name != NULL && r < REASON_COUNT; r++)
+		if (strcmp(name, status_table[r].name) == 0)
+			return r;
+	return REASON_PENDING;
 }
 
 enum reason status_of_opening(const struct err *err)

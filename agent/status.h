@@ -50,6 +50,9 @@ extern const struct status_row status_table[REASON_COUNT];
 /* The word for a reason; never NULL. */
 const char *status_name(enum reason r);
 
+/* The reason that has this word; REASON_PENDING for NULL and what is none. */
+enum reason status_of_name(const char *name);
+
 /* Why a document could not be opened, from the error of opener_open. */
 enum reason status_of_opening(const struct err *err);
 

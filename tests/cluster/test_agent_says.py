@@ -110,3 +110,56 @@ def test_a_standby_tells_of_no_document(bed):
         wait_for(lambda: standby.get("/readyz")[0] == 200, 10, "the standby ready")
         assert standby.metrics()["leader_election_master_status"] == 0
         assert not {EXPIRY, "bulla_documents", "bulla_ready"} & exported(standby)
+
+
+# --- Events ------------------------------------------------------------------------------------------------
+
+
+def events(bed, ns):
+    """(document, reason, type) of each Event there is, as often as it was told."""
+    return sorted((e["regarding"]["name"], e["reason"], e["type"]) for e in
+                  bed.api.list(f"/apis/events.k8s.io/v1/namespaces/{ns}/events")
+                  for _ in range((e.get("series") or {}).get("count", 1)))
+
+
+@pytest.mark.parametrize("install", ["cluster", "namespaces"])
+def test_an_event_is_told_once_also_by_the_next_agent(new_bed, install, tmp_path):
+    bed = new_bed(install=install)
+    ns = bed.namespace()
+    lost = bed.new_key("lost.key", tmp_path)
+    with bed.run() as agent:
+        bed.put("theirs", {"v": value()}, ns)
+        bed.ready("theirs", ns)
+        bed.put("broken", {"v": value()}, ns)
+        bed.ready("broken", ns)
+        # what was applied, and is sealed to another key now, needs a key; and one is damaged
+        bed.put("theirs", {"v": value()}, ns, to=[lost])
+        bed.says("theirs", ns, "NoKey")
+        document = bed.document("broken", ns)
+        (part,) = document["spec"]["parts"].values()
+        lines = part["sealed"].splitlines()
+        lines[-3] = lines[-3][:10] + ("A" if lines[-3][10] != "A" else "B") + lines[-3][11:]
+        part["sealed"] = "\n".join(lines) + "\n"
+        bed.api.patch(documents_path(ns, "broken"), {"spec": document["spec"]})
+        bed.says("broken", ns, "Refused")
+        told = [("broken", "Refused", "Warning"), ("theirs", "NoKey", "Warning")]
+        wait_for(lambda: events(bed, ns) == told, 20, f"the Events {told}")
+    with bed.run() as agent:
+        wait_for(lambda: (agent.count("NoKey"), agent.count("Refused")) == (1, 1), 20, "both looked at")
+        time.sleep(3)  # an Event comes within a second
+        assert events(bed, ns) == told
+        with bed.run(wait=False) as second:  # another leader
+            wait_for(lambda: second.get("/readyz")[0] == 200, 20, "the standby ready")
+            agent.die()
+            second.wait_log(msg="this replica works now", seconds=30)
+            wait_for(lambda: second.metrics().get('bulla_documents{reason="NoKey"}') == 1, 20, "the document looked at")
+            time.sleep(3)
+            assert events(bed, ns) == told
+    # what changed while no agent was there is news
+    bed.put("broken", {"v": value()}, ns)
+    bed.put("theirs", {"v": value()}, ns)
+    with bed.run():
+        bed.ready("broken", ns)
+        bed.ready("theirs", ns)
+        told = sorted(told + [("broken", "Applied", "Normal"), ("theirs", "Applied", "Normal")])
+        wait_for(lambda: events(bed, ns) == told, 20, f"the Events {told}")

@@ -13,7 +13,7 @@
 /* A subject in short: a document and a Secret made of it, all well, unless said. */
 struct look {
 	size_t documents;
-	bool invalid, retain, moved, unknown, unseen;
+	bool paused, invalid, retain, moved, unknown, unseen;
 	enum cover cover;
 	unsigned char digest; /* first byte; the rest is zero */
 	bool recorded, retained, made_retain;
@@ -40,6 +40,27 @@ struct row {
 
 static const struct row rows[] = {
 	{ "new", { DOC }, REASON_PENDING, ACTION_APPLY },
+	{ "new and paused", { DOC, .paused = true }, REASON_PAUSED, ACTION_NONE },
+	{ "paused, document changed",
+	  { .documents = 1, .cover = COVER_ALL, .digest = 2, .keys = 1, MADE, .paused = true },
+	  REASON_PAUSED,
+	  ACTION_NONE },
+	{ "paused, Secret gone",
+	  { DOC, .recorded = true, .made = 1, .target = TARGET_ABSENT, .paused = true },
+	  REASON_PAUSED,
+	  ACTION_NONE },
+	{ "paused, to be taken over",
+	  { DOC, .target = TARGET_ADOPT, .paused = true },
+	  REASON_PAUSED,
+	  ACTION_NONE },
+	{ "paused and invalid",
+	  { DOC, .invalid = true, .paused = true },
+	  REASON_PAUSED,
+	  ACTION_NONE },
+	{ "paused, another policy",
+	  { DOC, MADE, .retain = true, .paused = true },
+	  REASON_PAUSED,
+	  ACTION_NONE },
 	{ "unchanged", { DOC, MADE }, REASON_APPLIED, ACTION_NONE },
 	{ "document changed",
 	  { .documents = 1, .cover = COVER_ALL, .digest = 2, .keys = 1, MADE },
@@ -130,6 +151,7 @@ static struct subject from(const struct look *l, char *namespace, char *name)
 	struct subject s = { .namespace = namespace,
 			     .name = name,
 			     .documents = l->documents,
+			     .paused = l->paused,
 			     .invalid = l->invalid,
 			     .cover = l->cover,
 			     .digest = { l->digest },
@@ -730,7 +752,13 @@ static void test_status_table(void **state)
 			assert_int_not_equal(status_table[i].class, ERR_NONE);
 		for (k = 0; k < i; k++)
 			assert_string_not_equal(status_table[i].name, status_table[k].name);
+		assert_int_equal(status_of_name(status_table[i].name), i);
 	}
+	/* what anybody may have written into a status */
+	assert_int_equal(status_of_name(NULL), REASON_PENDING);
+	assert_int_equal(status_of_name(""), REASON_PENDING);
+	assert_int_equal(status_of_name("applied"), REASON_PENDING);
+	assert_int_equal(status_of_name("AppliedX"), REASON_PENDING);
 	assert_int_equal(status_graver(ERR_NONE, ERR_NOKEY), ERR_NOKEY);
 	assert_int_equal(status_graver(ERR_IO, ERR_NOKEY), ERR_IO);
 	assert_int_equal(status_graver(ERR_INVALID, ERR_REFUSED), ERR_REFUSED);
