@@ -586,6 +586,16 @@ bool kube_fanout_due(const struct store_kube *st, const struct kube_doc *d)
 	return f != NULL && f->news != f->told;
 }
 
+bool kube_fanout_has_copies(const struct store_kube *st, const struct kube_doc *d)
+{
+	const struct kube_fan *f;
+
+	if (st->fanout == NULL)
+		return false;
+	f = kube_fan_find(st->fanout, d->s.namespace, d->s.name);
+	return !st->fanout->remembered || (f != NULL && f->copies.n != 0);
+}
+
 void kube_fanout_counts(const struct store_kube *st, struct kube_fan_counts *out)
 {
 	const struct kube_fanout *all = st->fanout;

@@ -51,6 +51,9 @@ void kube_fanout_told(struct store_kube *st, const struct kube_doc *d, unsigned 
 /* It says something else by now. */
 bool kube_fanout_due(const struct store_kube *st, const struct kube_doc *d);
 
+/* Has d copies, or may it have some that are not known yet? */
+bool kube_fanout_has_copies(const struct store_kube *st, const struct kube_doc *d);
+
 /* Of all documents. */
 void kube_fanout_counts(const struct store_kube *st, struct kube_fan_counts *out);
 

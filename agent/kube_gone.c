@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/kube_ended.h"
 #include "agent/kube_fan_accounts.h"
 #include "agent/kube_inventory.h"
 #include "agent/kube_release.h"
@@ -85,6 +86,9 @@ static void tell_guard(struct store_kube *st, const struct reconcile_result *r, 
 {
 	struct buf command = BUF_INIT;
 
+	kube_release_decided(st, r);
+	if (r->guarded == 0)
+		kube_ended_forget(st);
 	if (too_early(st, r, now_ms) || r->guarded == 0 || strcmp(st->told_token, r->token) == 0)
 		return;
 	memcpy(st->told_token, r->token, sizeof(st->told_token));
@@ -94,6 +98,36 @@ static void tell_guard(struct store_kube *st, const struct reconcile_result *r, 
 		 r->token, "command", buf_str(&command), (char *)NULL);
 	kube_release_told(st);
 	buf_clear(&command);
+}
+
+/*
+ * What is held, or would be with it, may have gone with its namespace.  true: that is to be seen
+ * yet, and nothing is said of what is held.
+ */
+static bool ask_namespaces(struct store_kube *st, struct table_node **nodes,
+			   struct subject *const *subjects, size_t n, int64_t now_ms)
+{
+	bool asking = false;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct subject *s = subjects[i];
+
+		if (s->documents == 0 && !s->released && !s->ended &&
+		    (s->reason == REASON_GUARDED || s->reason == REASON_PENDING_REMOVAL) &&
+		    kube_ended_ask(st, (const struct kube_doc *)nodes[i], now_ms))
+			asking = true;
+	}
+	return asking;
+}
+
+/* What reconcile is to know of it beside what was shown. */
+static void see(const struct store_kube *st, struct kube_doc *d)
+{
+	d->s.unseen = kube_state_unseen(st, d);
+	if (d->s.documents != 0)
+		return;
+	d->s.incarnation = kube_doc_incarnation(d);
+	kube_ended_mark(st, d);
 }
 
 /*
@@ -108,6 +142,7 @@ static void decide_gone(struct store_kube *st)
 	struct subject *copies = mem_array(n, sizeof(*copies));
 	struct reconcile_env env;
 	struct reconcile_result result;
+	bool asking;
 
 	st->inventory_loaded = kube_inventory_loaded(st);
 	env = kube_state_env(st);
@@ -116,9 +151,7 @@ static void decide_gone(struct store_kube *st)
 	for (size_t i = 0; i < n; i++) {
 		struct kube_doc *d = (struct kube_doc *)nodes[i];
 
-		d->s.unseen = kube_state_unseen(st, d);
-		if (d->s.documents == 0)
-			d->s.incarnation = kube_doc_incarnation(d);
+		see(st, d);
 		copies[i] = d->s;
 		copies[i].leaving = d->busy == KUBE_REMOVING;
 		subjects[i] = d->s.documents == 0 && d->busy == KUBE_IDLE ? &d->s : &copies[i];
@@ -126,13 +159,14 @@ static void decide_gone(struct store_kube *st)
 	reconcile(subjects, n, &env, &result);
 	st->gone_due = false;
 	st->gone_at = result.wake_ms;
-	kube_release_decided(st, &result);
-	tell_guard(st, &result, env.now_ms);
+	asking = result.guarded != 0 && ask_namespaces(st, nodes, subjects, n, env.now_ms);
+	if (!asking)
+		tell_guard(st, &result, env.now_ms);
 	for (size_t i = 0; i < n; i++) {
 		struct kube_doc *d = (struct kube_doc *)nodes[i];
 
 		d->s.released = subjects[i]->released;
-		if (subjects[i] == &d->s)
+		if (subjects[i] == &d->s && !(asking && d->s.reason == REASON_GUARDED))
 			act_on_gone(st, d);
 	}
 	mem_free(copies);

@@ -5,6 +5,7 @@
 
 #include "agent/flux_source.h"
 #include "agent/kube_crd.h"
+#include "agent/kube_ended.h"
 #include "agent/kube_fan_accounts.h"
 #include "agent/kube_inventory.h"
 #include "agent/secret_json.h"
@@ -141,12 +142,18 @@ static enum verdict judge_group(struct kube_remove *m, const struct kube_answer 
 static enum verdict judge_namespace(struct kube_remove *m, const struct kube_answer *a,
 				    const char **why)
 {
-	if (a->status == 404 && strcmp(a->reason, "NotFound") == 0 &&
-	    strcmp(a->name, m->d->s.namespace) == 0)
+	bool thought_ended = m->d->s.ended, ended = kube_ended_says(m->st, a, m->d->s.namespace);
+
+	if (ended || a->status == 200)
+		kube_ended_seen(m->st, m->d, ended);
+	if (ended && a->status == 404)
 		return VERDICT_ON;
-	*why = "its namespace is going, or cannot be seen";
-	return a->status == 200 && metadata_text(a, "deletionTimestamp") == NULL ? VERDICT_ON
-										 : VERDICT_STOP;
+	if (a->status == 200 && !ended && !thought_ended)
+		return VERDICT_ON;
+	*why = a->status != 200 ? "its namespace cannot be seen"
+	       : ended		? "its namespace is going"
+				: "its namespace is there again"; /* so the guard has a say */
+	return VERDICT_STOP;
 }
 
 static void sources_path(const struct kube_remove *m, struct buf *out)
@@ -287,6 +294,12 @@ static void stop(struct kube_remove *m, const struct kube_answer *a, const char 
 
 static void count_removal(struct store_kube *st, const struct kube_doc *d)
 {
+	if (d->s.ended) { /* so did its namespace, which nothing is held for */
+		kube_inventory_forget(st, d);
+		log_line(LOG_INFO, "Secret gone with its namespace", "namespace", d->s.namespace,
+			 "name", d->s.name, (char *)NULL);
+		return;
+	}
 	st->done = mem_grow(st->done, st->n_done + 1, sizeof(*st->done));
 	st->done[st->n_done++] = (struct guard_done){ mem_str(d->s.namespace), clock_now() };
 	st->counts.removed++;

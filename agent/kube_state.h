@@ -91,6 +91,7 @@ struct store_kube {
 					       held; "": nothing */
 	char spent_token[GUARD_TOKEN_TEXT]; /* to be taken off the Deployment; "" */
 	uint64_t holds;			    /* for guard_token */
+	struct table ended;		    /* namespaces: agent/kube_ended.h */
 	int64_t guard_told_by;		    /* monotonic ms; 0: nothing is held */
 	char *release;			    /* as given, for the next decision alone */
 	bool release_asked;

@@ -6,6 +6,7 @@
 
 #include "agent/kube_crd.h"
 #include "agent/kube_canary.h"
+#include "agent/kube_ended.h"
 #include "agent/kube_fanout.h"
 #include "agent/kube_flux.h"
 #include "agent/kube_gone.h"
@@ -212,6 +213,7 @@ struct store_kube *store_kube_open(const struct store_kube_options *o, struct ku
 	st->finished = finished;
 	st->recorder = kube_recorder_new(client, &by);
 	kube_docs_init(&st->docs);
+	kube_ended_init(st);
 	turns_init(&st->looks);
 	turns_init(&st->tells);
 	turns_init(&st->probes);
@@ -249,6 +251,7 @@ void store_kube_close(struct store_kube *st)
 	kube_recorder_free(st->recorder);
 	kube_flux_close(st);
 	kube_inventory_close(st);
+	kube_ended_clear(st);
 	kube_cancel(st->client, st); /* what belongs to no document */
 	nodes = table_nodes(&st->docs.table);
 	for (size_t i = 0; i < st->docs.table.n; i++)

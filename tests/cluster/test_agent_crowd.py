@@ -188,6 +188,45 @@ def test_a_namespace_that_goes_is_let_go(bed):
         assert agent.running()
 
 
+@pytest.mark.parametrize("install", ["cluster", "namespaces"])
+def test_a_namespace_that_goes_holds_nothing_else(new_bed, install):
+    bed = new_bed(install=install)
+    ns, other = bed.namespace(), bed.namespace()
+    with bed.run(*SETTLE) as agent:
+        bed.put_many([f"d{i:02}" for i in range(12)], ns)
+        bed.put_many(["gone", "kept"], other)
+        bed.all_ready(ns)
+        bed.all_ready(other)
+        bed.api.delete(f"/api/v1/namespaces/{ns}")
+        wait_for(lambda: not bed.documents(ns), 60, "the documents gone")
+        bed.api.delete(documents_path(other, "gone"))
+        bed.until_secret("gone", other, lambda data: data is None, 20)
+        bed.api.wait_gone(f"/api/v1/namespaces/{ns}", 90)
+        # nor does what went with it count later
+        bed.api.delete(documents_path(other, "kept"))
+        bed.until_secret("kept", other, lambda data: data is None, 20)
+        assert not agent.matching(msg=HELD) and not agent.matching(reason="Guarded")
+        if install == "cluster":
+            wait_for(lambda: not bed.remembered(ns), 90, "the inventory without them")
+
+
+def test_a_namespace_that_went_while_the_agent_was_down_holds_nothing_else(bed):
+    ns, other = bed.namespace(), bed.namespace()
+    with bed.run(*SETTLE):
+        bed.put_many([f"d{i:02}" for i in range(12)], ns)
+        bed.put("gone", {"v": value()}, other)
+        bed.all_ready(ns)
+        bed.all_ready(other)
+        wait_for(lambda: len(bed.remembered(ns)) == 12, 10, "the inventory")
+    bed.api.delete(f"/api/v1/namespaces/{ns}")
+    bed.api.delete(documents_path(other, "gone"))
+    bed.api.wait_gone(f"/api/v1/namespaces/{ns}", 90)
+    with bed.run(*SETTLE) as agent:
+        bed.until_secret("gone", other, lambda data: data is None, 20)
+        wait_for(lambda: not bed.remembered(ns), 30, "the inventory without them")
+        assert not agent.matching(msg=HELD) and not agent.matching(reason="Guarded")
+
+
 # --- rights ------------------------------------------------------------------------------------------------
 
 
