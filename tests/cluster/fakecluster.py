@@ -46,7 +46,10 @@ class Witness:
         self.came = {}  # (namespace, name) -> how many reads there were when it came
         self.reads = {}  # what -> [(number of the read, what it said was good for a removal)]
         self.count = 0
-        self.removed, self.allowed = [], 0  # removals of this life of the agent; those that a person released
+        self.removed = []  # namespaces of removals of this life of the agent that nobody released
+        self.given = {}  # token -> {(namespace, name)} that a person has released, and the agent not used up yet
+        self.released = set()  # the same of those that it has, until it is gone or its document is back
+        self.used = set()  # tokens that this life of the agent has used up
         self.tried = set()  # (namespace, name): the agent's last write was a dry run of making the Secret
         self.writes = self.deletes = 0
 
@@ -56,6 +59,22 @@ class Witness:
     def new_life(self):
         """An agent was killed, or what it remembers went back in time: it cannot know of all its removals."""
         self.removed = []
+        self.new_agent()
+
+    def new_agent(self):
+        """What was released and is not gone is held again."""
+        self.released, self.used = set(), set()
+
+    def use_up(self, token):
+        self.used.add(token)
+        self.released |= self.given.pop(token, set())
+
+    def was_released(self, key):
+        return any(key in keys for keys in (self.released, *self.given.values()))
+
+    def forget_release(self, key):
+        for keys in (self.released, *self.given.values()):
+            keys.discard(key)
 
     def document(self, change):
         """Told of each change of a document."""
@@ -66,6 +85,7 @@ class Witness:
             self.gone[key] = time.monotonic()
         else:
             self.gone.pop(key, None)
+            self.forget_release(key)
             if change.type == "ADDED":
                 self.came[key] = self.count
 
@@ -130,12 +150,13 @@ class Witness:
         crd = asked and self.first_good(("crd",), asked)
         if not (crd and self.first_good(("namespace", namespace), crd)):
             self.wrong(namespace, name, f"removed without reads of document, CRD and namespace in this order: {asked}, {crd}")
+        if self.was_released((namespace, name)):
+            self.forget_release((namespace, name))
+            return
         self.removed.append(namespace)
         if len(self.removed) > GUARD_ALL or self.removed.count(namespace) > GUARD_NAMESPACE:
-            self.allowed -= 1
-            if self.allowed < 0:
-                self.wrong(namespace, name, f"removed though the mass guard forbids it: {len(self.removed)} in all, "
-                                            f"{self.removed.count(namespace)} of its namespace")
+            self.wrong(namespace, name, f"removed though the mass guard forbids it: {len(self.removed)} in all, "
+                                        f"{self.removed.count(namespace)} of its namespace")
 
 
 class WitnessedStore(Store):
@@ -193,6 +214,10 @@ class Cluster(FakeApi):
     def note(self, change):
         if change.kind.plural == "sealedcredentials":
             self.witness.document(change)
+        elif change.kind.plural == "deployments" and change.before:
+            was, now = (annotations(d).get(RELEASE) for d in (change.before, change.object))
+            if was and not now:  # hands only ever put another in its place
+                self.witness.use_up(was)
 
     # --- what the agent asks
 
@@ -343,11 +368,18 @@ class Cluster(FakeApi):
             self.quietly(self.store.delete, self.store.kind("namespaces"), "", namespace)
 
     def release(self, token):
+        """It is good for what waits now, if it is good for anything: once."""
         with self.store.lock:
-            waiting = sum(1 for (kind, ns, name), o in self.store.objects.items() if kind is self.secrets_kind and owned(o)
-                          and (ns, name) in self.witness.gone)
-            self.witness.allowed = max(self.witness.allowed, waiting)
+            settled = time.monotonic() - self.witness.settle
+            if token not in self.witness.used:
+                self.witness.given[token] = {
+                    (ns, name) for (kind, ns, name), o in self.store.objects.items()
+                    if kind is self.secrets_kind and owned(o) and self.witness.gone.get((ns, name), settled) < settled}
             self.store.put("deployments", SYSTEM, "bulla-agent", metadata={"annotations": {RELEASE: token}})
+
+    def released(self):
+        """The token on the Deployment, or None."""
+        return annotations(self.store.get(self.store.kind("deployments"), SYSTEM, "bulla-agent")).get(RELEASE)
 
     @staticmethod
     def quietly(f, *args):

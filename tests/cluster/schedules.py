@@ -373,7 +373,7 @@ class Batch:
         self.rules = [Rule(rng, ("watches", "gets", "leases" if self.lease else "gets", "inventory"))
                       for _ in range(rng.choice((0, 1, 3)))]
         self.given, self.excused, self.healed, self.happened = [], set(), False, []
-        self.agent, self.released, self.log_at, self.begin = None, None, 0, None
+        self.agent, self.log_at, self.begin = None, 0, None
         # for agentbed.Agent
         self.runs, self.env, self.namespaces = iter(range(1000)), sealer.env, []
         self.values = set()
@@ -404,6 +404,7 @@ class Batch:
         self.agent.kill()
         if how == signal.SIGKILL or self.install == "namespaces":
             self.cluster.witness.new_life()  # nobody has told the next one of the last removals
+        self.cluster.witness.new_agent()
         if self.install == "cluster":
             self.excuse_all()
         self.start_agent()
@@ -455,6 +456,8 @@ class Batch:
         elif self.install == "cluster" and rng.random() < 0.3:
             when = at()
             out += [(when, cluster.drop_crd), (when + rng.uniform(0.05, 1), self.crd_again)]
+        if rng.random() < 0.3:
+            out.append((at(), self.sweep))
         return out
 
     def restore(self):
@@ -502,6 +505,8 @@ class Batch:
             self.play()
             self.heal()
             self.converge()
+            if self.rng.random() < 0.4:
+                self.sweep_again()
 
     def play(self):
         events = self.events()
@@ -523,16 +528,34 @@ class Batch:
 
     # --- what is right then
 
+    def sweep(self):
+        """All documents at once: a prune that nobody meant."""
+        for schedule in self.schedules:
+            for name in self.cluster.documents(schedule.namespace):
+                self.cluster.delete_document(schedule.namespace, name)
+
+    def sweep_again(self):
+        """What was swept is brought back, with Secrets of the same names, and swept once more."""
+        for schedule in self.schedules:
+            for what in () if schedule.ends else list(schedule.documents())[:3]:
+                self.cluster.put_document(self.sealer.document(what))
+        self.converge()
+        self.sweep()
+        self.converge()
+
     def follow_guard(self):
-        """A person releases what the log asks about."""
+        """A person releases what the log asks about, each set once; and now and then gives a token of before."""
         with open(self.agent.log, encoding="utf-8", errors="replace") as f:
             f.seek(self.log_at)
             lines = f.readlines()
             self.log_at += sum(len(line.encode()) for line in lines)
         for line in lines:
             if "too many documents are gone at once" in line and line.endswith("\n"):
-                self.released = json.loads(line)["token"]
-                self.cluster.release(self.released)
+                self.cluster.release(json.loads(line)["token"])
+                self.happened.append((time.monotonic() - self.begin, "release"))
+        used = sorted(self.cluster.witness.used)
+        if used and self.cluster.released() is None and self.rng.random() < 0.1:
+            self.cluster.release(self.rng.choice(used))
 
     def excused_in(self, namespace):
         return {name for name in NAMES if (namespace, name) in self.excused}
