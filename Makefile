@@ -41,7 +41,7 @@ PKGS_loaded := libcurl libssh
 PKGS_agent := libseccomp libmicrohttpd
 
 # Targets that need no compiler leave the probes below alone.
-NO_CC := clean help deps dist demo test asan fuzz bench bench-cluster soak lint
+NO_CC := clean help deps dist demo test asan fuzz bench bench-cluster soak schedules lint
 ifneq ($(filter-out $(NO_CC),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/flags.mk
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(PKGS_loaded) 2>/dev/null)
@@ -213,6 +213,11 @@ soak: ## whether the agent of a cluster grows, over half an hour of changes (SOA
 	$(Q)$(MAKE) --no-print-directory all
 	@scripts/soak $(BUILD)
 
+schedules: ## 10,000 random schedules of the agent of a cluster (SCHEDULES, SCHEDULES_SEED; half an hour at most)
+	@scripts/deps test
+	$(Q)$(MAKE) --no-print-directory all
+	@scripts/schedules $(BUILD)
+
 lint: ## compilers' warnings as errors, static analysis, shell and manual pages
 	@scripts/deps lint
 	@scripts/lint $(BUILD)
@@ -246,4 +251,4 @@ clean: ## remove everything that was built
 	rm -rf build dist
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
-.PHONY: all unit tools fuzz fuzzers demo deps test asan bench bench-cluster soak lint install dist help clean
+.PHONY: all unit tools fuzz fuzzers demo deps test asan bench bench-cluster soak schedules lint install dist help clean
