@@ -190,8 +190,15 @@ static void secret_synced(void *ctx)
 
 	each(scope, end_of_secrets);
 	scope->secrets_synced = true;
+	scope->secrets_denied = false;
 	scope->secrets_failing = false;
 	scope->st->gone_due = true;
+}
+
+static void look_at(struct kube_scope *scope, struct kube_doc *d)
+{
+	if (d->s.documents != 0)
+		kube_state_look(scope->st, d);
 }
 
 static void secret_failed(void *ctx, const struct kube_answer *a)
@@ -202,6 +209,11 @@ static void secret_failed(void *ctx, const struct kube_answer *a)
 		return;
 	scope->secrets_status = a->status;
 	mem_replace(&scope->secrets_why, a->message);
+	/* until they are listed: a server that then fails otherwise gives no right */
+	if (a->status == 403 && !scope->secrets_synced && !scope->secrets_denied) {
+		scope->secrets_denied = true;
+		each(scope, look_at);
+	}
 	tell_failed(scope, &scope->secrets_failing, a);
 }
 
@@ -232,18 +244,21 @@ static enum target target_of(const struct kube_doc *d)
 	return strcmp(applied, d->seen) == 0 ? TARGET_INTACT : TARGET_CHANGED;
 }
 
-bool kube_show_target(const struct store_kube *st, struct kube_doc *d)
+enum kube_show_target kube_show_target(const struct store_kube *st, struct kube_doc *d)
 {
 	for (size_t i = 0; i < st->n_scopes; i++) {
 		const struct kube_scope *scope = &st->scopes[i];
 
 		if (scope->namespace == NULL || !kube_state_in(scope, d))
 			continue;
-		if (scope->secrets_synced)
-			d->s.target = target_of(d);
-		return scope->secrets_synced;
+		if (scope->secrets_denied)
+			return SHOW_DENIED;
+		if (!scope->secrets_synced)
+			return SHOW_LATER;
+		d->s.target = target_of(d);
+		return SHOW_KNOWN;
 	}
-	return true;
+	return SHOW_KNOWN;
 }
 
 /* --- documents -------------------------------------------------------------------------------- */

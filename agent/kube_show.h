@@ -11,11 +11,17 @@
 void kube_show_open(struct store_kube *st);
 void kube_show_close(struct store_kube *st);
 
+enum kube_show_target {
+	SHOW_KNOWN,
+	SHOW_LATER,  /* Secrets have not been listed yet: nothing is decided before */
+	SHOW_DENIED, /* nor can they be, for want of rights: nothing can be done but to say so */
+};
+
 /*
- * Bring s.target up to date where Secrets can be seen.  false: they have not been listed yet, and
- * nothing is decided before; a look is asked for when they are.
+ * Bring s.target up to date where Secrets can be seen.  A look is asked for when they are listed,
+ * and when that is refused.
  */
-bool kube_show_target(const struct store_kube *st, struct kube_doc *d);
+enum kube_show_target kube_show_target(const struct store_kube *st, struct kube_doc *d);
 
 /*
  * Has all been listed once?  What has not, why, and what to do about it, is appended to out for a

@@ -53,6 +53,7 @@ struct kube_scope {
 	bool secrets_synced;	    /* and the Secrets */
 	bool failing;		    /* the documents cannot be listed or watched just now */
 	bool secrets_failing;
+	bool secrets_denied;	     /* they were never listed, for want of rights */
 	long status, secrets_status; /* of the last list or watch that failed; 0: no answer */
 	char *why, *secrets_why;     /* what the server said; NULL: none failed */
 };

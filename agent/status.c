@@ -30,7 +30,8 @@ const struct status_row status_table[REASON_COUNT] = {
 	[REASON_QUARANTINED] = { "Quarantined", false, true, ERR_CONFLICT, LOG_ERROR,
 				 "An opener died on this document; not tried again." },
 	[REASON_FORBIDDEN] = { "Forbidden", false, true, ERR_IO, LOG_WARN,
-			       "The agent may not write Secrets in this namespace; tried again." },
+			       "The agent may not list or write Secrets in this namespace; tried "
+			       "again." },
 	[REASON_WRITE_FAILED] = { "WriteFailed", false, false, ERR_IO, LOG_WARN,
 				  "The Secret could not be written; tried again." },
 	[REASON_UNAVAILABLE] = { "Unavailable", false, false, ERR_IO, LOG_WARN,

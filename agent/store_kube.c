@@ -114,6 +114,26 @@ static void fetch(struct store_kube *st, struct kube_doc *d)
 
 /* --- decide ----------------------------------------------------------------------------------- */
 
+/* What is said of a document needs no Secret to be seen. */
+static bool is_of_document(enum reason r)
+{
+	return r == REASON_PAUSED || r == REASON_NOT_FOR_US || r == REASON_NO_KEY ||
+	       r == REASON_INVALID;
+}
+
+static void forbid(struct kube_doc *d)
+{
+	char *why = mem_printf("the agent may not list Secrets in namespace %s; apply the Role and "
+			       "RoleBinding of manifests/served-namespace there: kubectl apply -n "
+			       "%s -k manifests/served-namespace",
+			       d->s.namespace, d->s.namespace);
+
+	d->s.reason = REASON_FORBIDDEN;
+	d->s.action = ACTION_NONE;
+	kube_doc_say(d, why);
+	mem_free(why);
+}
+
 static void decide(struct store_kube *st, struct kube_doc *d, struct reconcile_result *out)
 {
 	const struct reconcile_env env = kube_state_env(st);
@@ -126,6 +146,8 @@ static void decide(struct store_kube *st, struct kube_doc *d, struct reconcile_r
 		s->action = ACTION_NONE;
 		kube_doc_say(d, "no document is served in this namespace: the agent's keys, or the "
 				"cluster's own parts, live in it; move it");
+	} else if (kube_show_target(st, d) == SHOW_DENIED && !is_of_document(s->reason)) {
+		forbid(d);
 	}
 }
 
@@ -164,7 +186,7 @@ static void look(struct store_kube *st, struct kube_doc *d)
 		st->gone_due = true;
 		return;
 	}
-	if (!kube_show_target(st, d))
+	if (kube_show_target(st, d) == SHOW_LATER)
 		return;
 	if (kube_fanout_due(st, d)) /* its copies are to be told of, so the whole status is */
 		d->telling_due = true;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent says of itself and of documents, beside their status: /readyz, /metrics."""
+"""What the agent says of itself, and of what it may not do: /readyz, /metrics, Forbidden, Events."""
 import json
 import re
 import time
@@ -7,7 +7,7 @@ import time
 import pytest
 import yaml
 
-from agentbed import MANIFESTS, documents_path, value
+from agentbed import MANIFESTS, conditions, documents_path, value
 from processes import wait_for
 
 METRIC = re.compile(r"\b(?:bulla|process|controller_runtime|rest_client|leader_election)_[a-z_]+\b")
@@ -110,6 +110,58 @@ def test_a_standby_tells_of_no_document(bed):
         wait_for(lambda: standby.get("/readyz")[0] == 200, 10, "the standby ready")
         assert standby.metrics()["leader_election_master_status"] == 0
         assert not {EXPIRY, "bulla_documents", "bulla_ready"} & exported(standby)
+
+
+# --- namespaces without rights -----------------------------------------------------------------------------
+
+
+def serve_documents_alone(bed, ns):
+    """The rights of the namespaces install, but for Secrets."""
+    for thing in yaml.safe_load_all((MANIFESTS / "served-namespace/role.yaml").read_text()):
+        thing["metadata"]["namespace"] = ns
+        thing["rules"] = [r for r in thing["rules"] if r["resources"] != ["secrets"]] if "rules" in thing else None
+        bed.api.apply({k: v for k, v in thing.items() if v is not None})
+
+
+def test_a_namespace_whose_secrets_may_not_be_listed_says_what_to_apply(watching_bed, tmp_path):
+    bed = watching_bed
+    served, dark = bed.namespace(), bed.namespace(served=False)
+    serve_documents_alone(bed, dark)
+    for ns in (served, dark):
+        bed.put("login", {"v": value()}, ns)
+    bed.put("theirs", {"v": value()}, dark, to=[bed.new_key("theirs.key", tmp_path)])
+    with bed.run() as agent:
+        bed.ready("login", served)
+        document = bed.says("login", dark, "Forbidden",
+                            f"may not list Secrets in namespace {dark}; apply the Role and RoleBinding of "
+                            f"manifests/served-namespace there: kubectl apply -n {dark} -k manifests/served-namespace$")
+        assert conditions(document)["Stalled"]["status"] == "True"
+        bed.says("theirs", dark, "NotForUs")  # which needs no right
+        assert agent.get("/readyz")[0] == 200 and agent.count("Pending") == 0
+        bed.put("later", {"v": value()}, dark)
+        bed.says("later", dark, "Forbidden")
+        bed.put("login", {"v": value()}, served)
+        bed.ready("login", served)
+        bed.serve(dark)
+        bed.ready("login", dark, seconds=90)
+        bed.ready("later", dark)
+
+
+def test_a_list_of_secrets_that_is_late_is_no_want_of_rights(new_bed, fault_proxy):
+    bed = new_bed(install="namespaces", proxy=fault_proxy)
+    ns = bed.namespace()
+    bed.put("login", {"v": value()}, ns)
+    failing = fault_proxy.on("GET", "/secrets$").answer(500)
+    with bed.run(wait=False) as agent:
+        failing.wait(2)
+        held = fault_proxy.on("GET", "/secrets$").freeze()
+        failing.remove()
+        held.wait()
+        assert bed.document("login", ns)["status"] == {"observedGeneration": -1} and agent.count("Pending") == 1
+        fault_proxy.clear()
+        fault_proxy.reset_all()
+        bed.ready("login", ns, seconds=60)
+        assert not agent.matching(reason="Forbidden")
 
 
 # --- Events ------------------------------------------------------------------------------------------------
