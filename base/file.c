@@ -13,6 +13,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#ifdef __APPLE__ /* their names there */
+#define st_mtim st_mtimespec
+#define st_ctim st_ctimespec
+#endif
+
 #define READ_CHUNK 65536
 #define READ_SPARE 64 /* asked for beyond a file, to see its end */
 
@@ -311,20 +316,29 @@ static int open_temporary(const char *tmp, struct err *err)
 	return err_set(err, ERR_CONFLICT, "%s: another process is writing the same file", tmp);
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
+static bool same_time(const struct timespec *a, const struct timespec *b)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtime == b->st_mtime;
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* Is the target as the caller believes it to be?  Gives its mode. */
-static int check_target(const struct file_write *w, mode_t *mode, bool *exists, struct err *err)
+/*
+ * A file and its temporary one take turns with two inode numbers, and what is sealed anew has the
+ * same size: the times alone tell the second change of a file from none.
+ */
+static bool same_file(const struct stat *is, const struct file_write *w)
 {
-	struct stat st;
+	const struct stat *was = w->expect;
 
-	*mode = w->mode;
-	*exists = lstat(w->path, &st) == 0;
-	if (!*exists) {
+	return is->st_dev == was->st_dev && is->st_ino == was->st_ino &&
+	       is->st_size == was->st_size && same_time(&is->st_mtim, &was->st_mtim) &&
+	       (w->renamed || same_time(&is->st_ctim, &was->st_ctim));
+}
+
+/* Is the target as the caller believes it to be?  One that is not there has the mode it will. */
+static int check_target(const struct file_write *w, struct stat *st, struct err *err)
+{
+	*st = (struct stat){ .st_mode = w->mode };
+	if (lstat(w->path, st) != 0) {
 		if (errno != ENOENT)
 			return err_sys(err, "%s: cannot stat", w->path);
 		if (w->expect != NULL)
@@ -333,12 +347,24 @@ static int check_target(const struct file_write *w, mode_t *mode, bool *exists, 
 	}
 	if (w->exclusive)
 		return err_set(err, ERR_CONFLICT, "%s: exists already", w->path);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st->st_mode))
 		return err_set(err, ERR_INVALID, "%s: not a regular file", w->path);
-	if (w->expect != NULL && !same_file(&st, w->expect))
+	if (w->expect != NULL && !same_file(st, w))
 		return err_set(err, ERR_CONFLICT, "%s: changed meanwhile; try again", w->path);
-	*mode = st.st_mode & 07777;
 	return 0;
+}
+
+/* A file system whose clock ticks slowly gives two writers one time; each is to have its own. */
+static void make_later(int fd, const struct stat *than)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, than->st_mtim };
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || st.st_mtim.tv_sec != times[1].tv_sec ||
+	    st.st_mtim.tv_nsec > times[1].tv_nsec || times[1].tv_nsec == 999999999)
+		return;
+	times[1].tv_nsec++;
+	futimens(fd, times); /* one that cannot is as it was before */
 }
 
 /*
@@ -358,22 +384,22 @@ static int open_folder(const char *path)
 
 static int stage_fill(struct file_stage *s, const void *data, size_t len, struct err *err)
 {
-	bool exists;
-	mode_t mode;
+	struct stat st;
 
-	if (check_target(&s->w, &mode, &exists, err) < 0)
+	if (check_target(&s->w, &st, err) < 0)
 		return -1;
 	s->fd = open_temporary(s->tmp, err);
 	if (s->fd < 0)
 		return -1;
 	s->made = true;
 	/* again under the lock: two writers must not both believe the target unchanged */
-	if (check_target(&s->w, &mode, &exists, err) < 0)
+	if (check_target(&s->w, &st, err) < 0)
 		return -1;
-	if (ftruncate(s->fd, 0) < 0 || fchmod(s->fd, mode) < 0)
+	if (ftruncate(s->fd, 0) < 0 || fchmod(s->fd, st.st_mode & 07777) < 0)
 		return err_sys(err, "%s: cannot prepare", s->tmp);
 	if (file_write_fd(s->fd, data, len, err) < 0)
 		return err_wrap(err, "%s", s->tmp);
+	make_later(s->fd, &st);
 	return 0;
 }
 
@@ -445,8 +471,7 @@ int file_stage_sync(struct file_stage *const *list, size_t n, struct err *err)
 
 int file_stage_commit(struct file_stage *s, struct err *err)
 {
-	bool exists;
-	mode_t mode;
+	struct stat st;
 
 	if (s->w.exclusive) {
 		if (link(s->tmp, s->path) == 0)
@@ -456,7 +481,7 @@ int file_stage_commit(struct file_stage *s, struct err *err)
 		return err_sys(err, "%s: cannot create", s->path);
 	}
 	/* syncing many takes its time */
-	if (s->w.expect != NULL && check_target(&s->w, &mode, &exists, err) < 0)
+	if (s->w.expect != NULL && check_target(&s->w, &st, err) < 0)
 		return -1;
 	if (rename(s->tmp, s->path) < 0)
 		return err_sys(err, "%s: cannot replace", s->path);

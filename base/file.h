@@ -43,14 +43,15 @@ int file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct e
 /*
  * Replace path by data.  A new file gets mode; an existing one keeps its mode and must still be
  * the one described by expect (from the read the data was made of; NULL: do not ask), else
- * ERR_CONFLICT.  With exclusive the file must not exist (ERR_CONFLICT).  A symbolic link at path
- * is refused.  On failure nothing is changed and the temporary file is gone; after SIGKILL the
- * next write to the same path takes it over.
+ * ERR_CONFLICT: a chmod or another link in between is a change too, and so is a rename unless
+ * renamed says that it was the caller's.  With exclusive the file must not exist (ERR_CONFLICT).  A
+ * symbolic link at path is refused.  On failure nothing is changed and the temporary file is gone;
+ * after SIGKILL the next write to the same path takes it over.
  */
 struct file_write {
 	const char *path;
 	mode_t mode;
-	bool exclusive;
+	bool exclusive, renamed;
 	const struct stat *expect;
 };
 int file_write(const struct file_write *w, const void *data, size_t len, struct err *err);

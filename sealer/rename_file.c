@@ -162,7 +162,9 @@ static void move_back(const struct rename_file *r, struct err *err)
 int rename_file_write(const struct rename_file *r, const char *real, const struct edit_file *f,
 		      const struct stat *st, struct err *err)
 {
-	const struct file_write w = { .path = real, .mode = 0600, .expect = st };
+	const struct file_write w = {
+		.path = real, .mode = 0600, .expect = st, .renamed = r->moves
+	};
 
 	if (r->moves && move(r, err) != 0)
 		return -1;

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """set and unset of several values at once: one write, all of them or none."""
 import base64
+import subprocess
 
 import pytest
 import yaml
 
-from checkout import CONFLICT, INVALID, IO, USAGE, Checkout, Terminal
+from checkout import BULLA, CONFLICT, INVALID, IO, OK, USAGE, Checkout, Terminal
 
 FILE = "app.yaml"
 
@@ -219,3 +220,25 @@ def test_changed_meanwhile(repo):
     at.type("2\n")
     at.end(status=CONFLICT)
     assert (repo.top / FILE).read_bytes() == theirs
+
+
+def test_four_at_the_same_time(repo):
+    """Each sets another value of the same size: who ended with 0 has his in the file."""
+    names = ["A", "B", "C", "D"]
+    repo.bulla("set", FILE, "D", "--from-file", "-", input="d")
+    ended = []
+    for round in range(12):
+        wanted, running = {}, []
+        for name in names:
+            wanted[name] = f"{name}-{round:05}"
+            path = repo.write(f"../{name}", wanted[name])
+            running.append(subprocess.Popen([BULLA, "set", FILE, name, "--from-file", path], cwd=repo.top, env=repo.env,
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        for at in running:
+            err = at.communicate(timeout=60)[1].decode()
+            assert at.returncode in (OK, CONFLICT), err
+        is_now = values(repo)
+        lost = [name for name, at in zip(names, running) if at.returncode == OK and is_now[name] != wanted[name]]
+        assert not lost, f"round {round}"
+        ended += [at.returncode for at in running]
+    assert OK in ended and CONFLICT in ended

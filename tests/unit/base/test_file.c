@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -203,6 +204,95 @@ static void test_write(void **state)
 	assert_int_equal(file_write(&w, "evil", 4, &err), -1);
 	assert_int_equal(access(in_dir("victim"), F_OK), -1);
 	assert_file("w", "whole", 0640);
+}
+
+/* Twice replaced within a second it has its size, and on ext4 its inode number, again. */
+static void test_changed_twice(void **state)
+{
+	struct stat first;
+	struct file_write w = { .path = NULL, .mode = 0600 }, late = { .expect = &first };
+	struct err err = ERR_INIT;
+	char path[128];
+
+	(void)state;
+	strcpy(path, in_dir("w"));
+	w.path = late.path = path;
+	assert_int_equal(file_write(&w, "one", 3, &err), 0);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(stat(path, &first), 0);
+		assert_int_equal(file_write(&w, "two", 3, &err), 0);
+		assert_int_equal(file_write(&w, "six", 3, &err), 0);
+		assert_int_equal(file_write(&late, "old", 3, &err), -1);
+		assert_int_equal(err.class, ERR_CONFLICT);
+		assert_file("w", "six", 0600);
+	}
+}
+
+static void set_mtime(const char *path, time_t sec, long nsec)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+				     { .tv_sec = sec, .tv_nsec = nsec } };
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* What counts as a change, each alone. */
+static void test_expect(void **state)
+{
+	enum { NOTHING, MTIME, MODE, LINK, RENAME, RENAMED, BOTH, CASES };
+	static const bool want[CASES] = { [NOTHING] = true, [RENAMED] = true };
+	struct err err = ERR_INIT;
+	char path[128], other[128];
+
+	(void)state;
+	strcpy(path, in_dir("w"));
+	strcpy(other, in_dir("v"));
+	for (int i = 0; i < CASES; i++) {
+		struct stat st;
+		struct file_write w = { .path = path, .expect = &st };
+
+		w.renamed = i == RENAMED || i == BOTH;
+		put("w", "old", 0600);
+		set_mtime(path, 1000000000, 5);
+		assert_int_equal(stat(path, &st), 0);
+		usleep(20000); /* the clock of the file system */
+		if (i == MTIME || i == BOTH)
+			set_mtime(path, 1000000000, 6);
+		if (i == MODE)
+			assert_int_equal(chmod(path, 0640), 0);
+		if (i == LINK)
+			assert_int_equal(link(path, other), 0);
+		if (i == RENAME || i == RENAMED) {
+			assert_int_equal(rename(path, other), 0);
+			w.path = other;
+		}
+		assert_int_equal(file_write(&w, "new", 3, &err), want[i] ? 0 : -1);
+		assert_int_equal(want[i] ? ERR_CONFLICT : err.class, ERR_CONFLICT);
+		unlink(path);
+		unlink(other);
+	}
+}
+
+/* A clock that has not moved since the last change is no reason for the same time. */
+static void test_later_than_before(void **state)
+{
+	struct file_write w = { .path = in_dir("w"), .mode = 0600 };
+	struct timespec now;
+	struct stat st;
+
+	(void)state;
+	put("w", "old", 0600);
+	assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+	set_mtime(w.path, now.tv_sec, 999999990);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(file_write(&w, "new", 3, NULL), 0);
+	assert_int_equal(stat(w.path, &st), 0);
+	assert_true(st.st_mtime > now.tv_sec || st.st_mtim.tv_nsec == 999999993);
+	/* a time far off is not kept up with */
+	set_mtime(w.path, now.tv_sec + 1000, 5);
+	assert_int_equal(file_write(&w, "new", 3, NULL), 0);
+	assert_int_equal(stat(w.path, &st), 0);
+	assert_true(st.st_mtime < now.tv_sec + 1000);
 }
 
 /* Many at once: nothing changes before commit, and what is not committed leaves nothing. */
@@ -419,6 +509,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_read_into_a_bounded_buffer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_beneath, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changed_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expect, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_later_than_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_names, setup, teardown),
