@@ -214,10 +214,17 @@ static int lock(struct turn_journal *j, struct err *err)
 			return err_sys(err, "%s: cannot open", j->folder);
 		if (j->fd < 0)
 			continue;
-		if (flock(j->fd, LOCK_EX | LOCK_NB) < 0)
-			return err_set(err, ERR_CONFLICT,
-				       "another rotation of this deploy key is at work (%s)",
-				       j->folder);
+		if (flock(j->fd, LOCK_EX | LOCK_NB) < 0) {
+			if (errno == EWOULDBLOCK)
+				err_set(err, ERR_CONFLICT,
+					"another rotation of this deploy key is at work (%s)",
+					j->folder);
+			else
+				err_sys(err, "%s: cannot lock", j->folder);
+			close(j->fd);
+			j->fd = -1; /* what is in the folder is its holder's to remove */
+			return -1;
+		}
 		if (fstat(j->fd, &held) == 0 && lstat(j->folder, &named) == 0 &&
 		    held.st_ino == named.st_ino && held.st_dev == named.st_dev)
 			return 0;

@@ -462,15 +462,20 @@ def test_by_a_pull_request(bed):
     bed.is_rotated()
 
 
-def test_two_at_once(bed):
+@pytest.mark.parametrize("journal", [True, False])
+def test_two_at_once(bed, journal):
+    """The other one has the folder before it has a journal in it, and is at writing that."""
     bed.rotate(*NOBODY)
     folder = bed.journal()[0].parent
+    if not journal:
+        bed.journal()[0].rename(folder / ".journal.bulla~")
     held = subprocess.Popen(["flock", folder, "sleep", "20"])
     try:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and subprocess.run(["flock", "-n", folder, "true"]).returncode == 0:
             time.sleep(0.05)
         assert "another rotation of this deploy key is at work" in bed.rotate(*NOBODY, status=CONFLICT).err
+        assert [f.name for f in folder.iterdir()] == ["journal" if journal else ".journal.bulla~"]
     finally:
         held.kill()
         held.wait()
