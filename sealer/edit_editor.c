@@ -287,14 +287,16 @@ static const struct {
  */
 static void become(const struct edit_editor *e, char **words, char *path, int fd, pid_t parent)
 {
-	sigset_t hangup;
+	sigset_t ending;
 
 	snprintf(path, PATH_SIZE, "/proc/%ld/fd/%d", (long)getpid(), fd);
 	if (!e->quiet) {
-		/* a terminal that closes tells it too, and before us (POSIX: ed writes ed.hup) */
-		sigemptyset(&hangup);
-		sigaddset(&hangup, SIGHUP);
-		sigprocmask(SIG_BLOCK, &hangup, NULL);
+		/* a terminal that closes tells it too, and before us (POSIX: ed writes ed.hup), as
+		 * does who ends the whole group; we end it by SIGKILL */
+		sigemptyset(&ending);
+		sigaddset(&ending, SIGHUP);
+		sigaddset(&ending, SIGTERM);
+		sigprocmask(SIG_BLOCK, &ending, NULL);
 	}
 #ifdef __linux__
 	prctl(PR_SET_PDEATHSIG, e->quiet ? SIGHUP : SIGKILL);

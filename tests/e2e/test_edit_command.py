@@ -644,6 +644,9 @@ def test_real_editor_is_left_alone_and_killed(repo, name):
 def end_by(at, how):
     if how == "hangup":
         assert at.hang_up() == IO
+    elif how == "group":
+        os.killpg(at.pid, signal.SIGTERM)
+        at.end(status=IO)
     else:
         at.signal(how)
         at.end(status=IO if how == signal.SIGTERM else -how)
@@ -679,7 +682,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, "hangup"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, "hangup", "group"])
 def test_editor_that_saves_at_any_signal_hears_none(repo, how):
     saver = repo.write("../saver", SAVER)
     saver.chmod(0o755)
