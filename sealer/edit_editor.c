@@ -309,12 +309,14 @@ static void become(const struct edit_editor *e, char **words, char *path, int fd
 
 static int wait_for(pid_t pid, const char *name, struct err *err)
 {
-	int status;
+	siginfo_t ended;
+	int status = 0;
 
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) < 0)
 		if (errno != EINTR)
 			return err_sys(err, "%s: cannot wait for it", name);
-	child = 0;
+	child = 0; /* before its number can become another's, to whom pass_on would send */
+	waitpid(pid, &status, 0);
 	if (caught != 0)
 		return err_set(err, ERR_IO, "ended by signal %d; nothing was changed", (int)caught);
 	if (WIFSIGNALED(status))
