@@ -347,3 +347,81 @@ def test_a_document_that_changes_while_it_is_fetched_is_not_taken_for_what_it_wa
         wait_for(lambda: asked, 20, "the agent to ask for the text", pause=0.01)
         cluster.put_document(sealed(alone, "a", 2))
         wait_for(lambda: not wrongs(alone.sealer, cluster.documents("t-0"), cluster.secrets("t-0")), 30, "the second", pause=0.1)
+
+
+@pytest.mark.parametrize("alone", ["cluster", "namespaces"], indirect=True)
+def test_a_release_is_of_the_whole_set_whatever_fails(alone):
+    """One Secret cannot be deleted for a while: it is not held again under another token, when the others are gone."""
+    cluster, stuck = alone.cluster, [True]
+    names = [f"x{i}" for i in range(6)]
+
+    def chaos(request):
+        if stuck and request.method == "DELETE" and request.path.endswith("/secrets/x3"):
+            return Fault(status=500, reason="InternalError")
+        return None
+
+    def held():
+        return [line for line in alone.agent.output().splitlines() if "too many documents are gone at once" in line]
+    with alone.running():
+        for name in names:
+            cluster.put_document(sealed(alone, name, 1))
+        wait_for(lambda: len(cluster.secrets("t-0")) == 6 and
+                 all(reason_of(d) == "Applied" for d in cluster.documents("t-0").values()), 20, "the statuses")
+        cluster.chaos = chaos
+        for name in names:
+            cluster.delete_document("t-0", name)
+        wait_for(held, 20, "the guard", pause=0.1)
+        assert len(cluster.secrets("t-0")) == 6
+        cluster.release(json.loads(held()[0])["token"])
+        wait_for(lambda: set(cluster.secrets("t-0")) == {"x3"}, 20, "all others gone", pause=0.1)
+        time.sleep(3)  # it is tried again meanwhile
+        stuck.clear()
+        wait_for(lambda: not cluster.secrets("t-0"), 40, "the last", pause=0.1)
+        wait_for(lambda: cluster.released() is None, 20, "the release taken away", pause=0.1)
+        assert len(held()) == 1
+    assert not cluster.witness.wrongs
+
+
+@pytest.mark.parametrize("fault", ["another token", "no right"])
+def test_what_takes_a_release_away_leaves_a_newer_one_and_may_fail(alone, fault):
+    cluster, asked = alone.cluster, []
+    names = [f"x{i}" for i in range(5)]
+
+    def chaos(request):
+        if request.method != "PATCH" or not request.path.endswith("/deployments/bulla-agent"):
+            return None
+        asked.append(json.loads(request.body))
+        if fault == "no right":
+            return Fault(status=403, reason="Forbidden")
+        if len(asked) == 1:
+            cluster.store.put("deployments", "bulla-system", "bulla-agent",
+                              metadata={"annotations": {"bulla.dev/release-removals": "f" * 32}})
+        return None
+
+    def held():
+        return [json.loads(line)["token"] for line in alone.agent.output().splitlines()
+                if "too many documents are gone at once" in line]
+
+    def put_and_delete():
+        for name in names:
+            cluster.put_document(sealed(alone, name, 1))
+        wait_for(lambda: len(cluster.secrets("t-0")) == 5 and
+                 all(reason_of(d) == "Applied" for d in cluster.documents("t-0").values()), 20, "the statuses")
+        for name in names:
+            cluster.delete_document("t-0", name)
+    cluster.chaos = chaos
+    with alone.running():
+        put_and_delete()
+        (token,) = wait_for(held, 20, "the guard", pause=0.1)
+        cluster.release(token)
+        wait_for(lambda: not cluster.secrets("t-0") and asked, 20, "the removals", pause=0.1)
+        time.sleep(6)
+        assert asked[0]["metadata"]["resourceVersion"] and len(asked) == 1, asked
+        assert cluster.released() == (token if fault == "no right" else "f" * 32)
+        if fault == "no right":
+            assert "it releases nothing any more" in alone.agent.output()
+            put_and_delete()
+            wait_for(lambda: len(held()) == 2, 20, "the guard once more", pause=0.1)
+            time.sleep(6)
+            assert len(cluster.secrets("t-0")) == 5 and held()[1] != token
+    assert not cluster.witness.wrongs
