@@ -352,10 +352,15 @@ void kube_doc_applied(struct kube_doc *d, const json_t *secret_metadata)
 	d->s.made_retain = d->s.retain;
 	d->s.target = TARGET_INTACT;
 	memcpy(d->s.made, d->s.digest, sizeof(d->s.made));
-	if (d->seen_anew) /* by now it may be another one: the next look compares */
-		return;
+	if (!d->seen_anew) /* else it may be another one by now: the next look compares */
+		kube_doc_saw(d, secret_metadata);
+}
+
+void kube_doc_saw(struct kube_doc *d, const json_t *secret_metadata)
+{
 	mem_free(d->seen);
-	d->seen = mem_printf("%s/%s", d->applied_uid, d->applied_version);
+	d->seen = mem_printf("%s/%s", string_at(secret_metadata, "uid"),
+			     string_at(secret_metadata, "resourceVersion"));
 	d->seen_mark = SECRET_JSON_OURS;
 }
 

@@ -61,8 +61,8 @@ struct kube_doc {
 
 	char *applied_uid; /* of the Secret, from the answer to our write; NULL: none */
 	char *applied_version;
-	char *seen;	/* "UID/VERSION" of the Secret as a watch showed it last; NULL: none */
-	int seen_mark;	/* enum secret_json_mark of it */
+	char *seen;    /* "UID/VERSION" of the Secret as a watch or a probe showed it; NULL: none */
+	int seen_mark; /* enum secret_json_mark of it */
 	bool seen_anew; /* shown while a request for it was under way */
 	char *crd_uid;	/* of the kind when the Secret was made; NULL: not known */
 	char *digest;	/* the document's, of what runs; as the status tells it */
@@ -125,6 +125,8 @@ enum cover kube_doc_cover(const struct kube_doc *d, const struct kv *keys);
 
 /* What the Secret is now, as our own write was answered; d->s counts as made of `digest`. */
 void kube_doc_applied(struct kube_doc *d, const json_t *secret_metadata);
+/* The Secret, which is ours, was found to be this one now; d->s.target is the caller's. */
+void kube_doc_saw(struct kube_doc *d, const json_t *secret_metadata);
 /* An earlier agent made a Secret of this uid; what it is like now is not known. */
 void kube_doc_recorded(struct kube_doc *d, const char *secret_uid);
 /*

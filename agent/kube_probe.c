@@ -44,16 +44,23 @@ static void found(struct store_kube *st, struct kube_doc *d, enum target target)
 	kube_state_look(st, d);
 }
 
-/* Of what the inventory alone remembers no version is known: it is looked at, and written again. */
-static bool is_applied(const struct kube_doc *d, const struct kube_answer *a)
+/*
+ * Ours is there.  Of what the inventory alone remembers no version is known: it is looked at, and
+ * written again.
+ */
+static void found_ours(struct store_kube *st, struct kube_doc *d, const struct kube_answer *a)
 {
 	const json_t *metadata = json_object_get(a->object, "metadata");
 	const char *uid = secret_json_field(metadata, "uid");
 	const char *version = secret_json_field(metadata, "resourceVersion");
 
-	return uid != NULL && version != NULL && d->applied_uid != NULL &&
-	       d->applied_version != NULL && strcmp(uid, d->applied_uid) == 0 &&
-	       strcmp(version, d->applied_version) == 0;
+	if (uid != NULL && version != NULL) {
+		if (d->applied_uid != NULL && d->applied_version != NULL &&
+		    strcmp(uid, d->applied_uid) == 0 && strcmp(version, d->applied_version) == 0)
+			return;
+		kube_doc_saw(d, metadata);
+	}
+	found(st, d, TARGET_CHANGED);
 }
 
 static void answered(void *ctx, const struct kube_answer *a)
@@ -68,8 +75,10 @@ static void answered(void *ctx, const struct kube_answer *a)
 		return;
 	}
 	/* 422: another's by now, or of another type */
-	if (a->status == 422 || (a->status == 200 && !is_applied(d, a)))
+	if (a->status == 422)
 		found(st, d, TARGET_CHANGED);
+	else if (a->status == 200)
+		found_ours(st, d, a);
 	else if (a->status == 404 && strcmp(a->name, d->s.name) == 0)
 		found(st, d, TARGET_ABSENT);
 	if (d->again) {

@@ -185,8 +185,21 @@ static void answered(void *ctx, const struct kube_answer *a)
 
 /* --- what is asked ---------------------------------------------------------------------------- */
 
+/* As a watch or a probe saw it last, else as we left it; NULL: not known. */
+static const char *known_version(const struct kube_doc *d)
+{
+	size_t n = d->applied_uid == NULL ? 0 : strlen(d->applied_uid);
+
+	if (n != 0 && d->seen != NULL && strncmp(d->seen, d->applied_uid, n) == 0 &&
+	    d->seen[n] == '/')
+		return d->seen + n + 1;
+	return d->applied_version;
+}
+
 static void send(struct kube_write *w)
 {
+	const struct secret_json_seen made = { .uid = w->d->applied_uid,
+					       .resource_version = known_version(w->d) };
 	const struct secret_json what = { .document = &w->doc,
 					  .secret = &w->secret,
 					  .document_uid = w->d->uid,
@@ -196,8 +209,7 @@ static void send(struct kube_write *w)
 	struct kube_request r = { .method = NULL };
 	struct err err = ERR_INIT;
 
-	if (secret_steps_request(&w->steps, &what, w->d->applied_uid, &r, &path, &body, &err) !=
-	    0) {
+	if (secret_steps_request(&w->steps, &what, &made, &r, &path, &body, &err) != 0) {
 		fail(w, REASON_INVALID, err.text);
 	} else {
 		w->st->writing++;
@@ -215,7 +227,8 @@ static enum secret_step first_step(const struct kube_doc *d)
 		return SECRET_ADOPT;
 	if (d->s.target == TARGET_ABSENT)
 		return SECRET_CREATE;
-	return d->applied_uid != NULL ? SECRET_PATCH_MADE : SECRET_PROBE;
+	return d->applied_uid != NULL && known_version(d) != NULL ? SECRET_PATCH_MADE
+								  : SECRET_PROBE;
 }
 
 void kube_write_begin(struct store_kube *st, struct kube_doc *d, struct document *doc)

@@ -426,11 +426,24 @@ static int check_alive(const struct agent *a, struct err *err)
 	return 0;
 }
 
+/*
+ * A process that was frozen may hold requests that were decided on long ago, and answers that want
+ * another: none of that may go out any more, so this is asked before kube_work.
+ */
+static bool overslept(const struct agent *a)
+{
+	return a->store != NULL && a->lease != NULL && !a->releasing && !kube_lease_held(a->lease);
+}
+
 /* No write begins that another replica might undo. */
 static int64_t work(struct agent *a)
 {
 	int64_t rest;
 
+	if (overslept(a)) {
+		a->lost = true;
+		return -1;
+	}
 	kube_work(a->client);
 	if (a->store == NULL || (a->lease != NULL && !kube_lease_held(a->lease)))
 		return -1;

@@ -21,13 +21,14 @@ void secret_steps_end(struct secret_steps *s)
 /* --- what is asked ---------------------------------------------------------------------------- */
 
 static int format_patch(const struct secret_steps *s, const struct secret_json *what,
-			const char *made_uid, struct buf *body, struct err *err)
+			const struct secret_json_seen *made, struct buf *body, struct err *err)
 {
 	bool adopt = s->step == SECRET_ADOPT || s->step == SECRET_ADOPT_BARE;
 	struct secret_json_seen seen = { .bare = s->step == SECRET_ADOPT_BARE };
 
 	if (s->step == SECRET_PATCH_MADE) {
-		seen.uid = made_uid;
+		seen.uid = made->uid;
+		seen.resource_version = made->resource_version;
 		seen.lists = true;
 	} else if (s->step == SECRET_PATCH) {
 		seen.uid = secret_json_field(s->seen, "uid");
@@ -46,7 +47,7 @@ static void format_probe(const struct document *d, struct buf *body)
 }
 
 static int format(const struct secret_steps *s, const struct secret_json *what,
-		  const char *made_uid, struct buf *body, struct err *err)
+		  const struct secret_json_seen *made, struct buf *body, struct err *err)
 {
 	switch (s->step) {
 	case SECRET_CREATE:
@@ -60,19 +61,19 @@ static int format(const struct secret_steps *s, const struct secret_json *what,
 				   secret_json_field(s->seen, "resourceVersion"), body);
 		return 0;
 	default:
-		return format_patch(s, what, made_uid, body, err);
+		return format_patch(s, what, made, body, err);
 	}
 }
 
 int secret_steps_request(const struct secret_steps *s, const struct secret_json *what,
-			 const char *made_uid, struct kube_request *r, struct buf *path,
-			 struct buf *body, struct err *err)
+			 const struct secret_json_seen *made, struct kube_request *r,
+			 struct buf *path, struct buf *body, struct err *err)
 {
 	bool make = s->step == SECRET_CREATE || s->step == SECRET_TRY;
 	const char *namespace =
 	    what->namespace != NULL ? what->namespace : what->document->namespace;
 
-	if (format(s, what, made_uid, body, err) != 0)
+	if (format(s, what, made, body, err) != 0)
 		return -1;
 	kube_path_object(path, KUBE_CORE, namespace, "secrets", make ? NULL : what->document->name);
 	if (s->step == SECRET_TRY)

@@ -19,7 +19,7 @@ struct err;
 
 enum secret_step {
 	SECRET_CREATE,
-	SECRET_PATCH_MADE, /* ours, and the very one that we made */
+	SECRET_PATCH_MADE, /* ours, and the very one that we know */
 	SECRET_PROBE,	   /* ours after all?  the answer shows its metadata */
 	SECRET_PATCH,	   /* ours, as the probe saw it */
 	SECRET_TRY,	   /* of another type, or immutable: could it be made anew? */
@@ -40,12 +40,14 @@ void secret_steps_end(struct secret_steps *s);
 
 /*
  * The request of the step: r->method, type and metadata_only are set, path and body appended and
- * pointed to.  what: as for secret_json; made_uid: of the Secret as we made it, for
- * SECRET_PATCH_MADE.  -1: what cannot be formatted (ERR_INVALID).
+ * pointed to.  what: as for secret_json; made: uid and resourceVersion of the Secret as it is known
+ * to be, for SECRET_PATCH_MADE, which changes no other: a request that is late, from an agent that
+ * was frozen for one, finds another version and ends as a 409.  -1: what cannot be formatted
+ * (ERR_INVALID).
  */
 int secret_steps_request(const struct secret_steps *s, const struct secret_json *what,
-			 const char *made_uid, struct kube_request *r, struct buf *path,
-			 struct buf *body, struct err *err);
+			 const struct secret_json_seen *made, struct kube_request *r,
+			 struct buf *path, struct buf *body, struct err *err);
 
 enum secret_steps_verdict {
 	SECRET_STEPS_ON,      /* s->step is to be sent */

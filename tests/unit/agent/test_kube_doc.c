@@ -348,6 +348,12 @@ static void test_what_was_done(void **state)
 	d->seen = mem_str("s/11");
 	kube_doc_applied(d, metadata);
 	assert_string_equal(d->seen, "s/11");
+	assert_string_equal(d->applied_version, "9");
+	/* what a probe found: of now, though it is not what we left */
+	json_object_set_new(metadata, "resourceVersion", json_string("12"));
+	kube_doc_saw(d, metadata);
+	assert_string_equal(d->seen, "s/12");
+	assert_string_equal(d->applied_version, "9");
 	d->letting_go = d->held = true; /* of the time before */
 	kube_doc_gone(d);
 	assert_false(d->letting_go || d->held);

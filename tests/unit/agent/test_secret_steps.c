@@ -135,7 +135,11 @@ static void test_requests(void **state)
 		{ SECRET_TRY, "POST", "/api/v1/namespaces/copy/secrets?dryRun=All", KUBE_JSON,
 		  "bulla.dev/owner", "\"op\"" },
 		{ SECRET_PATCH_MADE, "PATCH", "/api/v1/namespaces/copy/secrets/app",
-		  KUBE_JSON_PATCH, "\"made\"", "resourceVersion" },
+		  KUBE_JSON_PATCH,
+		  "{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"5\"}",
+		  "\"seen\"" },
+		{ SECRET_PATCH_MADE, "PATCH", "/api/v1/namespaces/copy/secrets/app",
+		  KUBE_JSON_PATCH, "\"path\":\"/metadata/uid\",\"value\":\"made\"", "\"7\"" },
 		{ SECRET_PROBE, "PATCH", "/api/v1/namespaces/copy/secrets/app", KUBE_JSON_PATCH,
 		  "web/app", "/data" },
 		{ SECRET_PATCH, "PATCH", "/api/v1/namespaces/copy/secrets/app", KUBE_JSON_PATCH,
@@ -152,6 +156,7 @@ static void test_requests(void **state)
 			      .kind = kind_find("opaque") };
 	struct kind_secret secret = { .type = TYPE_OPAQUE };
 	const struct secret_json what = { .document = &d, .secret = &secret, .namespace = "copy" };
+	const struct secret_json_seen made = { .uid = "made", .resource_version = "5" };
 
 	(void)state;
 	kv_set_str(&secret.data, "k", "v");
@@ -163,8 +168,7 @@ static void test_requests(void **state)
 
 		secret_steps_begin(&s, rows[i].step);
 		s.seen = json_pack("{s:s,s:s}", "uid", "seen", "resourceVersion", "7");
-		assert_int_equal(secret_steps_request(&s, &what, "made", &r, &path, &body, &err),
-				 0);
+		assert_int_equal(secret_steps_request(&s, &what, &made, &r, &path, &body, &err), 0);
 		assert_string_equal(r.method, rows[i].method);
 		assert_string_equal(r.path, rows[i].path);
 		assert_int_equal(r.type, rows[i].type);
