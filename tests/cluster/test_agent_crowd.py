@@ -435,8 +435,9 @@ def test_an_api_server_killed_in_the_middle_of_1000_documents(restless_bed, rest
     bed = restless_bed
     ns = bed.namespace()
     sealed = [bed.seal(f"d{i:04}", {"v": value()}, ns) for i in range(1000)]
-    with bed.run(*SETTLE) as agent:
-        stop, failed = threading.Event(), []
+    # where a server is long in coming back a lease would run out, and nothing here starts an agent that ended
+    with bed.run(*SETTLE, "--no-lease") as agent:
+        stop, failed, seen = threading.Event(), [], {}
 
         def apply_all():
             admin = restless_plane.new_admin()
@@ -456,7 +457,8 @@ def test_an_api_server_killed_in_the_middle_of_1000_documents(restless_bed, rest
         thread.start()
         try:
             for threshold in (200, 600):
-                wait_for(lambda: len(bed.secrets(ns)) >= threshold, 60, f"{threshold} Secrets")
+                made = wait_for(lambda: len(found := bed.secrets(ns)) >= threshold and found, 60, f"{threshold} Secrets")
+                seen.update({n: s["metadata"]["uid"] for n, s in made.items()})
                 restless_plane.kill_apiserver()
                 restless_plane.start_apiserver()
             thread.join(120)
@@ -468,7 +470,8 @@ def test_an_api_server_killed_in_the_middle_of_1000_documents(restless_bed, rest
         assert len(found) == 1000, failed
         assert agent.metrics()["bulla_secrets_removed_total"] == 0
         uids = {n: s["metadata"]["uid"] for n, s in bed.secrets(ns).items()}
-        assert len(uids) == 1000
+        assert len(uids) == 1000 and len(seen) >= 600
+        assert {n: uids[n] for n in seen} == seen, "a Secret was made anew"
 
 
 def test_an_etcd_restored_from_an_older_snapshot(restless_bed, restless_plane):
