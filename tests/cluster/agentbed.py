@@ -349,7 +349,7 @@ class Agent(Server):
     """One run of it.  Logs are read from its standard error."""
 
     def __init__(self, bed, *more):
-        self.bed, self.checked = bed, False
+        self.bed, self.checked, self.ended = bed, False, False
         super().__init__("bulla-agent", bed.args(*more), bed.folder / f"agent{next(bed.runs)}.log", env=bed.env)
 
     def __exit__(self, kind, *_):
@@ -366,11 +366,28 @@ class Agent(Server):
                 pids += [int(child) for child in children.split()]
         return pids
 
+    def _end(self):
+        """The test ends it now; it must not have ended by itself before.  What is to be gone with it."""
+        assert self.running(), f"it had ended by itself with {self.process.returncode}:\n{self.tail()}"
+        self.ended = True
+        return self.family()
+
+    def ends(self, status, seconds=20):
+        """It ends by itself, as it is to: with this exit status."""
+        self.ended, family = True, self.family()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end in {seconds} s:\n{self.tail()}") from None
+        self.kill()
+        assert self.process.returncode == status, f"it ended with {self.process.returncode}:\n{self.tail()}"
+        self._nothing_left(family)
+
     def stop(self, grace=25):
-        """SIGTERM; it must end by itself, and well."""
-        if not self.running():
+        """SIGTERM; it must end by itself, and well.  Nothing, when the test has ended it, or awaited its end."""
+        if self.ended:
             return
-        family = self.family()
+        family = self._end()
         self.process.terminate()
         try:
             self.process.wait(grace)
@@ -382,7 +399,7 @@ class Agent(Server):
 
     def die(self):
         """SIGKILL; the processes beside it must follow."""
-        family = self.family()
+        family = self._end()
         self.kill()
         self._nothing_left(family)
 
@@ -398,12 +415,13 @@ class Agent(Server):
         wait_for(gone, 10, "the end of the processes beside the agent")
 
     def finish(self, check=True):
-        """End it; with check also: it had not ended by itself, and nothing leaked."""
+        """End it; with check also: it had not ended by itself, unless the test awaited that, and nothing leaked."""
         try:
             if check:
                 self.stop()
         finally:
             self.kill()
+            self.ended = True
         if check and not self.checked:
             self.checked = True
             self.no_leak()

@@ -27,6 +27,7 @@ What a rule can do:
     goaway()                    HTTP/2: GOAWAY, this request unanswered; HTTP/1.1: closed
     delay(seconds)              then as usual
     freeze()                    never answered, the connection is kept
+    hold()                      as usual, but not before let_go(): a request that is long on its way
     body(bytes, status)         the server's answer with other bytes; bytes may be a function of the bytes
     truncate(bytes)             the server's answer, its announced length kept, cut after so many bytes
     redirect(location)          307
@@ -204,6 +205,17 @@ class Rule:
             await asyncio.get_running_loop().create_future()
         return self._do(action)
 
+    def hold(self):
+        self.held = self.proxy.new_event()
+
+        async def action(exchange, upstream):
+            await self.held.wait()
+            await pass_on(exchange, upstream)
+        return self._do(action)
+
+    def let_go(self):
+        self.proxy.call(self.held.set)
+
     def body(self, data, status=None):
         async def action(exchange, upstream):
             real, headers, whole = await work_done(exchange, upstream)
@@ -301,14 +313,14 @@ class FaultProxy:
 
     def freeze(self):
         """Every connection stands still, new ones after their handshake; the kernel still acknowledges."""
-        self._call(self.flowing.clear)
+        self.call(self.flowing.clear)
 
     def thaw(self):
-        self._call(self.flowing.set)
+        self.call(self.flowing.set)
 
     def reset_all(self):
         """Reset every connection there is."""
-        self._call(lambda: [session.reset() for session in list(self.sessions)])
+        self.call(lambda: [session.reset() for session in list(self.sessions)])
 
     def refuse(self):
         """Accept no connection; those that are there stay."""
@@ -371,10 +383,16 @@ class FaultProxy:
     def _run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
-    def _call(self, function):
+    def call(self, function):
+        """In the proxy's own thread."""
         async def called():
             function()
         self._run(called())
+
+    def new_event(self):
+        async def made():
+            return asyncio.Event()
+        return self._run(made())
 
     # --- work
 

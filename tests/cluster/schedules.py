@@ -494,6 +494,8 @@ class Batch:
                     self.agent.wait_log(msg="ready", seconds=60)
                 self.begin = time.monotonic()
                 yield
+                if not self.agent.ended:
+                    self.keep_running()
                 self.agent.finish()
             finally:
                 self.agent.kill()
