@@ -117,6 +117,12 @@ int kube_config_refresh(struct kube_config *c, bool rejected, int64_t now_ms, st
 	return r;
 }
 
+void kube_config_untrusted(struct kube_config *c, int64_t now_ms)
+{
+	if (c->source != NULL)
+		credentials_untrusted(&c->source->with, now_ms);
+}
+
 /* --- the pod ---------------------------------------------------------------------------------- */
 
 static int load_pod(struct kube_config *out, struct err *err)

@@ -62,6 +62,9 @@ int kube_config_pod(struct kube_config *out, struct err *err);
  */
 int kube_config_refresh(struct kube_config *c, bool rejected, int64_t now_ms, struct err *err);
 
+/* The server is not trusted: the next refresh reads the CA again, if it comes from a file. */
+void kube_config_untrusted(struct kube_config *c, int64_t now_ms);
+
 /*
  * The folders that kube_config_refresh reads from, as new strings: at most KUBE_CONFIG_FOLDERS.
  * What a jail must leave open.

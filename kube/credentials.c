@@ -15,6 +15,7 @@
 #define TOKEN_MS 50000
 #define FILES_MS 300000
 #define RETRY_MS 10000
+#define UNTRUSTED_MS 2000
 
 int credentials_check_token(const char *s, struct err *err)
 {
@@ -171,6 +172,7 @@ int credentials_load(struct credentials *c, int64_t now_ms, struct err *err)
 		return -1;
 	c->token_due = token ? now_ms + TOKEN_MS : now_ms;
 	c->files_due = now_ms + FILES_MS;
+	c->files_read = now_ms;
 	c->exec_due = now_ms; /* not before, from the first refusal on */
 	return 0;
 }
@@ -199,6 +201,7 @@ int credentials_refresh(struct credentials *c, bool rejected, int64_t now_ms, st
 	    (rejected || now_ms >= c->files_due)) {
 		r = refresh_files(c, all == 0 ? err : &second);
 		c->files_due = now_ms + (r == 0 ? FILES_MS : RETRY_MS);
+		c->files_read = now_ms;
 		all = r == 0 ? all : -1;
 	}
 	if (c->exec != NULL && (rejected || expired) && now_ms >= c->exec_due) {
@@ -207,6 +210,16 @@ int credentials_refresh(struct credentials *c, bool rejected, int64_t now_ms, st
 			all = -1;
 	}
 	return all;
+}
+
+void credentials_untrusted(struct credentials *c, int64_t now_ms)
+{
+	int64_t soonest = c->files_read + UNTRUSTED_MS;
+
+	if (soonest < now_ms)
+		soonest = now_ms;
+	if (c->files_due > soonest)
+		c->files_due = soonest;
 }
 
 void credentials_clear(struct credentials *c)

@@ -6,7 +6,7 @@
  * Times are those of client-go (transport/token_source.go, ca_rotation.go, cert_rotation.go): a
  * token's file is read again after a minute less ten seconds, the others after five minutes; a
  * plugin is run again when what it gave has expired.  What cannot be read is tried again after ten
- * seconds.
+ * seconds.  Beyond client-go, a server that is not trusted has the files read again at once.
  */
 #ifndef BULLA_KUBE_CREDENTIALS_H
 #define BULLA_KUBE_CREDENTIALS_H
@@ -32,6 +32,7 @@ struct credentials {
 	int exec_timeout_ms;
 
 	int64_t token_due, files_due, exec_due; /* monotonic ms */
+	int64_t files_read;			/* when they were; the same */
 	int64_t exec_expires;			/* seconds since 1970 */
 };
 
@@ -48,6 +49,12 @@ int credentials_load(struct credentials *c, int64_t now_ms, struct err *err);
  * leaves what was there; the first failure is told.
  */
 int credentials_refresh(struct credentials *c, bool rejected, int64_t now_ms, struct err *err);
+
+/*
+ * The server's certificate was none of our authorities: their file may be another by now, and the
+ * next refresh reads it, two seconds after the last time at the soonest.
+ */
+void credentials_untrusted(struct credentials *c, int64_t now_ms);
 
 void credentials_clear(struct credentials *c);
 

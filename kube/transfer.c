@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -317,6 +318,8 @@ static void take_answer(struct kube_transfer *t)
 static void take_failure(struct kube_transfer *t, CURLcode code)
 {
 	t->how = kube_retry_how((int)code);
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		kube_config_untrusted(t->session->config, clock_monotonic_ms());
 	if (t->overflow) {
 		t->how = KUBE_HOW_TOO_LARGE;
 		snprintf(t->words->text, sizeof(t->words->text),

@@ -112,10 +112,12 @@ def watch_until(api, collection, name, check, seconds=30, what=None):
 
 
 class Bed:
-    """folder: for keys, tokens and logs.  proxy: a FaultProxy that the agent's requests go through."""
+    """folder: for keys, tokens and logs.  proxy: a FaultProxy that the agent's requests go through.  ca_file: what it
+    trusts, when that is to change."""
 
-    def __init__(self, plane, folder, install="cluster", proxy=None):
+    def __init__(self, plane, folder, install="cluster", proxy=None, ca_file=None):
         self.plane, self.folder, self.install, self.proxy = plane, pathlib.Path(folder), install, proxy
+        self.ca_file = ca_file
         self.namespaces, self.agents, self.runs = [], [], itertools.count()
         self.values, self.sealed = set(), {}
         self.keys, self.home = self.folder / "keys", self.folder / "home"
@@ -319,12 +321,13 @@ class Bed:
     def kubeconfig(self):
         """The service account's: its token is in a file of its own, as in a Pod."""
         server = self.proxy.server if self.proxy else self.plane.server
+        trusted = ({"certificate-authority": str(self.ca_file)} if self.ca_file
+                   else {"certificate-authority-data": base64_file(self.plane.ca)})
         path = self.folder / "agent.kubeconfig"
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {"server": server,
-                                                   "certificate-authority-data": base64_file(self.plane.ca)}}],
+            "clusters": [{"name": "c", "cluster": {"server": server, **trusted}}],
             "users": [{"name": "u", "user": {"tokenFile": str(self.token_file)}}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}))
         return path

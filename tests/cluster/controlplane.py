@@ -56,15 +56,19 @@ class ControlPlane:
         self._make_keys()
 
     def _make_keys(self):
-        names = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "127.0.0.1", "10.0.0.1")
         self.authority = pki.Authority(self.folder)
-        self.ca = self.authority.cert
-        self.authority.issue("apiserver", "kube-apiserver", [pki.SERVER], names=names)
+        self.serve_by(self.authority)
         self.authority.issue("etcd", "etcd", [pki.SERVER, pki.CLIENT], names=("localhost", "127.0.0.1"))
         self.authority.issue("admin", "admin", organisation="system:masters")
         # without system:masters the garbage collector is forbidden what it needs, and says nothing
         self.authority.issue("controllers", "controllers", organisation="system:masters")
         pki.rsa_pair(self.folder, "sa")
+
+    def serve_by(self, authority):
+        """Its certificate is the API server's from the next start on, and what new clients trust; all others stay."""
+        names = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "127.0.0.1", "10.0.0.1")
+        authority.issue("apiserver", "kube-apiserver", [pki.SERVER], names=names)
+        self.ca, self._admin = authority.cert, None
 
     # --- start and end ------------------------------------------------------------------------------
 
@@ -111,9 +115,9 @@ class ControlPlane:
             "--listen-client-urls", url, "--advertise-client-urls", url, "--listen-peer-urls", peer,
             "--initial-advertise-peer-urls", peer, "--initial-cluster", f"t={peer}",
             "--cert-file", self.folder / "etcd.crt", "--key-file", self.folder / "etcd.key",
-            "--client-cert-auth", "--trusted-ca-file", self.ca, "--log-level", "warn",
+            "--client-cert-auth", "--trusted-ca-file", self.authority.cert, "--log-level", "warn",
         ], self.folder / "etcd.log")
-        probe = Api(url, self.ca, certificate=self._pair("etcd"))
+        probe = Api(url, self.authority.cert, certificate=self._pair("etcd"))
         self.etcd.wait_ready(lambda: answers(probe, "/health"))
 
     def start_apiserver(self):
@@ -121,9 +125,9 @@ class ControlPlane:
         self.apiserver = Server("kube-apiserver", [
             self.programs["kube-apiserver"], "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
             f"--secure-port={self.port}", f"--etcd-servers=https://127.0.0.1:{self.etcd_port}",
-            f"--etcd-cafile={self.ca}", f"--etcd-certfile={self.folder}/etcd.crt",
+            f"--etcd-cafile={self.authority.cert}", f"--etcd-certfile={self.folder}/etcd.crt",
             f"--etcd-keyfile={self.folder}/etcd.key", f"--tls-cert-file={self.folder}/apiserver.crt",
-            f"--tls-private-key-file={self.folder}/apiserver.key", f"--client-ca-file={self.ca}",
+            f"--tls-private-key-file={self.folder}/apiserver.key", f"--client-ca-file={self.authority.cert}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={self.folder}/sa.pub",
             f"--service-account-signing-key-file={self.folder}/sa.key", "--authorization-mode=RBAC",
@@ -188,7 +192,7 @@ class ControlPlane:
 
     @property
     def admin(self):
-        if getattr(self, "_admin", None) is None or self._admin.server != self.server:
+        if self._admin is None or self._admin.server != self.server:
             self._admin = self.new_admin()
         return self._admin
 

@@ -208,6 +208,38 @@ static void test_authorities_rotate(void **state)
 	credentials_clear(&c);
 }
 
+/* Whoever is not trusted may be so by what is in the file by now; it is not read for every try. */
+static void test_authorities_of_a_server_not_trusted(void **state)
+{
+	struct credentials c = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	files_put("ca", cert1.data, cert1.len);
+	c.ca_file = files_path("ca");
+	assert_int_equal(credentials_load_ca(&c, &err), 0);
+	assert_int_equal(credentials_load(&c, 0, &err), 0);
+	files_put("ca", cert2.data, cert2.len);
+	credentials_untrusted(&c, 10 * SECOND);
+	assert_int_equal(credentials_refresh(&c, false, 10 * SECOND, &err), 0);
+	assert_string_equal(buf_str(&c.ca), buf_str(&cert2));
+	files_put("ca", cert1.data, cert1.len);
+	credentials_untrusted(&c, 11 * SECOND);
+	credentials_untrusted(&c, 12 * SECOND - 1);
+	assert_int_equal(credentials_refresh(&c, false, 12 * SECOND - 1, &err), 0);
+	assert_string_equal(buf_str(&c.ca), buf_str(&cert2));
+	assert_int_equal(credentials_refresh(&c, false, 12 * SECOND, &err), 0);
+	assert_string_equal(buf_str(&c.ca), buf_str(&cert1));
+	/* nothing is put off by it */
+	files_puts("ca", "nothing");
+	assert_int_equal(credentials_refresh(&c, false, 312 * SECOND, &err), -1);
+	credentials_untrusted(&c, 330 * SECOND);
+	files_put("ca", cert2.data, cert2.len);
+	assert_int_equal(credentials_refresh(&c, false, 322 * SECOND, &err), 0);
+	assert_string_equal(buf_str(&c.ca), buf_str(&cert2));
+	credentials_clear(&c);
+}
+
 /* The new key is there a moment before its certificate: neither is taken until both are. */
 static void test_pair_rotates(void **state)
 {
@@ -602,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_token_and_file),
 		cmocka_unit_test(test_missing_token_file),
 		cmocka_unit_test(test_authorities_rotate),
+		cmocka_unit_test(test_authorities_of_a_server_not_trusted),
 		cmocka_unit_test(test_pair_rotates),
 		cmocka_unit_test(test_all_are_tried),
 		cmocka_unit_test(test_plugin_is_given),
