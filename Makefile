@@ -193,7 +193,7 @@ test: ## install what the tests need, build, and run all of them
 asan: ## the unit and end-to-end tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/deps test
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT='-O1 -g' SANITIZE='$(ASAN_FLAGS)' all tools unit
-	@BULLA_SANITIZED=1 scripts/pytest $(BUILD)/asan
+	@BULLA_SANITIZED=1 scripts/pytest $(BUILD)/asan $(ASAN_PYTEST)
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 bench: ## measure against the neighbours and the bare limit (minutes)
