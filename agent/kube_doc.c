@@ -189,6 +189,15 @@ static bool status_stands(const struct kube_doc *d, const struct status_json_rea
 	       strcmp(r->reason, status_name(d->told)) == 0;
 }
 
+/* true: it was not so before. */
+static bool take_going(struct kube_doc *d, const json_t *metadata)
+{
+	bool was = d->s.going;
+
+	d->s.going = json_object_get(metadata, "deletionTimestamp") != NULL;
+	return d->s.going != was;
+}
+
 bool kube_doc_take(struct kube_doc *d, const json_t *object)
 {
 	const json_t *metadata = json_object_get(object, "metadata");
@@ -208,6 +217,7 @@ bool kube_doc_take(struct kube_doc *d, const json_t *object)
 	text = document_text(object);
 	new_text = is_new_text(d, text) || !same || generation != d->generation;
 	new_text = take_pause(d, metadata) || new_text;
+	new_text = take_going(d, metadata) || new_text;
 	mem_replace(&d->uid, uid);
 	mem_replace(&d->version, version);
 	d->generation = generation;
@@ -245,6 +255,7 @@ bool kube_doc_fetched(struct kube_doc *d, const json_t *object)
 void kube_doc_gone(struct kube_doc *d)
 {
 	d->s.documents = 0;
+	d->s.going = false;
 	d->s.paused = false;
 	d->s.invalid = false;
 	d->resumed = false;

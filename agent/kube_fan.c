@@ -151,8 +151,8 @@ size_t kube_fan_copies(const struct kube_fan *f)
 
 bool kube_fan_applied(const struct kube_doc *d)
 {
-	return d->s.documents == 1 && d->s.reason == REASON_APPLIED && d->s.recorded && d->parsed &&
-	       memcmp(d->s.made, d->s.digest, SUBJECT_DIGEST) == 0;
+	return d->s.documents == 1 && !d->s.going && d->s.reason == REASON_APPLIED &&
+	       d->s.recorded && d->parsed && memcmp(d->s.made, d->s.digest, SUBJECT_DIGEST) == 0;
 }
 
 static void fail(struct kube_fan *f, enum reason reason, const char *why)

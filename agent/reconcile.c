@@ -149,6 +149,8 @@ static void decide_present(struct pass *p, struct subject *s)
 		news = s->retained || s->moved || s->retain != s->made_retain;
 
 		decide(s, REASON_APPLIED, news ? ACTION_RECORD : ACTION_NONE);
+	} else if (s->going) {
+		decide(s, REASON_TERMINATING, ACTION_NONE);
 	} else {
 		decide_apply(p, s);
 	}

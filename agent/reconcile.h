@@ -60,6 +60,7 @@ struct subject {
 	/* seen: documents */
 	size_t documents; /* that claim this name */
 	bool paused;	  /* a person wants its Secret left as it is, while there is one */
+	bool going;	  /* it is being deleted, and something still holds it */
 	bool invalid;	  /* one of them is refused without a key */
 	enum cover cover;
 	unsigned char digest[SUBJECT_DIGEST];

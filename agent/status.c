@@ -38,6 +38,9 @@ const struct status_row status_table[REASON_COUNT] = {
 				 "The document could not be opened just now; tried again." },
 	[REASON_CONTESTED] = { "Contested", false, false, ERR_CONFLICT, LOG_WARN,
 			       "Someone keeps changing the Secret; repaired at intervals." },
+	[REASON_TERMINATING] = { "Terminating", false, false, ERR_CONFLICT, LOG_INFO,
+				 "The document is being deleted, and a finalizer holds it; its "
+				 "Secret is left as it is." },
 	[REASON_UNKNOWN] = { "Unknown", false, false, ERR_IO, LOG_WARN,
 			     "The document cannot be seen just now; its Secret stays." },
 	[REASON_PENDING_REMOVAL] = { "PendingRemoval", false, false, ERR_IO, LOG_INFO,

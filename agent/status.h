@@ -27,6 +27,7 @@ enum reason {
 	REASON_WRITE_FAILED,	 /* the Secret could not be written or checked; tried again */
 	REASON_UNAVAILABLE,	 /* no opener, or the file changed while it was read; tried again */
 	REASON_CONTESTED,	 /* someone keeps changing the Secret; repaired at intervals */
+	REASON_TERMINATING,	 /* the document is being deleted, and something holds it */
 	REASON_UNKNOWN,		 /* the document cannot be seen just now; nothing is removed */
 	REASON_PENDING_REMOVAL,	 /* the document is gone; waiting to be sure */
 	REASON_STILL_REFERENCED, /* the document is gone, and a source of Flux uses the Secret */

@@ -154,7 +154,7 @@ static void decide(struct store_kube *st, struct kube_doc *d, struct reconcile_r
 static void forget_why(struct kube_doc *d)
 {
 	if (d->s.reason == REASON_APPLIED || d->s.reason == REASON_NOT_FOR_US ||
-	    d->s.reason == REASON_PAUSED)
+	    d->s.reason == REASON_PAUSED || d->s.reason == REASON_TERMINATING)
 		kube_doc_say(d, NULL);
 }
 

@@ -251,6 +251,30 @@ static void test_invalid(void **state)
 	assert_int_equal(kube_doc_cover(d, &(struct kv)KV_INIT), COVER_NONE);
 }
 
+/* It is looked at again, whatever its generation says; the one that comes after it is another. */
+static void test_one_that_is_being_deleted(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	json_t *o;
+
+	take(d, object(b, "u1", "10", 1));
+	parse(d);
+	d->told = REASON_APPLIED;
+	kube_doc_settle(d);
+	assert_false(d->s.going);
+	o = object(b, "u1", "11", 1);
+	set_status(o, b, "s/5", 1);
+	json_object_set_new(json_object_get(o, "metadata"), "deletionTimestamp",
+			    json_string("2026-01-01T00:00:00Z"));
+	assert_true(take(d, o));
+	assert_true(d->s.going && d->s.documents == 1);
+	kube_doc_gone(d);
+	assert_false(d->s.going);
+	take(d, object(b, "u2", "12", 1));
+	assert_false(d->s.going);
+}
+
 static json_t *with_pause(json_t *o, const char *value)
 {
 	json_t *annotations = json_object_get(json_object_get(o, "metadata"), "annotations");
@@ -381,6 +405,7 @@ int main(void)
 		TEST(test_the_digest_counts_for_its_generation),
 		TEST(test_the_inventory_is_believed_before_a_status),
 		TEST(test_invalid),
+		TEST(test_one_that_is_being_deleted),
 		TEST(test_pause_and_resume),
 		TEST(test_a_pause_that_is_no_word),
 		TEST(test_what_was_done),

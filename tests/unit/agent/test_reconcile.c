@@ -13,7 +13,7 @@
 /* A subject in short: a document and a Secret made of it, all well, unless said. */
 struct look {
 	size_t documents;
-	bool paused, invalid, retain, moved, unknown, unseen;
+	bool paused, going, invalid, retain, moved, unknown, unseen;
 	enum cover cover;
 	unsigned char digest; /* first byte; the rest is zero */
 	bool recorded, retained, made_retain;
@@ -62,6 +62,24 @@ static const struct row rows[] = {
 	  REASON_PAUSED,
 	  ACTION_NONE },
 	{ "unchanged", { DOC, MADE }, REASON_APPLIED, ACTION_NONE },
+	{ "new, and being deleted", { DOC, .going = true }, REASON_TERMINATING, ACTION_NONE },
+	{ "being deleted, unchanged", { DOC, MADE, .going = true }, REASON_APPLIED, ACTION_NONE },
+	{ "being deleted, Secret edited",
+	  { DOC, .going = true, .recorded = true, .made = 1, .target = TARGET_CHANGED },
+	  REASON_TERMINATING,
+	  ACTION_NONE },
+	{ "being deleted, Secret gone",
+	  { DOC, .going = true, .recorded = true, .made = 1, .target = TARGET_ABSENT },
+	  REASON_TERMINATING,
+	  ACTION_NONE },
+	{ "being deleted, Secret of another",
+	  { DOC, .going = true, .target = TARGET_FOREIGN },
+	  REASON_FOREIGN,
+	  ACTION_NONE },
+	{ "being deleted, not for us",
+	  { .documents = 1, .going = true, .keys = 1 },
+	  REASON_NOT_FOR_US,
+	  ACTION_NONE },
 	{ "document changed",
 	  { .documents = 1, .cover = COVER_ALL, .digest = 2, .keys = 1, MADE },
 	  REASON_PENDING,
@@ -152,6 +170,7 @@ static struct subject from(const struct look *l, char *namespace, char *name)
 			     .name = name,
 			     .documents = l->documents,
 			     .paused = l->paused,
+			     .going = l->going,
 			     .invalid = l->invalid,
 			     .cover = l->cover,
 			     .digest = { l->digest },
@@ -695,7 +714,7 @@ static void test_every_combination(void **state)
 	unsigned bits;
 
 	(void)state;
-	for (bits = 0; bits < 3u * 2 * 3 * 2 * 2 * 2 * 2 * 6 * 2 * 2; bits++) {
+	for (bits = 0; bits < 3u * 2 * 2 * 3 * 2 * 2 * 2 * 2 * 6 * 2 * 2; bits++) {
 		unsigned b = bits;
 		struct look l = { .gone_for = SETTLE, .digest = 1, .made = 1 };
 		struct subject s;
@@ -706,6 +725,7 @@ static void test_every_combination(void **state)
 	(b % (n));                                                                                 \
 	b /= (n)
 		l.documents = TAKE(3);
+		l.going = TAKE(2);
 		l.invalid = TAKE(2);
 		l.cover = (enum cover)TAKE(3);
 		l.unknown = TAKE(2);
@@ -723,6 +743,7 @@ static void test_every_combination(void **state)
 		if (s.action == ACTION_APPLY || s.action == ACTION_RECORD) {
 			assert_int_equal(l.documents, 1);
 			assert_false(l.invalid);
+			assert_false(l.going && s.action == ACTION_APPLY);
 			assert_int_equal(l.cover, COVER_ALL);
 			assert_int_not_equal(l.keys, 0);
 			assert_int_not_equal(l.target, TARGET_FOREIGN);
