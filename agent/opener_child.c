@@ -49,6 +49,9 @@ static void settle(void)
 	size_t seed = 0;
 
 	prctl(PR_SET_NAME, "bulla-opener");
+	/* who ends the whole group means the supervisor; we end by our socket, or by SIGKILL */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* jansson would seed its hash tables from a file, and from the time when it cannot */

@@ -261,7 +261,8 @@ static bool turn(struct supervisor *s)
 
 /*
  * A terminal signals the whole group and a service manager the whole unit, but what the agent has
- * under way needs its opener to the end: one that was forked by it ends when its socket closes.
+ * under way needs its opener to the end.  A supervisor that was forked by it ends when its socket
+ * closes; one that serves is told by signal, and waits for the agent.
  */
 static int settle_signals(bool serves)
 {

@@ -667,6 +667,23 @@ def test_end_waits_for_the_agent(bed):
         assert opener.process.wait(5) == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_end_of_the_whole_group(bed, number):
+    """A terminal and a service manager tell every process; a document under way is not to suffer for it."""
+    bed.seal("app", {"TOKEN": "one"})
+    with Opener(bed) as opener, bed.run() as agent:
+        child = opener.child()
+        for pid in (child, opener.process.pid):
+            os.kill(pid, number)
+        opener.wait_log(msg="ending", waits="for the agent to finish")
+        bed.seal("late", {"TOKEN": "one"})
+        agent.wait(lambda: bed.secret("late") == {"TOKEN": "one"})
+        assert opener.child() == child and opener.matching(msg="an opener died") == []
+        agent.stop()
+        assert opener.process.wait(5) == 0
+        assert zombie(child)
+
+
 def test_end_does_not_wait_for_ever(bed):
     with Opener(bed) as opener:
         client = Client(bed)
