@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "agent/flux_source.h"
+#include "agent/flux_search.h"
 #include "agent/kube_crd.h"
 #include "agent/kube_ended.h"
 #include "agent/kube_fan_accounts.h"
@@ -16,10 +16,9 @@
 struct kube_remove {
 	struct store_kube *st;
 	struct kube_doc *d;
-	size_t step;   /* of steps */
-	size_t source; /* enum flux_kind that is listed */
-	char *next;    /* its page, or NULL: the first */
-	char *user;    /* the source that uses the Secret, for a person */
+	size_t step; /* of steps */
+	struct flux_search search;
+	char *user; /* the source that uses the Secret, for a person */
 	unsigned looks;
 };
 
@@ -158,46 +157,28 @@ static enum verdict judge_namespace(struct kube_remove *m, const struct kube_ans
 
 static void sources_path(const struct kube_remove *m, struct buf *out)
 {
-	flux_source_list_path((enum flux_kind)m->source, m->d->s.namespace, m->next, out);
+	flux_search_path(&m->search, m->d->s.namespace, out);
 }
 
-/* The first of a page that uses the Secret. */
-static bool find_user(struct kube_remove *m, const json_t *items)
-{
-	for (size_t i = 0; i < json_array_size(items); i++) {
-		const json_t *source = json_array_get(items, i);
-		const char *name = flux_source_name(source);
-
-		if (name == NULL || !flux_source_uses(source, m->d->s.name))
-			continue;
-		m->user = mem_printf("%s %s of Flux still uses the Secret; delete it, or let it "
-				     "use another one, and the Secret goes",
-				     flux_source_kind((enum flux_kind)m->source), name);
-		return true;
-	}
-	return false;
-}
-
-/* Kind by kind and page by page.  A kind that is not installed uses nothing. */
 static enum verdict judge_sources(struct kube_remove *m, const struct kube_answer *a,
 				  const char **why)
 {
-	const json_t *items = json_object_get(a->object, "items");
-	const char *next = flux_source_next(a->object);
-
-	if (a->status != 404 && (a->status != 200 || !json_is_array(items))) {
-		*why = "it cannot be seen whether a source of Flux still uses the Secret";
-		return VERDICT_STOP;
-	}
-	if (a->status == 200 && find_user(m, items)) {
+	switch (flux_search_answer(&m->search, a->status, a->object, m->d->s.name)) {
+	case FLUX_SEARCH_ON:
+		return VERDICT_MORE;
+	case FLUX_SEARCH_UNUSED:
+		return VERDICT_ON;
+	case FLUX_SEARCH_USED:
+		m->user = mem_printf("%s of Flux still uses the Secret; delete it, or let it use "
+				     "another one, and the Secret goes",
+				     m->search.user);
 		*why = m->user;
-		return VERDICT_STOP;
+		break;
+	case FLUX_SEARCH_BLIND:
+		*why = "it cannot be seen whether a source of Flux still uses the Secret";
+		break;
 	}
-	mem_free(m->next);
-	m->next = a->status == 200 ? mem_str(next) : NULL;
-	if (m->next == NULL)
-		m->source++;
-	return m->source < FLUX_KINDS ? VERDICT_MORE : VERDICT_ON;
+	return VERDICT_STOP;
 }
 
 /* Marked so by the document that made it, or taken over: it stays, whatever was remembered. */
@@ -260,7 +241,7 @@ void kube_remove_abandon(struct kube_doc *d)
 {
 	if (d->remove == NULL)
 		return;
-	mem_free(d->remove->next);
+	flux_search_end(&d->remove->search);
 	mem_free(d->remove->user);
 	mem_free(d->remove);
 	d->remove = NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/flux_queue.h"
+#include "agent/flux_search.h"
 #include "agent/flux_source.h"
 #include "base/mem.h"
 
@@ -254,6 +255,81 @@ static void test_what_failed_comes_again(void **state)
 	flux_queue_clear(&q);
 }
 
+/* --- who uses a Secret ------------------------------------------------------------------------ */
+
+#define PAGE                                                                                       \
+	"{\"items\":[{\"metadata\":{\"name\":\"x\"},\"spec\":{\"secretRef\":{\"name\":\"b\"}}}]}"
+#define MORE "{\"metadata\":{\"continue\":\"t\"},\"items\":[]}"
+#define USES                                                                                       \
+	"{\"items\":[{\"spec\":{\"secretRef\":{\"name\":\"a\"}}},{\"metadata\":{\"name\":\"y\"},"  \
+	"\"spec\":{\"certSecretRef\":{\"name\":\"a\"}}}]}"
+
+static void test_the_search(void **state)
+{
+	static const struct {
+		struct {
+			long status;
+			const char *page;
+		} answers[6];
+		enum flux_search_verdict verdict; /* of the last */
+		const char *asked;		  /* last */
+		const char *user;
+	} cases[] = {
+		{ { { 200, PAGE }, { 200, PAGE }, { 200, PAGE }, { 200, PAGE } },
+		  FLUX_SEARCH_UNUSED,
+		  "buckets?limit=250",
+		  NULL },
+		{ { { 404, "{}" }, { 404, "{}" }, { 404, "{}" }, { 404, "{}" } },
+		  FLUX_SEARCH_UNUSED,
+		  "buckets?limit=250",
+		  NULL },
+		{ { { 200, USES } },
+		  FLUX_SEARCH_USED,
+		  "gitrepositories?limit=250",
+		  "GitRepository y" },
+		{ { { 404, "{}" }, { 200, MORE }, { 200, USES } },
+		  FLUX_SEARCH_USED,
+		  "ocirepositories?limit=250&continue=t",
+		  "OCIRepository y" },
+		{ { { 200, MORE }, { 404, "{}" }, { 200, PAGE }, { 200, PAGE }, { 200, USES } },
+		  FLUX_SEARCH_USED,
+		  "buckets?limit=250",
+		  "Bucket y" },
+		{ { { 200, PAGE }, { 403, "{}" } },
+		  FLUX_SEARCH_BLIND,
+		  "ocirepositories?limit=250",
+		  NULL },
+		{ { { 200, "{}" } }, FLUX_SEARCH_BLIND, "gitrepositories?limit=250", NULL },
+		{ { { 0, "{}" } }, FLUX_SEARCH_BLIND, "gitrepositories?limit=250", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		enum flux_search_verdict verdict = FLUX_SEARCH_ON;
+		struct buf asked = BUF_INIT;
+		struct flux_search s;
+
+		flux_search_begin(&s);
+		for (size_t k = 0; cases[i].answers[k].page != NULL; k++) {
+			json_t *page = parse(cases[i].answers[k].page);
+
+			assert_int_equal(verdict, FLUX_SEARCH_ON);
+			buf_reset(&asked);
+			flux_search_path(&s, "ns", &asked);
+			verdict = flux_search_answer(&s, cases[i].answers[k].status, page, "a");
+			json_decref(page);
+		}
+		assert_int_equal(verdict, cases[i].verdict);
+		assert_string_equal(strrchr(buf_str(&asked), '/') + 1, cases[i].asked);
+		assert_int_equal(s.user == NULL, cases[i].user == NULL);
+		if (s.user != NULL)
+			assert_string_equal(s.user, cases[i].user);
+		flux_search_end(&s);
+		assert_null(s.user);
+		buf_clear(&asked);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_each_once_in_ten_seconds),
 		cmocka_unit_test(test_sources_are_told_apart),
 		cmocka_unit_test(test_what_failed_comes_again),
+		cmocka_unit_test(test_the_search),
 	};
 
 	mem_init();
