@@ -15,6 +15,7 @@
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS 300000
 #define RETRY_PERSON_MS 60000 /* where a person must do something first */
+#define RETRY_USED_MS 60000   /* at most */
 
 /* What is done beside the steps by which it is written. */
 enum {
@@ -23,6 +24,7 @@ enum {
 	STEP_DOCUMENT, /* is the document gone? */
 	STEP_KIND,     /* is the kind the one it was? */
 	STEP_FIND,     /* which one is it, that is to be deleted? */
+	STEP_SOURCES,  /* does Flux use it? */
 	STEP_DELETE,
 };
 
@@ -38,6 +40,8 @@ void kube_copy_free(struct kube_copy *c)
 {
 	mem_free(c->namespace);
 	secret_steps_end(&c->write);
+	flux_search_end(&c->search);
+	mem_free(c->user);
 	mem_free(c->uid);
 	mem_free(c->version);
 	mem_free(c->document_uid);
@@ -62,6 +66,7 @@ void kube_copy_recorded(struct kube_copy *c, const struct inventory_item *item)
 static void end(struct kube_copy *c, enum kube_copy_end how)
 {
 	secret_steps_end(&c->write);
+	flux_search_end(&c->search);
 	c->busy = false;
 	c->doc = NULL;
 	c->secret = NULL;
@@ -70,8 +75,20 @@ static void end(struct kube_copy *c, enum kube_copy_end how)
 	c->owner->ended(c->owner->ctx, c, how);
 }
 
+static void later(struct kube_copy *c, enum kube_copy_fault fault, int64_t wait)
+{
+	c->fault = fault;
+	c->tries++;
+	c->not_before = clock_monotonic_ms() + wait;
+	end(c, COPY_LEFT);
+}
+
 static void leave(struct kube_copy *c, enum kube_copy_fault fault, const struct kube_answer *a)
 {
+	const char *what = c->step == STEP_SOURCES
+			       ? "copy of a Secret stays: it cannot be seen whether a source of "
+				 "Flux uses it"
+			       : "copy of a Secret is not as it should be";
 	int64_t wait = clock_backoff(RETRY_FIRST_MS, RETRY_LAST_MS, c->tries);
 	char status[24];
 
@@ -81,13 +98,21 @@ static void leave(struct kube_copy *c, enum kube_copy_fault fault, const struct 
 		wait = a->retry_ms;
 	/* the server's words may quote the secret: its status alone is told */
 	snprintf(status, sizeof(status), "%ld", a->status);
-	log_line(c->tries == 0 ? LOG_WARN : LOG_DEBUG, "copy of a Secret is not as it should be",
-		 "namespace", c->namespace, "name", c->owner->name, "from", c->owner->namespace,
-		 "status", status, "error", a->status == 0 ? a->message : a->reason, (char *)NULL);
-	c->fault = fault;
-	c->tries++;
-	c->not_before = clock_monotonic_ms() + wait;
-	end(c, COPY_LEFT);
+	log_line(c->tries == 0 ? LOG_WARN : LOG_DEBUG, what, "namespace", c->namespace, "name",
+		 c->owner->name, "from", c->owner->namespace, "status", status, "error",
+		 a->status == 0 ? a->message : a->reason, (char *)NULL);
+	later(c, fault, wait);
+}
+
+static void leave_used(struct kube_copy *c)
+{
+	if (c->fault != COPY_USED)
+		log_line(LOG_WARN,
+			 "copy of a Secret that is to go stays while a source of Flux uses it",
+			 "namespace", c->namespace, "name", c->owner->name, "from",
+			 c->owner->namespace, "source", c->search.user, (char *)NULL);
+	mem_replace(&c->user, c->search.user);
+	later(c, COPY_USED, clock_backoff(RETRY_FIRST_MS, RETRY_USED_MS, c->tries));
 }
 
 static void right_now(struct kube_copy *c)
@@ -95,6 +120,7 @@ static void right_now(struct kube_copy *c)
 	c->fault = COPY_FINE;
 	c->tries = 0;
 	c->not_before = 0;
+	c->letting_go = false;
 	c->checked = clock_monotonic_ms();
 }
 
@@ -133,22 +159,33 @@ void kube_copy_forget(struct kube_copy *c)
 	memset(c->made, 0, sizeof(c->made));
 }
 
+/* What was there is what is there now.  After a restart the probe alone tells what was. */
+static bool is_same(const struct kube_copy *c, const char *version)
+{
+	const char *before =
+	    c->version != NULL ? c->version : secret_json_field(c->write.seen, "resourceVersion");
+
+	return before != NULL && strcmp(before, version) == 0;
+}
+
 static void written(struct kube_copy *c, const struct kube_answer *a)
 {
 	const json_t *metadata = json_object_get(a->object, "metadata");
 	const struct kube_doc *d =
 	    kube_docs_find(&c->owner->st->docs, c->owner->namespace, c->owner->name);
+	const char *version = secret_json_field(metadata, "resourceVersion");
+	bool same;
 
-	if (secret_json_field(metadata, "uid") == NULL ||
-	    secret_json_field(metadata, "resourceVersion") == NULL) {
+	if (secret_json_field(metadata, "uid") == NULL || version == NULL) {
 		leave(c, COPY_FAILED, a);
 		return;
 	}
+	same = is_same(c, version);
 	c->adopted = secret_json_adopted(metadata);
 	c->retain = document_policy(c->doc) == POLICY_RETAIN ||
 		    (c->adopted && c->doc->policy == POLICY_UNSET);
 	mem_replace(&c->uid, secret_json_field(metadata, "uid"));
-	mem_replace(&c->version, secret_json_field(metadata, "resourceVersion"));
+	mem_replace(&c->version, version);
 	mem_replace(&c->document_uid, d == NULL ? NULL : d->uid);
 	mem_replace(&c->crd_uid, c->owner->st->crd_uid);
 	memcpy(c->made, c->digest, sizeof(c->made));
@@ -157,7 +194,7 @@ static void written(struct kube_copy *c, const struct kube_answer *a)
 	right_now(c);
 	remember(c);
 	c->owner->st->counts.written++;
-	end(c, COPY_WRITTEN);
+	end(c, same ? COPY_KEPT : COPY_WRITTEN);
 }
 
 static void removed(struct kube_copy *c, const char *what)
@@ -177,6 +214,8 @@ static void put_path(const struct kube_copy *c, struct buf *path)
 
 	if (c->step == STEP_KIND)
 		buf_puts(path, KUBE_CRD_PATH);
+	else if (c->step == STEP_SOURCES)
+		flux_search_path(&c->search, c->namespace, path);
 	else if (c->step == STEP_DOCUMENT)
 		kube_path_object(path, KUBE_GROUP, o->namespace, KUBE_DOCUMENTS, o->name);
 	else
@@ -206,7 +245,7 @@ static void format_other(const struct kube_copy *c, struct kube_request *r, stru
 	const struct secret_json_seen any = { .uid = NULL };
 
 	r->method = c->step == STEP_DELETE ? "DELETE" : "GET";
-	r->metadata_only = true;
+	r->metadata_only = c->step != STEP_SOURCES;
 	if (c->step == STEP_DELETE) {
 		r->type = KUBE_JSON;
 		secret_json_delete(c->uid, c->version, body);
@@ -330,14 +369,47 @@ static void on_kind(struct kube_copy *c, const struct kube_answer *a)
 		leave(c, COPY_FAILED, a);
 }
 
+static void may_delete(struct kube_copy *c)
+{
+	if (c->owner->let_go(c->owner->ctx, c))
+		go(c, STEP_DELETE);
+	else
+		end(c, COPY_LEFT);
+}
+
+static void on_sources(struct kube_copy *c, const struct kube_answer *a)
+{
+	switch (flux_search_answer(&c->search, a->status, a->object, c->owner->name)) {
+	case FLUX_SEARCH_ON:
+		send(c);
+		break;
+	case FLUX_SEARCH_UNUSED:
+		may_delete(c);
+		break;
+	case FLUX_SEARCH_USED:
+		leave_used(c);
+		break;
+	case FLUX_SEARCH_BLIND:
+		leave(c, COPY_FAILED, a);
+		break;
+	}
+}
+
 static void on_find(struct kube_copy *c, const struct kube_answer *a)
 {
 	const json_t *metadata = json_object_get(a->object, "metadata");
+	const char *uid = secret_json_field(metadata, "uid");
+	const char *version = secret_json_field(metadata, "resourceVersion");
 
-	if (done_well(a) && secret_json_field(metadata, "uid") != NULL) {
-		mem_replace(&c->uid, secret_json_field(metadata, "uid"));
-		mem_replace(&c->version, secret_json_field(metadata, "resourceVersion"));
-		go(c, STEP_DELETE);
+	if (done_well(a) && uid != NULL && version != NULL) {
+		/* it may be to stay after all, and then it is not what we made */
+		c->stale = c->stale || c->version == NULL || strcmp(c->version, version) != 0;
+		mem_replace(&c->uid, uid);
+		mem_replace(&c->version, version);
+		if (c->owner->st->o->flux && c->why != COPY_IN_THE_WAY)
+			go(c, STEP_SOURCES);
+		else
+			may_delete(c);
 	} else if (a->status == 404 || kube_test_failed(a)) {
 		removed(c, a->status == 404 ? "copy of a Secret is gone"
 					    : "copy of a Secret is another's by now; it stays");
@@ -357,8 +429,9 @@ static void on_delete(struct kube_copy *c, const struct kube_answer *a)
 static void answered(void *ctx, const struct kube_answer *a)
 {
 	static void (*const table[])(struct kube_copy *, const struct kube_answer *) = {
-		[STEP_WRITE] = on_write, [STEP_CHECK] = on_check, [STEP_DOCUMENT] = on_document,
-		[STEP_KIND] = on_kind,	 [STEP_FIND] = on_find,	  [STEP_DELETE] = on_delete,
+		[STEP_WRITE] = on_write,   [STEP_CHECK] = on_check, [STEP_DOCUMENT] = on_document,
+		[STEP_KIND] = on_kind,	   [STEP_FIND] = on_find,   [STEP_SOURCES] = on_sources,
+		[STEP_DELETE] = on_delete,
 	};
 	struct kube_copy *c = ctx;
 
@@ -391,8 +464,20 @@ void kube_copy_check(struct kube_copy *c)
 	send(c);
 }
 
-void kube_copy_remove(struct kube_copy *c, bool gone)
+void kube_copy_remove(struct kube_copy *c, enum kube_copy_why why)
 {
-	begin(c, gone ? STEP_DOCUMENT : STEP_FIND);
+	c->why = why;
+	flux_search_begin(&c->search);
+	begin(c, why == COPY_ORPHANED ? STEP_DOCUMENT : STEP_FIND);
 	send(c);
+}
+
+void kube_copy_wanted(struct kube_copy *c)
+{
+	c->letting_go = false;
+	if (c->fault != COPY_USED)
+		return;
+	c->fault = COPY_FINE;
+	c->tries = 0;
+	c->not_before = 0;
 }

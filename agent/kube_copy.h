@@ -8,6 +8,7 @@
 #ifndef BULLA_AGENT_KUBE_COPY_H
 #define BULLA_AGENT_KUBE_COPY_H
 
+#include "agent/flux_search.h"
 #include "agent/kube_state.h"
 #include "agent/secret_steps.h"
 
@@ -21,15 +22,24 @@ enum kube_copy_fault {
 	COPY_FORBIDDEN, /* no right to write there */
 	COPY_FAILED,	/* the server did not do it */
 	COPY_GOING,	/* the namespace is being deleted, or is gone */
+	COPY_USED,	/* it is to go, and a source of Flux uses it */
 };
 
 /* What the last request found. */
 enum kube_copy_end {
 	COPY_WRITTEN,
+	COPY_KEPT,    /* written, which changed nothing: it was as it is to be */
 	COPY_INTACT,  /* it is as we left it */
 	COPY_CHANGED, /* it is not, or it is not there */
 	COPY_REMOVED, /* it is not there any more, or is no longer ours */
 	COPY_LEFT,    /* fault says why nothing was done */
+};
+
+/* Why it goes. */
+enum kube_copy_why {
+	COPY_UNNAMED,	 /* its document does not name the place any more */
+	COPY_IN_THE_WAY, /* of a document there, whose Secret follows */
+	COPY_ORPHANED,	 /* its document is gone */
 };
 
 struct kube_copy_owner {
@@ -37,6 +47,8 @@ struct kube_copy_owner {
 	char *namespace; /* of the document */
 	char *name;
 	void (*ended)(void *ctx, struct kube_copy *c, enum kube_copy_end how);
+	/* Nothing else keeps it: may it be deleted?  false: that is ended, by COPY_LEFT. */
+	bool (*let_go)(void *ctx, struct kube_copy *c);
 	void *ctx;
 	size_t busy; /* requests under way for copies of it */
 };
@@ -59,8 +71,13 @@ struct kube_copy {
 	int64_t checked;    /* monotonic ms when it was last seen to be as it should */
 	bool stale;	    /* to be written though made says otherwise */
 
+	bool letting_go; /* the owner's, for let_go */
+	char *user;	 /* COPY_USED: by this one, "GitRepository infra" */
+
 	bool busy;
 	int step;
+	enum kube_copy_why why;
+	struct flux_search search;
 	struct secret_steps write;
 	const struct document *doc; /* while it is written; the owner's */
 	const struct kind_secret *secret;
@@ -85,9 +102,12 @@ void kube_copy_write(struct kube_copy *c, const struct document *doc,
 /* Is it as we left it?  Shows no data, and changes nothing. */
 void kube_copy_check(struct kube_copy *c);
 /*
- * Remove it.  gone: because its document is; then the server must first say so, and that the kind
- * is the one that the copy was made under.
+ * Remove it.  COPY_ORPHANED: the server must first say that the document is gone, and that the kind
+ * is the one that the copy was made under.  With store_kube_options.flux it stays while a source of
+ * Flux uses it, unless it is in the way: then there is another one in its place at once.
  */
-void kube_copy_remove(struct kube_copy *c, bool gone);
+void kube_copy_remove(struct kube_copy *c, enum kube_copy_why why);
+/* It is to stay after all: what kept it from going is over. */
+void kube_copy_wanted(struct kube_copy *c);
 
 #endif

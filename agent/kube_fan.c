@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "agent/inventory.h"
+#include "agent/kube_inventory.h"
 #include "agent/object_key.h"
 #include "agent/source.h"
 #include "base/clock.h"
@@ -61,6 +63,7 @@ struct kube_fan *kube_fan_need(struct kube_fanout *all, const char *namespace, c
 					     .namespace = mem_str(namespace),
 					     .name = mem_str(name),
 					     .ended = all->ended,
+					     .let_go = all->let_go,
 					     .ctx = f };
 	f->secret = (struct kind_secret)KIND_SECRET_INIT;
 	table_add(&all->fans, &f->node, key, n);
@@ -76,6 +79,24 @@ struct kube_copy *kube_fan_copy(struct kube_fan *f, const char *namespace)
 	c = kube_copy_new(&f->owner, namespace);
 	table_add(&f->copies, &c->node, namespace, strlen(namespace));
 	return c;
+}
+
+const struct kube_copy *kube_fan_any_copy(const struct kube_fanout *all, const char *namespace,
+					  const char *name)
+{
+	struct table_node **nodes = table_nodes(&all->fans);
+	const struct kube_copy *found = NULL;
+
+	for (size_t i = 0; i < all->fans.n && found == NULL; i++) {
+		const struct kube_fan *f = (const struct kube_fan *)nodes[i];
+		const struct kube_copy *c =
+		    strcmp(f->owner.name, name) == 0 ? kube_fan_find_copy(f, namespace) : NULL;
+
+		if (c != NULL && c->there)
+			found = c;
+	}
+	mem_free(nodes);
+	return found;
 }
 
 void kube_fan_drop_copy(struct kube_fan *f, struct kube_copy *c)
@@ -145,6 +166,28 @@ size_t kube_fan_copies(const struct kube_fan *f)
 		n += ((const struct kube_copy *)nodes[i])->there;
 	mem_free(nodes);
 	return n;
+}
+
+bool kube_fan_remember(struct kube_fanout *all)
+{
+	const struct inventory *v = kube_inventory_all(all->st);
+	const struct inventory_item **items;
+
+	if (all->remembered || !kube_inventory_loaded(all->st))
+		return all->remembered;
+	items = inventory_items(v);
+	for (size_t i = 0; i < v->table.n; i++) {
+		const struct inventory_item *x = items[i];
+		struct kube_fan *f = x->gone != 0 || strcmp(x->from, x->namespace) == 0
+					 ? NULL
+					 : kube_fan_need(all, x->from, x->name);
+
+		if (f != NULL)
+			kube_copy_recorded(kube_fan_copy(f, x->namespace), x);
+	}
+	mem_free(items);
+	all->remembered = true;
+	return true;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 /*
  * What agent/kube_fanout.h knows of one document that reaches beyond its namespace: its copies, its
  * facts as the opener found them inside, and, while copies are written, what is written.  No other
- * includes this than the modules of fan-out.
+ * includes this than the modules of fan-out, and agent/kube_flux.c, which asks for copies.
  */
 #ifndef BULLA_AGENT_KUBE_FAN_H
 #define BULLA_AGENT_KUBE_FAN_H
@@ -53,6 +53,7 @@ struct kube_fanout {
 	struct table fans; /* by NAMESPACE/NAME */
 	/* of all owners */
 	void (*ended)(void *ctx, struct kube_copy *c, enum kube_copy_end how);
+	bool (*let_go)(void *ctx, struct kube_copy *c);
 	bool remembered; /* the copies of the inventory are known */
 	bool claimed;	 /* and the accounts that carry our note */
 	int64_t spread;	 /* monotonic ms when news of accounts last reached all */
@@ -69,12 +70,17 @@ struct kube_fan *kube_fan_find(const struct kube_fanout *all, const char *namesp
 struct kube_fan *kube_fan_need(struct kube_fanout *all, const char *namespace, const char *name);
 /* With what it holds; its copies must be dropped, nothing may be under way. */
 void kube_fan_drop(struct kube_fan *f);
+/* Know the copies of the inventory, once that was read.  true: they are known. */
+bool kube_fan_remember(struct kube_fanout *all);
 /* Look at each. */
 void kube_fan_all_due(struct kube_fanout *all);
 
 /* Its copy in a namespace, made when there is none. */
 struct kube_copy *kube_fan_copy(struct kube_fan *f, const char *namespace);
 struct kube_copy *kube_fan_find_copy(const struct kube_fan *f, const char *namespace); /* or NULL */
+/* The one that is there, of whichever document of that name; or NULL. */
+const struct kube_copy *kube_fan_any_copy(const struct kube_fanout *all, const char *namespace,
+					  const char *name);
 void kube_fan_drop_copy(struct kube_fan *f, struct kube_copy *c);
 size_t kube_fan_copies(const struct kube_fan *f); /* how many are there */
 

@@ -16,6 +16,7 @@ static bool barred(const void *ctx, const char *namespace)
 
 void kube_fan_accounts_open(struct kube_fanout *all)
 {
+	all->let_go = kube_fan_accounts_let_copy_go;
 	kube_accounts_open(&all->accounts, all->st->client, barred, all->st);
 }
 
@@ -261,6 +262,17 @@ bool kube_fan_accounts_free(struct kube_fanout *all, const char *namespace, cons
 	}
 	mem_free(nodes);
 	return is_free;
+}
+
+bool kube_fan_accounts_let_copy_go(void *ctx, struct kube_copy *c)
+{
+	const struct kube_fan *f = ctx;
+	const struct kube_doc *d = kube_fan_doc(f);
+
+	if (c->why == COPY_ORPHANED && d != NULL && d->s.documents != 0)
+		return false;
+	c->letting_go = !kube_fan_accounts_free(f->all, c->namespace, c->owner->name);
+	return !c->letting_go;
 }
 
 bool kube_fan_accounts_let_go(const struct store_kube *st, const char *namespace,

@@ -31,6 +31,11 @@ void kube_fan_accounts_forget(struct kube_fan *f);
  * manages, counts for none.
  */
 bool kube_fan_accounts_free(struct kube_fanout *all, const char *namespace, const char *secret);
+/*
+ * The same of a copy of the kube_fan ctx, once nothing else keeps it, for kube_copy_owner;
+ * c->letting_go says that it waits for accounts.  false too when its document came back.
+ */
+bool kube_fan_accounts_let_copy_go(void *ctx, struct kube_copy *c);
 /* The same of a document's own; true without a map. */
 bool kube_fan_accounts_let_go(const struct store_kube *st, const char *namespace,
 			      const char *secret);

@@ -37,6 +37,7 @@ static const struct {
 	[COPY_FORBIDDEN] = { "Forbidden", "the agent may not write Secrets there" },
 	[COPY_FAILED] = { "WriteFailed", "the API server did not do it; it is tried again" },
 	[COPY_GOING] = { "Pending", "the namespace is being deleted" },
+	[COPY_USED] = { "StillReferenced", "a source of Flux uses it" },
 };
 
 void kube_fan_tell_missing(struct kube_fan_tally *t, const struct kube_copy *c)
@@ -48,6 +49,15 @@ void kube_fan_tell_missing(struct kube_fan_tally *t, const struct kube_copy *c)
 			   faults[c->fault].text);
 	else if (t->missing == NAMES_MAX + 1)
 		buf_puts(&t->names, ", ...");
+}
+
+void kube_fan_tell_kept(struct kube_fan_tally *t, const struct kube_copy *c)
+{
+	if (t->kept++ < NAMES_MAX)
+		buf_printf(&t->kept_names, "%s%s (%s)", t->kept == 1 ? "" : ", ", c->namespace,
+			   c->user);
+	else if (t->kept == NAMES_MAX + 1)
+		buf_puts(&t->kept_names, ", ...");
 }
 
 static const struct {
@@ -94,6 +104,7 @@ void kube_fan_tell_account(struct kube_fan_tally *t, const struct kube_account *
 void kube_fan_tell_end(struct kube_fan_tally *t)
 {
 	buf_clear(&t->names);
+	buf_clear(&t->kept_names);
 	buf_clear(&t->accounts_names);
 	buf_clear(&t->managed_names);
 }
@@ -121,6 +132,23 @@ static void say_accounts(const struct kube_fan *f, const struct kube_fan_tally *
 			   f->owner.name, buf_str(&t->managed_names));
 }
 
+static void say_kept(const struct kube_fan_tally *t, struct buf *message)
+{
+	if (t->kept > 0)
+		buf_printf(message,
+			   "%scopies that are no longer named, and stay while a source of Flux "
+			   "uses them: %s",
+			   message->len == 0 ? "" : "; ", buf_str(&t->kept_names));
+}
+
+static const char *reason_of(const struct kube_fan_tally *t)
+{
+	if (t->missing > 0)
+		return t->reason;
+	return t->worst == ACCOUNT_FINE && t->kept > 0 ? faults[COPY_USED].reason
+						       : account_faults[t->worst].reason;
+}
+
 /* What the document asks for in vain. */
 static bool say_refused(const struct kube_fan *f, const struct namespaces_rule *rule,
 			struct buf *message)
@@ -145,15 +173,18 @@ static bool say_refused(const struct kube_fan *f, const struct namespaces_rule *
 void kube_fan_tell_tally(struct kube_fan *f, const struct namespaces_rule *rule,
 			 struct kube_fan_tally *t)
 {
-	struct status_json_fan_out now = { .wanted = f->facts != NULL || f->accounts != NULL,
-					   .done = t->missing == 0 && t->accounts_missing == 0 };
+	struct status_json_fan_out now = {
+		.wanted = f->facts != NULL || f->accounts != NULL || t->kept > 0,
+		.done = t->missing == 0 && t->accounts_missing == 0 && t->kept == 0
+	};
 	struct buf message = BUF_INIT;
 
-	now.reason = t->missing > 0 ? t->reason : account_faults[t->worst].reason;
+	now.reason = reason_of(t);
 	if (f->facts != NULL)
 		say_copies(t, &message);
 	if (f->accounts != NULL)
 		say_accounts(f, t, &message);
+	say_kept(t, &message);
 	if (say_refused(f, rule, &message)) {
 		now.reason = now.done ? "NotAllowed" : now.reason;
 		now.done = false;

@@ -11,7 +11,9 @@ struct kube_fan_tally {
 	size_t wanted, local, missing;
 	const char *reason; /* of the first that is missing */
 	struct buf names;   /* of the first few, and why */
-	size_t accounts;    /* service accounts that are to name it */
+	size_t kept;	    /* that are to go, and cannot */
+	struct buf kept_names;
+	size_t accounts; /* service accounts that are to name it */
 	size_t accounts_missing, managed;
 	enum kube_account_fault worst; /* of those */
 	struct buf accounts_names;     /* of the first few, and why */
@@ -21,6 +23,8 @@ struct kube_fan_tally {
 
 /* A copy is not as it should be. */
 void kube_fan_tell_missing(struct kube_fan_tally *t, const struct kube_copy *c);
+/* A copy that is not named any more stays while a source of Flux uses it. */
+void kube_fan_tell_kept(struct kube_fan_tally *t, const struct kube_copy *c);
 /* An account does not name the Secret. */
 void kube_fan_tell_account(struct kube_fan_tally *t, const struct kube_account *a,
 			   enum kube_account_fault fault);

@@ -8,6 +8,7 @@
 #include "agent/kube_fan.h"
 #include "agent/kube_fan_accounts.h"
 #include "agent/kube_fan_tell.h"
+#include "agent/kube_flux.h"
 #include "agent/kube_inventory.h"
 #include "agent/namespaces.h"
 #include "base/clock.h"
@@ -53,6 +54,10 @@ static void ended(void *ctx, struct kube_copy *c, enum kube_copy_end how)
 	f->all->busy--;
 	f->all->freed = true;
 	f->due = true;
+	if (how == COPY_WRITTEN)
+		kube_flux_changed(f->all->st, c->namespace, f->owner.name);
+	else if (how == COPY_KEPT)
+		kube_flux_look(f->all->st, c->namespace);
 	if (how != COPY_REMOVED || d == NULL || d->s.documents == 0)
 		return;
 	/* the copy no longer stands in its way */
@@ -88,6 +93,7 @@ static bool want_copy(struct kube_fan *f, struct kube_copy *c, struct kube_fan_t
 	t->wanted++;
 	if (c->busy)
 		return false;
+	kube_copy_wanted(c);
 	if (current(f, c)) {
 		check_later(f, c, now_ms);
 		return false;
@@ -105,8 +111,19 @@ static bool want_copy(struct kube_fan *f, struct kube_copy *c, struct kube_fan_t
 	return false;
 }
 
+static void remove_copy(struct kube_fan *f, struct kube_copy *c, enum kube_copy_why why,
+			int64_t now_ms)
+{
+	if (now_ms < c->not_before)
+		kube_fan_wake(f, c->not_before);
+	else if (place_left(f) && (!c->letting_go || kube_fan_accounts_let_copy_go(f, c)) &&
+		 place_free(f))
+		kube_copy_remove(c, why);
+}
+
 /* A copy that is not to be. */
-static void unwant_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
+static void unwant_copy(struct kube_fan *f, struct kube_copy *c, struct kube_fan_tally *t,
+			int64_t now_ms)
 {
 	const struct kube_place *p = kube_places_find(&f->all->places, c->namespace);
 	const struct kube_doc *d = kube_fan_local(f, c->namespace);
@@ -126,12 +143,11 @@ static void unwant_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 			 "name", f->owner.name, (char *)NULL);
 		kube_copy_forget(c);
 		kube_fan_drop_copy(f, c);
-	} else if (now_ms < c->not_before) {
-		kube_fan_wake(f, c->not_before);
-	} else if (place_left(f) && kube_fan_accounts_free(f->all, c->namespace, f->owner.name) &&
-		   place_free(f)) {
-		kube_copy_remove(c, false);
+		return;
 	}
+	if (c->fault == COPY_USED)
+		kube_fan_tell_kept(t, c);
+	remove_copy(f, c, d == NULL ? COPY_UNNAMED : COPY_IN_THE_WAY, now_ms);
 }
 
 static bool wanted(const struct kube_fan *f, const struct namespaces_rule *rule,
@@ -143,7 +159,8 @@ static bool wanted(const struct kube_fan *f, const struct namespaces_rule *rule,
 	       namespaces_target(f->all->st->o->fan_out, rule, f->facts, namespace);
 }
 
-static void visit_unwanted(struct kube_fan *f, const struct namespaces_rule *rule, int64_t now_ms)
+static void visit_unwanted(struct kube_fan *f, const struct namespaces_rule *rule,
+			   struct kube_fan_tally *t, int64_t now_ms)
 {
 	size_t n = f->copies.n;
 	struct table_node **nodes = table_nodes(&f->copies);
@@ -152,7 +169,7 @@ static void visit_unwanted(struct kube_fan *f, const struct namespaces_rule *rul
 		struct kube_copy *c = (struct kube_copy *)nodes[i];
 
 		if (!wanted(f, rule, c->namespace))
-			unwant_copy(f, c, now_ms);
+			unwant_copy(f, c, t, now_ms);
 	}
 	mem_free(nodes);
 }
@@ -182,7 +199,7 @@ static void plan(struct kube_fan *f, const struct namespaces_rule *rule, int64_t
 	struct kube_fan_tally t = { .names = BUF_INIT };
 	bool to_open;
 
-	visit_unwanted(f, rule, now_ms);
+	visit_unwanted(f, rule, &t, now_ms);
 	to_open = visit_wanted(f, rule, &t, now_ms);
 	kube_fan_accounts_plan(f, rule, &t);
 	if (to_open && f->why != NULL && now_ms < f->not_before)
@@ -281,11 +298,8 @@ static void orphan_copy(struct kube_fan *f, struct kube_copy *c, int64_t now_ms)
 		return;
 	if (!cleared(f))
 		leave_orphan(f, c);
-	else if (now_ms < c->not_before)
-		kube_fan_wake(f, c->not_before);
-	else if (place_left(f) && kube_fan_accounts_free(f->all, c->namespace, f->owner.name) &&
-		 place_free(f))
-		kube_copy_remove(c, true);
+	else
+		remove_copy(f, c, COPY_ORPHANED, now_ms);
 }
 
 static void look_gone(struct kube_fan *f, int64_t now_ms)
@@ -380,28 +394,6 @@ void kube_fanout_close(struct store_kube *st)
 	st->fanout = NULL;
 }
 
-static bool remember(struct kube_fanout *all)
-{
-	const struct inventory *v = kube_inventory_all(all->st);
-	const struct inventory_item **items;
-
-	if (all->remembered || !kube_inventory_loaded(all->st))
-		return all->remembered;
-	items = inventory_items(v);
-	for (size_t i = 0; i < v->table.n; i++) {
-		const struct inventory_item *x = items[i];
-		struct kube_fan *f = x->gone != 0 || strcmp(x->from, x->namespace) == 0
-					 ? NULL
-					 : kube_fan_need(all, x->from, x->name);
-
-		if (f != NULL)
-			kube_copy_recorded(kube_fan_copy(f, x->namespace), x);
-	}
-	mem_free(items);
-	all->remembered = true;
-	return true;
-}
-
 /* Each look sees all accounts, so while many change one look is for many of them. */
 static int64_t spread_news(struct kube_fanout *all, int64_t now_ms)
 {
@@ -462,7 +454,7 @@ int64_t kube_fanout_work(struct store_kube *st, int64_t now_ms)
 	if (all == NULL)
 		return INT64_MAX;
 	wake = INT64_MAX;
-	if (remember(all) && all->places.synced) {
+	if (kube_fan_remember(all) && all->places.synced) {
 		wake = spread_news(all, now_ms);
 		wake = clock_sooner(wake, look_at_all(all, now_ms));
 	}
@@ -548,11 +540,15 @@ void kube_fanout_changed(struct store_kube *st)
 		kube_fan_all_due(st->fanout);
 }
 
+static struct kube_fan *fan_of(const struct store_kube *st, const struct kube_doc *d)
+{
+	return st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
+}
+
 void kube_fanout_say(const struct store_kube *st, const struct kube_doc *d, const json_t *old,
 		     struct status_json_fan_out *out)
 {
-	const struct kube_fan *f =
-	    st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
+	const struct kube_fan *f = fan_of(st, d);
 
 	*out = (struct status_json_fan_out){ .wanted = false };
 	if (f != NULL && f->settled)
@@ -563,16 +559,14 @@ void kube_fanout_say(const struct store_kube *st, const struct kube_doc *d, cons
 
 unsigned kube_fanout_news(const struct store_kube *st, const struct kube_doc *d)
 {
-	const struct kube_fan *f =
-	    st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
+	const struct kube_fan *f = fan_of(st, d);
 
 	return f == NULL ? 0 : f->news;
 }
 
 void kube_fanout_told(struct store_kube *st, const struct kube_doc *d, unsigned news)
 {
-	struct kube_fan *f =
-	    st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
+	struct kube_fan *f = fan_of(st, d);
 
 	if (f != NULL)
 		f->told = news;
@@ -580,8 +574,7 @@ void kube_fanout_told(struct store_kube *st, const struct kube_doc *d, unsigned 
 
 bool kube_fanout_due(const struct store_kube *st, const struct kube_doc *d)
 {
-	const struct kube_fan *f =
-	    st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
+	const struct kube_fan *f = fan_of(st, d);
 
 	return f != NULL && f->news != f->told;
 }

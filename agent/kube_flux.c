@@ -6,6 +6,7 @@
 
 #include "agent/flux_queue.h"
 #include "agent/flux_source.h"
+#include "agent/kube_fan.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -101,56 +102,91 @@ void kube_flux_close(struct store_kube *st)
 	st->flux = NULL;
 }
 
-void kube_flux_changed(struct store_kube *st, const struct kube_doc *d)
+void kube_flux_look(struct store_kube *st, const char *namespace)
 {
-	struct kube_flux *f = st->flux;
 	struct flux_namespace *ns;
 
-	if (f == NULL)
+	if (st->flux == NULL)
 		return;
-	ns = need(f, d->s.namespace);
+	ns = need(st->flux, namespace);
 	ns->tried = false;
+	turns_wait(&st->flux->due, &ns->turn, clock_monotonic_ms() + GATHER_MS);
+}
+
+void kube_flux_changed(struct store_kube *st, const char *namespace, const char *name)
+{
+	struct flux_namespace *ns;
+
+	if (st->flux == NULL)
+		return;
+	kube_flux_look(st, namespace);
+	ns = need(st->flux, namespace);
 	ns->since = clock_monotonic_ms();
-	kv_set_str(&ns->changed, d->s.name, "");
-	turns_wait(&f->due, &ns->turn, ns->since + GATHER_MS);
+	kv_set_str(&ns->changed, name, "");
 }
 
 /* --- which sources ---------------------------------------------------------------------------- */
 
-/* The versions of those of its Secrets that we keep; *changed: one of them is why we ask. */
-static void put_versions(const struct kube_flux *f, const json_t *source, struct buf *out,
-			 bool *changed)
+/* What is known of the Secrets that a source names. */
+struct versions {
+	struct buf text; /* of those that we keep, by commas; "-": ours, but not seen yet */
+	bool known;	 /* none was not seen yet */
+	bool changed;	 /* one of them is why we ask */
+};
+
+/* Of a Secret that we keep; NULL: it is none.  *seen: false, it is not known which one is there. */
+static const char *version_of(const struct kube_flux *f, const char *name, bool *seen)
 {
-	const struct flux_namespace *ns = f->listing;
+	const struct kube_doc *d = kube_docs_find(&f->st->docs, f->listing->name, name);
+	const struct kube_copy *c;
+
+	*seen = true;
+	if (d != NULL && d->s.recorded && d->applied_version != NULL)
+		return d->applied_version;
+	c = f->st->fanout == NULL ? NULL : kube_fan_any_copy(f->st->fanout, f->listing->name, name);
+	if (c == NULL)
+		return NULL;
+	*seen = c->version != NULL;
+	return *seen ? c->version : "-";
+}
+
+static void put_versions(const struct kube_flux *f, const json_t *source, struct versions *out)
+{
 	const char *refs[FLUX_SOURCE_REFS];
 	size_t n = flux_source_refs(source, refs);
 
-	*changed = false;
 	for (size_t i = 0; i < n; i++) {
-		const struct kube_doc *d = kube_docs_find(&f->st->docs, ns->name, refs[i]);
+		bool seen;
+		const char *version = version_of(f, refs[i], &seen);
 
-		if (d == NULL || !d->s.recorded || d->applied_version == NULL)
+		if (version == NULL)
 			continue;
-		buf_printf(out, "%s%s", out->len == 0 ? "" : ",", d->applied_version);
-		*changed = *changed || kv_has(&ns->asked, refs[i]);
+		buf_printf(&out->text, "%s%s", out->text.len == 0 ? "" : ",", version);
+		out->known = out->known && seen;
+		out->changed = out->changed || kv_has(&f->listing->asked, refs[i]);
 	}
+}
+
+/* Never told, and nothing changed since: it has read the Secret as it is. */
+static bool wants(const struct versions *v, const char *told)
+{
+	if (v->text.len == 0 || (told == NULL && !v->changed))
+		return false;
+	return told == NULL || ((v->known || v->changed) && strcmp(told, buf_str(&v->text)) != 0);
 }
 
 static void consider(struct kube_flux *f, const json_t *source)
 {
-	const char *name = flux_source_name(source), *told = flux_source_version(source);
-	struct buf versions = BUF_INIT;
-	bool changed;
+	const char *name = flux_source_name(source);
+	struct versions v = { .text = BUF_INIT, .known = true };
 
-	put_versions(f, source, &versions, &changed);
-	/* never told, and nothing changed since: it has read the Secret as it is */
-	if (name != NULL && versions.len > 0 &&
-	    (told == NULL ? changed : strcmp(told, buf_str(&versions)) != 0)) {
+	put_versions(f, source, &v);
+	if (name != NULL && wants(&v, flux_source_version(source))) {
 		const struct flux_source_id id = { f->kind, f->listing->name, name };
 
-		flux_queue_put(&f->queue, &id, buf_str(&versions), clock_monotonic_ms());
+		flux_queue_put(&f->queue, &id, buf_str(&v.text), clock_monotonic_ms());
 	}
-	buf_clear(&versions);
+	buf_clear(&v.text);
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -359,6 +395,12 @@ static bool all_seen(const struct store_kube *st)
 	return st->counts.reasons[REASON_PENDING] == 0;
 }
 
+/* Else a source of a copy would seem to use none. */
+static bool copies_known(const struct store_kube *st)
+{
+	return st->fanout == NULL || st->fanout->remembered;
+}
+
 /* An agent before this one may have ended between a Secret and its sources. */
 static void start(struct kube_flux *f, int64_t now_ms)
 {
@@ -380,7 +422,7 @@ int64_t kube_flux_work(struct store_kube *st, int64_t now_ms)
 	struct kube_flux *f = st->flux;
 	int64_t lists, nudges;
 
-	if (f == NULL)
+	if (f == NULL || !copies_known(st))
 		return INT64_MAX;
 	if (!f->started && all_seen(st))
 		start(f, now_ms);

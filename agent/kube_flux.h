@@ -19,8 +19,13 @@
 void kube_flux_open(struct store_kube *st);
 void kube_flux_close(struct store_kube *st);
 
-/* d's Secret is another one now. */
-void kube_flux_changed(struct store_kube *st, const struct kube_doc *d);
+/* The Secret of a document, or a copy of one, is another one now. */
+void kube_flux_changed(struct store_kube *st, const char *namespace, const char *name);
+/*
+ * It is known by now which copy is there, that an agent before this one made: were all that use it
+ * told of it?
+ */
+void kube_flux_look(struct store_kube *st, const char *namespace);
 
 /* Ask and tell what is due.  When more is (monotonic ms; INT64_MAX: nothing). */
 int64_t kube_flux_work(struct store_kube *st, int64_t now_ms);

@@ -97,7 +97,7 @@ static void succeed(struct kube_write *w, const struct kube_answer *a)
 	}
 	kube_inventory_made(w->st, d);
 	if (!same)
-		kube_flux_changed(w->st, d);
+		kube_flux_changed(w->st, d->s.namespace, d->s.name);
 	d->telling_due = true;
 	end(w);
 }

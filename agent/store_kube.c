@@ -391,8 +391,8 @@ int64_t store_kube_work(struct store_kube *st)
 		kube_probe_work(st, now_ms);
 		take_turns(st, now_ms);
 		wake = clock_sooner(wake, kube_release_work(st, now_ms));
-		wake = clock_sooner(wake, kube_flux_work(st, now_ms));
 		wake = clock_sooner(wake, kube_fanout_work(st, now_ms));
+		wake = clock_sooner(wake, kube_flux_work(st, now_ms)); /* which knows the copies */
 		wake = clock_sooner(wake, next_due(st));
 	}
 	st->ready = st->ready || all_looked_at(st);

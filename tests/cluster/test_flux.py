@@ -7,11 +7,14 @@ import subprocess
 import pytest
 
 import need
-from agentbed import AGENT, MANIFESTS, SYSTEM, annotations, conditions, value
+import test_accounts
+import test_fanout
+from agentbed import AGENT, MANIFESTS, OWNER, SYSTEM, annotations, conditions, documents_path, value
 from api import ApiError
 from flux import KINDS, Flux, crds
 from gitserver import make_key
 from processes import wait_for
+from test_fanout import allow, copied, fanned, gone, put, with_map
 
 REQUESTED, VERSION = "reconcile.fluxcd.io/requestedAt", "bulla.dev/secret-version"
 NOWHERE = "ssh://git@127.0.0.1:1/infra.git"
@@ -284,3 +287,162 @@ def test_without_the_rights_it_says_so_once_and_removes_nothing(bed, flux):
         assert bed.secret("login", ns) == bed.sealed["login", ns]
         assert len(agent.matching(msg=re.compile("may not be listed"))) == 4, agent.tail()
     flux.plane.admin.delete(flux.path("GitRepository", "infra", ns))
+
+
+# --- copies in other namespaces -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fan_bed(flux_bed):
+    """The same with the rights of the component fan-out."""
+    return with_map(flux_bed)
+
+
+def run(bed):
+    return test_fanout.run(bed, "--flux")
+
+
+def images(bed, name, ns, **spec):
+    """A source that logs in with the copy."""
+    return bed.flux.apply("OCIRepository", name, {"interval": "1h", "url": "oci://127.0.0.1:1/x",
+                                                  "secretRef": {"name": "login"}, **spec}, ns)
+
+
+def test_a_source_of_a_copy_is_told(fan_bed):
+    bed = fan_bed
+    home, one, two = (bed.namespace() for _ in range(3))
+    allow(bed, home, one, two)
+    for ns in (one, two):
+        images(bed, "app", ns)
+    with run(bed) as agent:
+        for _ in range(2):
+            put(bed, "login", home, one, two)
+            for ns in (one, two):
+                copied(bed, "login", home, ns)
+                told(bed, "app", ns, "login", seconds=15, kind="OCIRepository")
+        fanned(bed, "login", home, "True", "Applied")
+        assert len(agent.matching(msg="source asked to look again")) == 4, agent.tail()
+
+
+def test_what_an_agent_left_untold_of_copies_is_told_by_the_next(fan_bed):
+    """And nothing else, though it is not known at the start which copies are there."""
+    bed = fan_bed
+    home, one = bed.namespace(), bed.namespace()
+    allow(bed, home, one)
+    images(bed, "untold", one)
+    images(bed, "told", one, certSecretRef={"name": "own"})
+    with run(bed):
+        put(bed, "login", home, one)
+        bed.put("own", {"v": value()}, one)
+        told(bed, "untold", one, "login", kind="OCIRepository")
+
+        def both_told():
+            found = annotations(source(bed, "told", one, "OCIRepository")).get(VERSION)
+            assert set(found.split(",")) == {version(bed, name, one) for name in ("login", "own")}, found
+            return True
+        wait_for(both_told, 20, "both versions", pause=0.05)
+        fanned(bed, "login", home, "True", "Applied")
+        bed.ready("own", one)
+    before = annotations(source(bed, "told", one, "OCIRepository"))
+    bed.api.patch(bed.flux.path("OCIRepository", "untold", one), {"metadata": {"annotations": {VERSION: "1"}}})
+    images(bed, "never", one)
+    with run(bed) as agent:
+        told(bed, "untold", one, "login", kind="OCIRepository")
+        # what comes now is told, and then nothing else waits
+        put(bed, "after", home, one)
+        copied(bed, "after", home, one)
+        images(bed, "late", one, secretRef={"name": "after"})
+        put(bed, "after", home, one)
+        told(bed, "late", one, "after", kind="OCIRepository", seconds=15)
+        assert {line["name"] for line in agent.matching(msg="source asked to look again")} == {"untold", "late"}
+    assert annotations(source(bed, "told", one, "OCIRepository")) == before
+    assert VERSION not in annotations(source(bed, "never", one, "OCIRepository"))
+
+
+STAYS = "copy of a Secret that is to go stays while a source of Flux uses it"
+
+
+def test_a_copy_that_a_source_uses_outlives_its_document(fan_bed):
+    """With its name in a service account; another copy goes."""
+    bed = fan_bed
+    home, one, two = (bed.namespace() for _ in range(3))
+    allow(bed, home, one, two, serviceAccounts=["builder"])
+    for ns in (one, two):
+        test_accounts.make_account(bed, ns)
+    images(bed, "app", one)
+    with run(bed) as agent:
+        test_accounts.seal(bed, "login", home, [one, two], "builder")
+        for ns in (one, two):
+            test_accounts.until(bed, ns, ["login"], ["login"])
+        data = bed.secret("login", one)
+        bed.api.delete(documents_path(home, "login"))
+        line = agent.wait_log(msg=STAYS)
+        assert (line["namespace"], line["name"], line["from"], line["source"]) == (one, "login", home, "OCIRepository app")
+        for ns in (home, two):
+            gone(bed, "login", ns)
+        test_accounts.until(bed, two, [])
+        assert bed.secret("login", one) == data
+        assert test_accounts.listed(test_accounts.account(bed, one)) == ["login"]
+    with run(bed) as agent:
+        agent.wait_log(msg=STAYS)
+        assert bed.secret("login", one) == data
+        bed.api.delete(bed.flux.path("OCIRepository", "app", one))
+        gone(bed, "login", one, seconds=40)
+        assert len(agent.matching(msg=STAYS)) == 1
+        test_accounts.until(bed, one, [])
+
+
+def test_a_copy_that_a_source_uses_stays_though_no_longer_named(fan_bed):
+    bed = fan_bed
+    home, one, two = (bed.namespace() for _ in range(3))
+    allow(bed, home, one, two)
+    images(bed, "app", one)
+    with run(bed) as agent:
+        put(bed, "login", home, one, two)
+        for ns in (one, two):
+            before = copied(bed, "login", home, ns)
+        before = copied(bed, "login", home, one)
+        put(bed, "login", home, two)
+        fanned(bed, "login", home, "False", "StillReferenced", f"{one} (OCIRepository app)")
+        fanned(bed, "login", home, "False", "StillReferenced", "copies in place: 1 of 1; ")
+        bed.says("login", home, "Applied")
+        assert bed.secret_object("login", one)["metadata"]["uid"] == before["metadata"]["uid"]
+        # named again it is kept up at once
+        put(bed, "login", home, one, two)
+        copied(bed, "login", home, one, seconds=5)
+        fanned(bed, "login", home, "True", "Applied", "copies in place: 2 of 2")
+        put(bed, "login", home, two)
+        fanned(bed, "login", home, "False", "StillReferenced")
+        bed.api.delete(bed.flux.path("OCIRepository", "app", one))
+        gone(bed, "login", one, seconds=40)
+        fanned(bed, "login", home, "True", "Applied", "copies in place: 1 of 1")
+        assert len(agent.matching(msg=STAYS)) == 2
+
+
+def test_a_copy_that_a_source_uses_gives_way_to_a_document(fan_bed):
+    """It is replaced in a moment by the Secret of the same name, of which the source is told."""
+    bed = fan_bed
+    home, one = bed.namespace(), bed.namespace()
+    allow(bed, home, one)
+    images(bed, "app", one)
+    with run(bed):
+        put(bed, "login", home, one)
+        copied(bed, "login", home, one)
+        bed.put("login", {"own": value()}, one)
+        bed.ready("login", one)
+        assert annotations(bed.secret_object("login", one))[OWNER] == f"{one}/login"
+        told(bed, "app", one, "login", seconds=15, kind="OCIRepository")
+
+
+def test_a_copy_stays_where_it_cannot_be_seen_who_uses_it(bed):
+    """The agent without the rights of the component flux."""
+    bed = with_map(bed)
+    home, one = bed.namespace(), bed.namespace()
+    allow(bed, home, one)
+    with run(bed) as agent:
+        put(bed, "login", home, one)
+        copied(bed, "login", home, one)
+        put(bed, "login", home, home)
+        agent.wait_log(msg="copy of a Secret stays: it cannot be seen whether a source of Flux uses it", namespace=one,
+                       status="403")
+        assert bed.secret("login", one)

@@ -134,6 +134,58 @@ static void test_words(void **state)
 	}
 }
 
+/* Copies that are to go, and that sources of Flux use. */
+static void test_kept(void **state)
+{
+	static const struct {
+		const char *facts;
+		size_t wanted, missing, kept;
+		const char *reason, *message;
+	} cases[] = {
+		{ "a", 1, 0, 1, "StillReferenced",
+		  "copies in place: 1 of 1; copies that are no longer named, and stay while a "
+		  "source "
+		  "of Flux uses them: b (OCIRepository app)" },
+		{ "a", 1, 1, 1, "Foreign",
+		  "copies in place: 0 of 1; missing: a (a Secret of this name is there that is not "
+		  "this document's); copies that are no longer named, and stay while a source of "
+		  "Flux uses them: b (OCIRepository app)" },
+		{ NULL, 0, 0, 4, "StillReferenced",
+		  "copies that are no longer named, and stay while a source of Flux uses them: b "
+		  "(OCIRepository app), c (OCIRepository app), d (OCIRepository app), ..." },
+	};
+	static const char *const names[] = { "a", "b", "c", "d", "e" };
+	static char any[] = "?";
+	struct kv_item target = { .name = any };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct kube_fan_tally t = { .wanted = cases[i].wanted };
+		struct namespaces_rule rule = { .targets = { .items = &target, .n = 1 } };
+		struct world w;
+
+		open_world(&w, cases[i].facts);
+		if (cases[i].missing > 0) {
+			kube_fan_copy(w.f, "a")->fault = COPY_FOREIGN;
+			kube_fan_tell_missing(&t, kube_fan_copy(w.f, "a"));
+		}
+		for (size_t k = 1; k <= cases[i].kept; k++) {
+			struct kube_copy *c = kube_fan_copy(w.f, names[k]);
+
+			mem_replace(&c->user, "OCIRepository app");
+			kube_fan_tell_kept(&t, c);
+		}
+		rule.from = w.f->owner.namespace;
+		kube_fan_tell_tally(w.f, &rule, &t);
+		assert_true(said(&w).wanted);
+		assert_false(said(&w).done);
+		assert_string_equal(said(&w).reason, cases[i].reason);
+		assert_string_equal(said(&w).message, cases[i].message);
+		kube_fan_tell_end(&t);
+		close_world(&w);
+	}
+}
+
 static void test_news_once(void **state)
 {
 	struct world w;
@@ -264,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_news_once),
 		cmocka_unit_test(test_a_fault_says_why),
 		cmocka_unit_test(test_old_words_stand),
