@@ -280,6 +280,22 @@ static char *temporary_path(const char *path)
 	return mem_printf("%.*s/.%s" FILE_TEMPORARY, (int)(slash - path), path, slash + 1);
 }
 
+/* made: it was not there. */
+static int open_or_make(const char *tmp, bool *made)
+{
+	const int how = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+	int fd;
+
+	do {
+		fd = open(tmp, how | O_CREAT | O_EXCL, 0600);
+		*made = fd >= 0;
+		if (fd >= 0 || errno != EEXIST)
+			break;
+		fd = open(tmp, how);
+	} while (fd < 0 && errno == ENOENT);
+	return fd;
+}
+
 /*
  * Open and lock the temporary file.  Whoever held it may have renamed it away while we waited for
  * the lock; then what we hold is no longer what the name means, and we try again.
@@ -288,7 +304,8 @@ static int open_temporary(const char *tmp, struct err *err)
 {
 	for (int tries = 0; tries < 100; tries++) {
 		struct stat held, named;
-		int fd = open(tmp, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+		bool made;
+		int fd = open_or_make(tmp, &made);
 
 		if (fd < 0)
 			return err_sys(err, "%s: cannot create", tmp);
@@ -305,10 +322,10 @@ static int open_temporary(const char *tmp, struct err *err)
 		if (fstat(fd, &held) == 0 && lstat(tmp, &named) == 0 &&
 		    held.st_ino == named.st_ino && held.st_dev == named.st_dev &&
 		    S_ISREG(held.st_mode)) {
-			if (held.st_nlink == 1)
+			if (held.st_nlink == 1 && (made || held.st_uid == geteuid()))
 				return fd;
-			/* a new file's, ended between its two names; what is behind it is not ours
-			 * to write to */
+			/* a new file's, ended between its two names, or another user's, who may
+			 * have it open: what is behind it is not ours to write to */
 			unlink(tmp);
 		}
 		close(fd);

@@ -380,6 +380,33 @@ static void test_two_names(void **state)
 	buf_clear(&b);
 }
 
+/* Who may write to the folder made the temporary file beforehand, and would read what we write. */
+static void test_temporary_of_another(void **state)
+{
+	struct file_write w = { .path = NULL, .mode = 0600 };
+	struct stat theirs, st;
+	char path[128];
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	strcpy(path, in_dir("w"));
+	w.path = path;
+	put(".w.bulla~", "", 0666);
+	assert_int_equal(chown(in_dir(".w.bulla~"), 65534, 65534), 0);
+	fd = open(in_dir(".w.bulla~"), O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(file_write(&w, "secret", 6, NULL), 0);
+	assert_file("w", "secret", 0600);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(fstat(fd, &theirs), 0);
+	assert_int_equal(theirs.st_size, 0);
+	assert_int_equal(access(in_dir(".w.bulla~"), F_OK), -1);
+	close(fd);
+}
+
 static void test_paths(void **state)
 {
 	struct err err = ERR_INIT;
@@ -515,6 +542,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_temporary_of_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_program, setup, teardown),
 		cmocka_unit_test(test_buf),
