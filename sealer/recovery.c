@@ -2,6 +2,7 @@
 #include "sealer/recovery.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -129,16 +130,13 @@ int recovery_take(const char *given, int64_t now, struct recovery *out, struct e
 	return -1;
 }
 
-int recovery_write(const struct recovery *r, struct err *err)
+static int write_and_show(const struct recovery *r, struct err *err)
 {
 	struct file_write w = { .path = r->path, .mode = 0600, .exclusive = true };
 	struct buf text = BUF_INIT;
 	int shown;
 
-	if (r->path == NULL)
-		return 0;
-	if (file_mkdirs_above(r->path, 0700, err) != 0 ||
-	    file_write(&w, r->file.data, r->file.len, err) != 0)
+	if (file_write(&w, r->file.data, r->file.len, err) != 0)
 		return -1;
 	buf_printf(&text,
 		   "The recovery key is in %s.  Keep it and its passphrase offline, apart "
@@ -153,6 +151,26 @@ int recovery_write(const struct recovery *r, struct err *err)
 		return 0;
 	unlink(r->path); /* nobody could ever open it */
 	return err_wrap(err, "the passphrase of the recovery key cannot be shown");
+}
+
+int recovery_write(const struct recovery *r, struct err *err)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	sigset_t set, before;
+	int result;
+
+	if (r->path == NULL)
+		return 0;
+	if (file_mkdirs_above(r->path, 0700, err) != 0)
+		return -1;
+	/* between the two there is a key that nobody has the passphrase of */
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		sigaddset(&set, ending[i]);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	result = write_and_show(r, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return result;
 }
 
 void recovery_clear(struct recovery *r)

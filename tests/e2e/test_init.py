@@ -4,10 +4,13 @@ import json
 import os
 import pty
 import re
+import shutil
+import signal
 import stat
 import subprocess
 import time
 from base64 import b64decode, b64encode
+from pathlib import Path
 
 import pytest
 import yaml
@@ -180,6 +183,27 @@ def test_generated_recovery_key(repo):
     t.answer("passphrase of", passphrase)
     t.end()
     assert config(other)["recovery"] == config(repo)["recovery"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ended_between_the_recovery_key_and_its_passphrase(repo, number):
+    """The signal comes when the file has its name, while the folder is synced."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    key = repo.home / ".config" / "bulla" / "recovery.age"
+    at = subprocess.Popen(["strace", "-o", repo.path / "trace", "-e", "inject=fsync:delay_enter=2000000:when=2",
+                           BULLA, "init", "-r", "eu-west9"], cwd=repo.top, env=repo.env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                          preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
+    end = time.monotonic() + 30
+    while not key.exists() and at.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+    if at.poll() is not None:
+        pytest.skip("strace cannot trace here")
+    os.kill(int(Path(f"/proc/{at.pid}/task/{at.pid}/children").read_text().split()[0]), number)
+    err = at.communicate(timeout=30)[1].decode()
+    assert at.returncode == -number and not (repo.top / ".bulla" / "config").exists()
+    assert key.exists() and "The passphrase, shown this once" in err
 
 
 def test_a_recovery_key_whose_passphrase_cannot_be_shown_is_not_kept(repo):
