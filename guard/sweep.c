@@ -112,6 +112,8 @@ static void open_run(struct sweep *s, size_t begin, size_t end)
 
 	if (end - begin < WRAPPED_MIN)
 		return;
+	if (end - begin > WRAPPED_MAX / 3 * 4)
+		s->hits->incomplete = true;
 	wrapped_decode(s->v->text + begin, end - begin, &s->decoded);
 	if (!holds_text(s->decoded.data, s->decoded.len))
 		return;

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 
 #define WRAPPED_MIN 27		       /* characters: shorter holds no token */
-#define WRAPPED_MAX ((size_t)16 << 20) /* bytes that are decoded of one run */
+#define WRAPPED_MAX ((size_t)48 << 20) /* bytes that are decoded of one run: 64 MiB of base64 */
 
 struct wrapped {
 	size_t begin, end; /* of the run in the text, all its lines */
