@@ -11,6 +11,7 @@
 #define QUOTED_MAX 1024
 #define PLAIN_MAX 200
 #define DEFAULT_MAX 400 /* bytes between a variable's name in HCL and its default */
+#define RANDOM_MAX 1500 /* before the result of a random_password, what says that it is one */
 
 /* --- what a file is --------------------------------------------------------------------------- */
 
@@ -39,11 +40,10 @@ enum assign_mode assign_mode_of(const char *path)
 		const char *end;
 		enum assign_mode mode;
 	} files[] = {
-		{ ".env", ASSIGN_ENV },		  { ".envrc", ASSIGN_ENV },
-		{ ".yaml", ASSIGN_YAML },	  { ".yml", ASSIGN_YAML },
-		{ ".npmrc", ASSIGN_ENV },	  { ".pypirc", ASSIGN_ENV },
-		{ ".tfvars", ASSIGN_TERRAFORM },  { ".tfvars.json", ASSIGN_TERRAFORM },
-		{ ".tfstate", ASSIGN_TERRAFORM }, { ".tfstate.backup", ASSIGN_TERRAFORM },
+		{ ".env", ASSIGN_ENV },		 { ".envrc", ASSIGN_ENV },
+		{ ".yaml", ASSIGN_YAML },	 { ".yml", ASSIGN_YAML },
+		{ ".npmrc", ASSIGN_ENV },	 { ".pypirc", ASSIGN_ENV },
+		{ ".tfvars", ASSIGN_TERRAFORM }, { ".tfvars.json", ASSIGN_TERRAFORM },
 	};
 	const char *name;
 	size_t len;
@@ -57,10 +57,23 @@ enum assign_mode assign_mode_of(const char *path)
 		return ASSIGN_CODE;
 	if (strncmp(name, ".env.", 5) == 0)
 		return ASSIGN_ENV;
+	/* also .tfstate.backup and the .tfstate.NUMBER.backup of "terraform state rm" */
+	if (strstr(name, ".tfstate") != NULL)
+		return ASSIGN_TERRAFORM;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		if (ends(name, len, files[i].end))
 			return files[i].mode;
 	return ASSIGN_CODE;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_settings(enum assign_mode mode)
+{
+	return mode == ASSIGN_ENV || mode == ASSIGN_TERRAFORM;
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -113,11 +126,6 @@ size_t assign_name(const char *text, size_t at, const char **name)
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
 
 /* What the end of a value must be, so that an expression is not taken for one. */
 enum until {
@@ -201,7 +209,7 @@ static enum until until_of(const struct view *v, const char *name, size_t at, en
 		return UNTIL_TAG;
 	if (v->text[at] == ',')
 		return UNTIL_QUOTE;
-	if (mode == ASSIGN_ENV || mode == ASSIGN_TERRAFORM)
+	if (is_settings(mode))
 		return UNTIL_ANY;
 	if (v->text[at] != '=' || !close)
 		return UNTIL_LINE;
@@ -266,15 +274,51 @@ static bool is_credential(const char *name, size_t n)
 	return n >= 3 && judge_may_end(name[n - 2], name[n - 1]) && judge_name(name, n);
 }
 
+static bool is(const char *name, size_t n, const char *what)
+{
+	return strlen(what) == n && memcmp(name, what, n) == 0;
+}
+
+/* What stands last of it in [from, to); NULL: nowhere. */
+static const char *last_of(const char *from, const char *to, const char *what)
+{
+	const char *found = NULL, *at = from;
+
+	while ((at = memmem(at, (size_t)(to - at), what, strlen(what))) != NULL)
+		found = at++;
+	return found;
+}
+
+/*
+ * "result" and "bcrypt_hash" of a random_password in Terraform's state: its type stands before its
+ * instances, and in each of them the hash before the result.  Of other resources a result is none.
+ */
+static bool is_made(const struct view *v, const char *name, size_t n)
+{
+	static const char type[] = "\"type\"", password[] = "\"random_password\"";
+	const char *low = name - v->text > RANDOM_MAX ? name - RANDOM_MAX : v->text, *at;
+
+	if (!is(name, n, "result"))
+		return is(name, n, "bcrypt_hash");
+	at = last_of(low, name, type);
+	if (at == NULL)
+		return last_of(low, name, "\"bcrypt_hash\"") != NULL;
+	for (at += sizeof(type) - 1; *at == ':' || is_blank(*at); at++)
+		;
+	return name - at > (ptrdiff_t)sizeof(password) &&
+	       memcmp(at, password, sizeof(password) - 1) == 0;
+}
+
 /* The name that a value behind the sign would get, when it means a credential. */
-static size_t find_name(const struct view *v, size_t at, const char **name)
+static size_t find_name(const struct view *v, size_t at, enum assign_mode mode, const char **name)
 {
 	bool walrus = v->text[at] == '=' && at > 0 && v->text[at - 1] == ':';
 	size_t n = name_before(v->text, walrus ? at - 1 : at, name);
 
 	if (n == 0)
 		return 0;
-	if (is_credential(*name, n))
+	if (is_credential(*name, n) || (is_settings(mode) && judge_is_key(*name, n)) ||
+	    (mode == ASSIGN_TERRAFORM && is_made(v, *name, n)))
 		return is_part(v, *name) ? 0 : n;
 	if (v->text[at] != '=')
 		return 0;
@@ -298,8 +342,9 @@ static bool is_enough(const char *name, size_t n, const char *value, size_t len,
 {
 	bool bare = strchr("\"'`", value[-1]) == NULL;
 
-	if (mode == ASSIGN_ENV || mode == ASSIGN_TERRAFORM)
-		return true;
+	if (is_settings(mode))
+		return !judge_is_key(name, n) || judge_name(name, n) ||
+		       judge_is_key_value(value, len);
 	if (bare && (judge_is_expression(value, len) || judge_name(value, len)))
 		return false;
 	return judge_is_random(value, len) ||
@@ -325,7 +370,7 @@ bool assign_at(const struct view *v, size_t at, enum assign_mode mode, struct hi
 
 	if (is_compared(v, at))
 		return false;
-	n = find_name(v, at, &name);
+	n = find_name(v, at, mode, &name);
 	if (n == 0 || !is_placed(v, at, name) ||
 	    !value_after(v, at, until_of(v, name, at, mode), &from, &to) || to == from)
 		return false;

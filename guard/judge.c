@@ -2,6 +2,7 @@
 #include "guard/judge.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "guard/placeholder.h"
@@ -12,6 +13,7 @@
 #define RANDOM_MIN 10
 #define LOOSE_MIN 6
 #define WEAK_MIN 8
+#define KEY_MIN 32 /* digits of a key in hexadecimal */
 
 static char lower(char c)
 {
@@ -50,7 +52,7 @@ static const struct word credential_words[] = {
 	W("sharedkey"),	 W("pwd"),	     W("apisecret"),  W("connectionstring"),
 	W("accountkey"), W("storagekey"),    W("licensekey"), W("serviceaccountkey"),
 	W("sshkey"),	 W("dbpass"),	     W("userpass"),   W("smtppass"),
-	W("mailpass"),
+	W("mailpass"),	 W("secretkeybase"),
 };
 
 /* Digests, and what only counts or names tokens and secrets. */
@@ -77,6 +79,22 @@ bool judge_name(const char *name, size_t len)
 	for (size_t i = 0; credential && i < sizeof(harmless_words) / sizeof(char *); i++)
 		credential = strstr(flat, harmless_words[i]) == NULL;
 	return credential;
+}
+
+/* "SESSION_KEY"; of a lock, a table or a list "key" says something else, so the value decides. */
+bool judge_is_key(const char *name, size_t len)
+{
+	static const char *const open[] = { "pub", "gpg", "pgp", "site", "host", "fingerprint" };
+	char flat[NAME_MAX_LEN + 1];
+
+	if (len < 5 || (name[len - 4] != '_' && name[len - 4] != '-') ||
+	    strncasecmp(name + len - 3, "key", 3) != 0)
+		return false;
+	squeeze(name, len, flat);
+	for (size_t i = 0; i < sizeof(open) / sizeof(*open); i++)
+		if (strstr(flat, open[i]) != NULL)
+			return false;
+	return true;
 }
 
 bool judge_is_password(const char *name, size_t len)
@@ -260,6 +278,28 @@ bool judge_value(const char *name, size_t name_len, const char *value, size_t le
 	if (is_words(value, len) && !judge_is_password(name, name_len))
 		return false;
 	return (!is_number(value, len) || len >= 8) && !placeholder_is_counted(value, len);
+}
+
+static bool is_hex(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (strchr("0123456789abcdefABCDEF", s[i]) == NULL)
+			return false;
+	return true;
+}
+
+bool judge_is_key_value(const char *s, size_t len)
+{
+	static const char word[] = "base64:";
+
+	if (len > sizeof(word) - 1 && memcmp(s, word, sizeof(word) - 1) == 0) {
+		s += sizeof(word) - 1;
+		len -= sizeof(word) - 1;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (!wrapped_is_digit((unsigned char)s[i]) && s[i] != '=')
+			return false;
+	return (len >= KEY_MIN && is_hex(s, len)) || judge_is_random(s, len);
 }
 
 bool judge_is_weak(const char *value, size_t len)

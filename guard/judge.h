@@ -15,6 +15,12 @@ bool judge_name(const char *name, size_t len);
 /* Can such a name end with these two letters?  Keeps most of a text from being looked at. */
 bool judge_may_end(char a, char b);
 
+/* "SESSION_KEY", "HMAC_KEY": a credential only when judge_is_key_value says so of the value. */
+bool judge_is_key(const char *name, size_t len);
+
+/* Random, or 32 digits of hexadecimal and more, also behind "base64:"; in base64's alphabets. */
+bool judge_is_key_value(const char *value, size_t len);
+
 /* Of these names those that mean a password, which people choose. */
 bool judge_is_password(const char *name, size_t len);
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define COUNT(list) (sizeof(list) / sizeof(*(list)))
+
 static bool holds(const char *s, size_t len, const char *what)
 {
 	return memmem(s, len, what, strlen(what)) != NULL;
@@ -57,10 +59,27 @@ static bool is_variable(const char *s, size_t len)
 	return len > 1 && s[0] == '$' && (s[1] < '0' || s[1] > '9');
 }
 
+/* __NAME__ */
+static bool is_underlined(const char *s, size_t len)
+{
+	return len > 4 && s[0] == '_' && s[1] == '_' && s[len - 1] == '_' && s[len - 2] == '_';
+}
+
+/* @@NAME@@; #{NAME}, but not #{2026}. */
+static bool is_filled_twice(const char *s, size_t len)
+{
+	const char *at = memmem(s, len, "@@", 2), *end = s + len;
+
+	if (at != NULL && at + 3 < end && memmem(at + 3, (size_t)(end - at) - 3, "@@", 2) != NULL)
+		return true;
+	at = memmem(s, len, "#{", 2);
+	return at != NULL && at + 2 < end && (at[2] < '0' || at[2] > '9');
+}
+
 /* What other programs fill in: where it is written is who fills it in. */
 static bool is_filled_in(const char *s, size_t len)
 {
-	static const char *const within[] = { "${", "{{", "$(", "%(", "#{", "<%", "@@" };
+	static const char *const within[] = { "${", "{{", "$(", "%(", "<%" };
 	static const char *const before[] = {
 		"ENC[",		 "vault:",   "ref+",	 "op://",    "secretref:", "valueFrom",
 		"secretKeyRef:", "env:",     "file:",	 "keyring:", "arn:aws:",   "projects/",
@@ -81,37 +100,73 @@ static bool is_filled_in(const char *s, size_t len)
 		return true;
 	if (s[0] == '%' && (s[len - 1] == '%' || len <= 3))
 		return true;
-	return len > 4 && s[0] == '_' && s[1] == '_' && s[len - 1] == '_' && s[len - 2] == '_';
+	return is_underlined(s, len) || is_filled_twice(s, len);
 }
 
-static bool is_said_to_be_none(const char *s, size_t len)
-{
-	static const char *const whole[] = {
-		"null",	 "nil",	   "none",  "true",   "false", "undefined", "unset",
-		"empty", "n/a",	   "na",    "no",     "yes",   "todo",	    "tbd",
-		"fixme", "string", "value", "base64", "auto",  "generate",  "generated",
-	};
-	static const char *const words[] = {
-		"example", "changeme",	 "placeholder", "redacted", "dummy",	  "replaceme",
-		"replace", "change",	 "your",	"insert",   "todo",	  "fake",
-		"sample",  "mock",	 "foobar",	"xxx",	    "xxxx",	  "xxxxx",
-		"lorem",   "notasecret", "notreal",	"hidden",   "masked",	  "omitted",
-		"enter",   "put",	 "fill",	"changeit", "secretname",
-	};
+static const char *const said_whole[] = {
+	"null",	 "nil",	   "none",  "true",   "false", "undefined", "unset",
+	"empty", "n/a",	   "na",    "no",     "yes",   "todo",	    "tbd",
+	"fixme", "string", "value", "base64", "auto",  "generate",  "generated",
+};
 
-	for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
-		if (equals(s, len, whole[i]))
-			return true;
-	if (len > 80)
-		return false;
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (says(s, len, words[i]))
+/* Also among others: "my-example", "changeme-now". */
+static const char *const said_words[] = {
+	"example", "changeme", "placeholder", "redacted",   "dummy", "replaceme", "replace",
+	"change",  "your",     "insert",      "todo",	    "fake",  "sample",	  "mock",
+	"foobar",  "xxx",      "xxxx",	      "xxxxx",	    "lorem", "notreal",	  "notasecret",
+	"masked",  "omitted",  "changeit",    "secretname",
+};
+
+/* The same, but a password that people choose may have them beside a number. */
+static const char *const said_common[] = { "hidden", "enter", "put", "fill" };
+
+static bool is_in(const char *s, size_t len, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (equals(s, len, list[i]))
 			return true;
 	return false;
 }
 
+static bool has_digit(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (s[i] >= '0' && s[i] <= '9')
+			return true;
+	return false;
+}
+
+static bool is_said_to_be_none(const char *s, size_t len)
+{
+	if (is_in(s, len, said_whole, COUNT(said_whole)))
+		return true;
+	if (len > 80)
+		return false;
+	for (size_t i = 0; i < COUNT(said_words); i++)
+		if (says(s, len, said_words[i]))
+			return true;
+	for (size_t i = 0; i < COUNT(said_common); i++)
+		if (says(s, len, said_common[i]))
+			return !has_digit(s, len);
+	return false;
+}
+
+bool placeholder_is_said(const char *s, size_t len)
+{
+	static const char *const joined[] = { "change-me", "change_me", "replace-me",
+					      "replace_me" };
+	bool parts = len > 5 && begins(s, len, "your") && (s[4] == '-' || s[4] == '_');
+
+	for (size_t i = 0; parts && i < len; i++)
+		parts = is_letter(s[i]) || s[i] == '-' || s[i] == '_';
+	return parts || is_in(s, len, said_whole, COUNT(said_whole)) ||
+	       is_in(s, len, said_words, COUNT(said_words)) ||
+	       is_in(s, len, said_common, COUNT(said_common)) ||
+	       is_in(s, len, joined, COUNT(joined)) || is_underlined(s, len);
+}
+
 /* A whole file of age or SOPS, as Flux takes it in a Secret. */
-static bool is_encrypted(const char *s, size_t len)
+bool placeholder_is_encrypted(const char *s, size_t len)
 {
 	return begins(s, len, "-----BEGIN AGE ENCRYPTED FILE-----") ||
 	       begins(s, len, "age-encryption.org/v1") ||
@@ -127,7 +182,7 @@ bool placeholder_is(const char *value, size_t len)
 		value++;
 		len--;
 	}
-	if (len == 0 || holds(value, len, "...") || is_encrypted(value, len))
+	if (len == 0 || holds(value, len, "...") || placeholder_is_encrypted(value, len))
 		return true;
 	if (is_filled_in(value, len) || is_said_to_be_none(value, len))
 		return true;

@@ -13,6 +13,12 @@
 
 bool placeholder_is(const char *value, size_t len);
 
+/* Of these a word that says so by itself: "changeme", "null", "TODO", "your-token", "__NAME__". */
+bool placeholder_is_said(const char *value, size_t len);
+
+/* A whole file of age or SOPS. */
+bool placeholder_is_encrypted(const char *value, size_t len);
+
 /* A word that documentation uses for a password, beside the above: "password", "secret", "pass". */
 bool placeholder_is_word(const char *value, size_t len);
 

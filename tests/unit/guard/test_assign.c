@@ -32,6 +32,9 @@ static void test_modes(void **state)
 		{ "a.tfvars.json", ASSIGN_TERRAFORM },
 		{ "x/a.tfstate", ASSIGN_TERRAFORM },
 		{ "a.tfstate.backup", ASSIGN_TERRAFORM },
+		{ "x/terraform.tfstate.1764180000.backup", ASSIGN_TERRAFORM },
+		{ "terraform.tfstate.d/main.go", ASSIGN_CODE },
+		{ "terraform.tfstate.example", ASSIGN_CODE },
 		{ "a.tf", ASSIGN_CODE },
 		{ "a.tfvars.example", ASSIGN_CODE },
 	};
@@ -67,6 +70,7 @@ static void test_names(void **state)
 		"passphrase",
 		"AccountKey",
 		"credentials",
+		"SECRET_KEY_BASE",
 	};
 	static const char *const no[] = {
 		"",
@@ -107,6 +111,78 @@ static void test_long_name(void **state)
 	assert_false(judge_name(no, strlen(no)));
 	mem_free(yes);
 	mem_free(no);
+}
+
+#define HEX32 "08b1cd1f84c3a0e27f5b6d9e10a2c4f3"
+
+/* A key is a credential when its value looks like one, and only among settings. */
+static void test_keys(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "SESSION_KEY", "session_key", "HMAC-KEY", "A_KEY" };
+	static const char *const not_names[] = {
+		"KEY",		"_KEY",	      "sessionKey",
+		"KEY_ID",	"PUBLIC_KEY", "SSH_PUB_KEY",
+		"SSH_HOST_KEY", "GPG_KEY",    "RECAPTCHA_SITE_KEY"
+	};
+	static const char *const values[] = { RANDOM, HEX32, "base64:" RANDOM RANDOM "=",
+					      "8fK2+mQ9x/Lw4TzR==" };
+	static const char *const not_values[] = { "",	       "tenant_id",	"v2-sessions",
+						  "08b1cd1f8", "a/b/app-2.zip", "base64:",
+						  "a,b",       "a@" RANDOM };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_true(judge_is_key(names[i], strlen(names[i])));
+	for (size_t i = 0; i < COUNT(not_names); i++)
+		assert_false(judge_is_key(not_names[i], strlen(not_names[i])));
+	for (size_t i = 0; i < COUNT(values); i++)
+		assert_true(judge_is_key_value(values[i], strlen(values[i])));
+	for (size_t i = 0; i < COUNT(not_values); i++)
+		assert_false(judge_is_key_value(not_values[i], strlen(not_values[i])));
+	seen_expect(".env", "SESSION_KEY=" HEX32 "\nCACHE_KEY=" RANDOM "\n",
+		    "env-credential SESSION_KEY\nenv-credential CACHE_KEY\n");
+	seen_expect(".env", "SECRET_KEY_BASE=" HEX32 HEX32 "\nPUBLIC_KEY=" HEX32 "\nSORT_KEY=id\n",
+		    "env-credential SECRET_KEY_BASE\n");
+	seen_expect(".env", "SESSION_KEY=${A}\nB_KEY=/run/" RANDOM "\nC_KEY=changeme\n", "");
+	seen_expect("a.tfvars", "session_key = \"" HEX32 "\"\n",
+		    "terraform-credential session_key\n");
+	seen_expect("a.yaml", "session_key: " HEX32 "\n", "");
+	seen_expect("a.py", "SESSION_KEY = '" HEX32 "'\n", "");
+}
+
+#define STATE(type, attributes)                                                                    \
+	"{\"type\": \"" type "\", \"name\": \"a\", \"instances\": [{\"attributes\": {" attributes  \
+	"}}]}"
+
+/* What random_password made stands under "result", as do things that are no secret. */
+static void test_state(void **state)
+{
+	(void)state;
+	static const char made[] = "terraform-credential result\n";
+	struct buf many = BUF_INIT;
+
+	seen_expect("a.tfstate", STATE("random_password", "\"result\": \"0ld-passw0rd\""), made);
+	seen_expect("a.tfstate", STATE("random_string", "\"result\": \"0ld-passw0rd\""), "");
+	seen_expect("a.tfvars", "result = \"0ld-passw0rd\"\n", "");
+	seen_expect("a.json", STATE("random_password", "\"result\": \"0ld-passw0rd\""), "");
+	seen_expect("a.tfstate",
+		    STATE("random_password", "\"result\": \"\"")
+			STATE("random_string", "\"result\": \"0ld-passw0rd\""),
+		    "");
+	seen_expect("a.tfstate",
+		    "{\"type\":\"random_password\",\"name\":\"a\",\"attributes\":{\"bcrypt_hash\":"
+		    "\"$2a$10$" RANDOM "\",\"result\":\"0ld-passw0rd\"}}",
+		    "terraform-credential bcrypt_hash\nterraform-credential result\n");
+	seen_expect("a.tfstate", "\"result\": \"0ld-passw0rd\"", "");
+	seen_expect("a.tfstate", "\"type\"\"result\": \"0ld-passw0rd\"", "");
+	/* its type is far from the last instance, the hash is not */
+	buf_puts(&many, "{\"type\": \"random_password\", \"name\": \"a\", \"instances\": [");
+	for (int i = 0; i < 40; i++)
+		buf_printf(&many, "{\"attributes\": {\"bcrypt_hash\": \"\", \"length\": %d}},", i);
+	buf_puts(&many,
+		 "{\"attributes\": {\"bcrypt_hash\": \"\", \"result\": \"0ld-passw0rd\"}}]}");
+	seen_expect("a.tfstate", buf_str(&many), made);
+	buf_clear(&many);
 }
 
 /* In code only what is random counts, and only as a whole. */
@@ -193,6 +269,10 @@ static void test_env(void **state)
 		{ "TOKEN=8a7b6c\n", "env-credential TOKEN\n" },
 		{ "PIN_SECRET=83749201\n", "env-credential PIN_SECRET\n" },
 		{ "DB_PASSWORD=\nTOKEN=\"\"\n", "" },
+		{ "DB_PASSWORD=P@@ssw0rd2026\n", "env-credential DB_PASSWORD\n" },
+		{ "DB_PASSWORD=Winter#{2026}k\n", "env-credential DB_PASSWORD\n" },
+		{ "DB_PASSWORD=put-the-blue-lamp-42\n", "env-credential DB_PASSWORD\n" },
+		{ "DB_PASSWORD=@@PASSWORD@@\nTOKEN=#{Token}\nTOKEN=put-it-here\n", "" },
 		{ "DB_PASSWORD=changeme\n", "" },
 		{ "DB_PASSWORD=password\n", "" },
 		{ "DB_PASSWORD=my-secret-password\n", "" },
@@ -265,7 +345,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modes),	     cmocka_unit_test(test_names),
 		cmocka_unit_test(test_long_name),    cmocka_unit_test(test_code),
-		cmocka_unit_test(test_env),	     cmocka_unit_test(test_aws),
+		cmocka_unit_test(test_env),	     cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_state),	     cmocka_unit_test(test_aws),
 		cmocka_unit_test(test_placeholders),
 	};
 
