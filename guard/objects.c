@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "guard/assign.h"
+#include "guard/filled.h"
 #include "guard/judge.h"
 #include "guard/outline.h"
 #include "guard/placeholder.h"
@@ -88,17 +89,21 @@ static bool is_secret(const struct map *m)
 	return is(m->kind, "Secret") && (m->version.text == NULL || is(m->version, "v1"));
 }
 
-/* In data the placeholder may be inside the base64, or there may be no base64 at all. */
+/*
+ * In data the placeholder may be inside the base64, or there may be no base64 at all, or less than
+ * there was: dots are none of it.
+ */
 static bool is_none(struct objects *o, const struct waiting *w)
 {
 	struct outline_text value = value_of(o, &w->pair);
 
-	if (placeholder_is(value.text, value.len))
+	if (filled_is(value.text, value.len))
 		return true;
 	if (w->place != IN_DATA)
 		return false;
 	wrapped_decode(value.text, value.len, &o->plain);
-	return o->plain.len == 0 || placeholder_is((const char *)o->plain.data, o->plain.len);
+	return o->plain.len == 0 || memmem(value.text, value.len, "...", 3) != NULL ||
+	       filled_is((const char *)o->plain.data, o->plain.len);
 }
 
 static void end_secret(struct objects *o, const struct waiting *w)
@@ -119,6 +124,14 @@ static void sweep_block(struct objects *o, const struct waiting *w)
 	sweep(o->hits, &inner, ASSIGN_ENV);
 }
 
+/* NAME and VALUE in a ConfigMap, or in a container's environment. */
+static bool is_credential(struct outline_text name, struct outline_text value)
+{
+	return (judge_name(name.text, name.len) ||
+		(judge_is_key(name.text, name.len) && judge_is_key_value(value.text, value.len))) &&
+	       judge_value(name.text, name.len, value.text, value.len);
+}
+
 static void end_configmap(struct objects *o, const struct waiting *w)
 {
 	struct outline_text value = value_of(o, &w->pair), key = w->pair.key;
@@ -127,8 +140,7 @@ static void end_configmap(struct objects *o, const struct waiting *w)
 		return;
 	if (w->pair.style == OUTLINE_BLOCK)
 		sweep_block(o, w);
-	else if (judge_name(key.text, key.len) &&
-		 judge_value(key.text, key.len, value.text, value.len))
+	else if (is_credential(key, value))
 		add(o, GUARD_CONFIGMAP, &w->pair, NULL, name_pair(w->under, key));
 }
 
@@ -150,7 +162,7 @@ static bool end_patch(struct objects *o, const struct map *m)
 
 	if (m->name.text == NULL || m->name.len <= n || memcmp(m->name.text, under, n) != 0)
 		return false;
-	if (!placeholder_is(value.text, value.len))
+	if (!filled_is(value.text, value.len))
 		add(o, GUARD_SECRET, &m->value, NULL,
 		    mem_printf("stringData.%.*s",
 			       (int)(m->name.len - n < 200 ? m->name.len - n : 200),
@@ -165,8 +177,7 @@ static void end_variable(struct objects *o, const struct map *m)
 
 	if (m->value.key.text == NULL || end_patch(o, m))
 		return;
-	if (m->name.text != NULL && judge_name(m->name.text, m->name.len) &&
-	    judge_value(m->name.text, m->name.len, value.text, value.len))
+	if (m->name.text != NULL && is_credential(m->name, value))
 		add(o, GUARD_ENV, &m->value, "a credential beside its name",
 		    mem_strn(m->name.text, m->name.len));
 }
@@ -229,7 +240,7 @@ static void on_literal(struct objects *o, const struct outline_pair *pair)
 	size_t name = sign == NULL ? 0 : (size_t)(sign - value.text);
 
 	found.from += name + 1;
-	if (name == 0 || placeholder_is(sign + 1, value.len - name - 1))
+	if (name == 0 || filled_is(sign + 1, value.len - name - 1))
 		return;
 	add(o, GUARD_SECRET, &found, "a value of a Secret that kustomize makes",
 	    mem_printf("literals.%.*s", (int)(name < 256 ? name : 256), value.text));

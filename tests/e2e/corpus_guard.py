@@ -267,6 +267,11 @@ def putty(m, encryption):
             f"Private-Lines: 1\n{private}\nPrivate-MAC: {m.hex(64)}\n")
 
 
+# Passwords that hold what others fill in, or a word of placeholders.
+FILLED = [("at", "P@@ssw0rd2026"), ("braces", "Winter#{2026}k"), ("dots", "Ab1...x9Kq2"), ("words", "put-the-blue-lamp-42"),
+          ("dollar", "Som${mer}2026"), ("hidden", "hidden-falcon-77")]
+
+
 def manifest_leaks(m):
     group = "Secrets"
     word = "correct horse battery"
@@ -300,12 +305,39 @@ def manifest_leaks(m):
     yield group, "crlf", "secret.yaml", secret_yaml("data", {"password": b64(m.password())}).replace("\n", "\r\n")
     yield group, "tabs-and-comments", "secret.yaml", secret_yaml("stringData", {"password": m.password() + "  # the old one"})
     yield group, "heredoc", "apply.sh", "kubectl apply -f - <<EOF\n" + secret_yaml("stringData", {"password": m.password()}) + "EOF\n"
+    for name, text in [
+            ("properties", f"spring.datasource.url=jdbc:postgresql://${{DB_HOST}}/app\nspring.datasource.password={m.password()}\n"),
+            ("script", '#!/bin/sh\nexport PGPASSWORD=Sommer2026\npsql -h "${DB_HOST}"\n'),
+            ("template", "host: {{ .Values.host }}\npassword: Sommer2026\n"),
+            ("maven", "<settings><servers><server><username>ci</username><password>Sommer2026</password></server></servers></settings>\n"),
+            ("xml", f"<key>{b64(m.bytes(24))}</key>"),
+            ("xml-attribute", '<add key="password" value="Sommer2026"/>'),
+            ("json", '[{"user": "app", "bind": "Sommer2026"}]'),
+            ("json-random", f'["{b64(m.bytes(24))}"]'),
+            ("padded", f"A=${{A}}\nB={b64(m.bytes(25))}\n"),
+            ("padded-line", f"${{A}}\n{b64(m.bytes(25))}\n"),
+            ("htpasswd", f"kim:$apr1$xYz8k2Lm${m.chars(22)}\nlea:${{LEA}}\n"),
+            ("crypt", f"app:$6$saltsalt${m.chars(40)} ${{X}}\n"),
+            ("config", "config.password=Sommer2026\n"),
+            ("config-random", f"config.a={b64(m.bytes(24))}")]:
+        yield group, "file-" + name, "secret.yaml", secret_yaml("data", {"file": b64(text)})
+    yield group, "partly-filled-file", "secret.yaml", secret_yaml("stringData", {"app.env": "|\n    DB_HOST=${HOST}\n    DB_PASSWORD=correct-horse-battery"})
+    yield group, "partly-filled-url", "secret.yaml", secret_yaml("stringData", {"url": f"postgres://${{DB_USER}}:{m.password()}@${{DB_HOST}}/app"})
+    for name, value in FILLED:
+        yield group, "filled-" + name, "secret.yaml", secret_yaml("stringData", {"password": f'"{value}"'})
+        yield group, "literal-filled-" + name, "kustomization.yaml", f"secretGenerator:\n  - name: db\n    literals:\n      - 'password={value}'\n"
     yield group, "terraform", "main.tf", ('resource "kubernetes_secret" "db" {\n  metadata {\n    name = "db"\n  }\n  data = {\n    password = "' + m.password() + '"\n  }\n}\n')
 
 
 def docker(m, token=None):
     auth = b64("robot:" + (token or m.password(24)))
     return json.dumps({"auths": {"ghcr.io": {"auth": auth}}})
+
+
+def tfstate(kind, attributes):
+    return {"version": 4, "terraform_version": "1.9.0", "resources": [
+        {"mode": "managed", "type": kind, "name": "db", "provider": 'provider["registry.terraform.io/hashicorp/random"]',
+         "instances": [{"schema_version": 3, "attributes": attributes, "sensitive_attributes": []}]}]}
 
 
 def config_leaks(m):
@@ -328,6 +360,15 @@ def config_leaks(m):
                              ("uuid", "HEROKU_API_KEY", str(uuid.UUID(int=m.random.getrandbits(128), version=4)))]:
         yield group, "env-" + name, ".env", f"A=1\n{key}={value}\n"
         yield group, "env-production-" + name, "deploy/production.env", f'export {key}="{value}"\n'
+    for name, value in FILLED:
+        if name not in ("dots", "dollar"):
+            yield group, "env-filled-" + name, ".env", f"DB_PASSWORD={value}\n"
+    for key, value in [("SESSION_KEY", m.hex(40)), ("HMAC_KEY", m.hex(64)), ("JWT_KEY", m.chars(44)), ("APP_KEY", "base64:" + b64(m.bytes(32))),
+                       ("SECRET_KEY_BASE", m.hex(128))]:
+        yield group, "env-" + key, ".env", f"A=1\n{key}={value}\n"
+        yield group, "configmap-" + key, "cm.yaml", configmap({key: value})
+    yield group, "configmap-env-key", "cm.yaml", configmap({".env": f"|\n    PORT=80\n    SESSION_KEY={m.hex(40)}\n"})
+    yield group, "container-env-key", "deploy.yaml", f"kind: Pod\nspec: {{containers: [{{env: [{{name: SESSION_KEY, value: {m.hex(40)}}}]}}]}}\n"
     group = "other files"
     yield group, "npmrc", ".npmrc", f"//registry.acme.io/:_authToken={m.password(40)}\n"
     yield group, "docker-config", ".docker/config.json", docker(m)
@@ -345,10 +386,15 @@ def config_leaks(m):
     yield group, "kubeconfig-jwt", "kubeconfig.yaml", kube.format("token: " + m.jwt(iss="kubernetes/serviceaccount", sub="system:serviceaccount:a:b"))
     yield group, "kubeconfig-key", ".kube/config", kube.format("client-key-data: " + b64(m.key("rsa")))
     yield group, "kubeconfig-password", "kubeconfig", kube.format("username: admin\n    password: " + m.password())
-    state = {"version": 4, "terraform_version": "1.9.0", "resources": [{"type": "random_password", "instances": [{"attributes": {}}]}]}
+    random_password = tfstate("random_password", {"bcrypt_hash": "$2a$10$" + m.chars(53), "id": "none", "keepers": None, "length": 16, "lower": True,
+                                                  "result": m.password(), "special": False})
+    for name, path in [("", "terraform.tfstate"), ("-backup", "terraform.tfstate.backup"), ("-numbered", "terraform.tfstate.1764180000.backup")]:
+        yield group, "tfstate-random" + name, path, json.dumps(random_password, indent=2)
+    yield group, "tfstate-random-short", "terraform.tfstate", json.dumps(tfstate("random_password", {"result": "0ld-passw0rd"}))
+    state = tfstate("acme_login", {})
     attributes = state["resources"][0]["instances"][0]["attributes"]
     for name, key, value in [("password", "password", m.password()), ("key", "private_key_pem", m.key("rsa")), ("token", "token", m.github()),
-                             ("secret", "client_secret", m.chars(32))]:
+                             ("secret", "client_secret", m.chars(32)), ("session", "session_key", m.hex(40))]:
         attributes.clear()
         attributes.update({"id": "none", key: value})
         yield group, "tfstate-" + name, "terraform.tfstate", json.dumps(state, indent=2)
@@ -467,6 +513,19 @@ def manifest_alikes(m):
     yield group, "changeme", "secret.yaml", secret_yaml("stringData", {"password": "changeme"})
     yield group, "changeme-base64", "secret.yaml", secret_yaml("data", {"password": b64("changeme")})
     yield group, "vault-path", "secret.yaml", secret_yaml("stringData", {"password": "vault:secret/data/app#password"})
+    for name, text in [
+            ("lines", "DB_HOST=${HOST}\n\nDB_PASSWORD=${PASSWORD:=}\n"), ("helm", "host: {{ .Values.host | quote }}\nauth:\n  password: '{{ .Values.password }}'\n"),
+            ("json", '{"auths": {"ghcr.io": {"auth": "${AUTH}"}}}'), ("xml", "<server>\n<password>${PASSWORD}</password>\n</server>\n"),
+            ("url", "postgres://${DB_USER}:${DB_PASSWORD}@db.prod:5432/app"), ("properties", "db.url=jdbc:postgresql://${DB_USER}:${DB_PASSWORD}@db/app\ndb.password=${DB_PASSWORD}\n"),
+            ("shell", "host=$DB_HOST password=$(cat /run/pw)\n"), ("twice", "${DB_USER}:${DB_PASSWORD}"), ("if", "{{ if .a }}{{ .b }}{{ else }}{{ .c }}{{ end }}")]:
+        yield group, "filled-" + name, "secret.yaml", secret_yaml("stringData", {"file": "|\n" + indent(text, 4).rstrip("\n")})
+        yield group, "filled-data-" + name, "secret.yaml", secret_yaml("data", {"file": b64(text)})
+    for name, value in [("your", "your-password-here"), ("change", "CHANGE_ME"), ("redacted", "'[REDACTED]'"), ("todo", "TODO"), ("null", "null"), ("stars", "'********'"),
+                        ("format", "'%s'"), ("percent", "'%DB_PASSWORD%'"), ("underscores", "__DB_PASSWORD__"), ("variable", "$DB_PASSWORD"), ("dots", "'...'"),
+                        ("vault-plugin", "<path:secret/data/app#password>"), ("one-password", "op://vault/item/password"), ("octopus", "'#{Db.Password}'"),
+                        ("google", "projects/acme/secrets/db/versions/1")]:
+        yield group, "none-" + name, "secret.yaml", secret_yaml("stringData", {"password": value})
+    yield group, "cut-off", "secret.yaml", secret_yaml("data", {"tls.key": "LS0tLS1CRUdJTiBQUklWQVRF..."})
     yield group, "external-secret", "es.yaml", ("apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata:\n  name: a\nspec:\n  secretStoreRef:\n    name: vault\n    kind: SecretStore\n"
                                                 "  data:\n    - secretKey: password\n      remoteRef:\n        key: app/db\n        property: password\n")
     yield group, "secret-reference", "deploy.yaml", ("apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n        - name: a\n          env:\n            - name: DB_PASSWORD\n"
@@ -529,7 +588,13 @@ def text_alikes(m):
             ("actions", ".github/workflows/ci.yml", "env:\n  GITHUB_TOKEN: ${{ secrets.GITHUB_TOKEN }}\n  API_KEY: ${{ secrets.API_KEY }}\n"),
             ("terraform", "main.tf", 'variable "db_password" {\n  type      = string\n  sensitive = true\n}\nresource "x" "y" {\n  password = var.db_password\n}\n'),
             ("tfvars", "dev.tfvars", 'region = "us-east1"\nnode_count = 3\nsecret_name = "db-credentials"\n'), ("env-example", ".env.example", "DB_PASSWORD=\nAPI_KEY=your-api-key-here\nTOKEN=changeme\n"),
-            ("env-plain", ".env", "PORT=8080\nTOKEN_TTL=3600\nPASSWORD_FILE=/run/secrets/db\nKEYCLOAK_URL=https://id.acme.io\n"), ("enum", "a.ts", 'enum Kind { Password = "password", ApiKey = "apiKey", Secret = "secret" }\n'),
+            ("env-plain", ".env", "PORT=8080\nTOKEN_TTL=3600\nPASSWORD_FILE=/run/secrets/db\nKEYCLOAK_URL=https://id.acme.io\n"), ("env-keys", ".env", f"PARTITION_KEY=tenant_id\nCACHE_KEY=v2-sessions\nSSH_PUBLIC_KEY={m.hex(40)}\nGPG_KEY={m.hex(40).upper()}\nRECAPTCHA_SITE_KEY=6Lc{m.chars(37)}\nKEY=a\n"),
+            ("env-key-paths", ".env", "TLS_KEY=/etc/tls/tls.key\nS3_KEY=builds/2026/app.zip\nENCRYPTION_KEY=${KEY}\nSESSION_KEY=changeme\nHMAC_KEY=your-hmac-key\n"),
+            ("tfstate-random-string", "terraform.tfstate", json.dumps(tfstate("random_string", {"id": (suffix := m.chars(12)), "length": 12, "result": suffix}), indent=2)),
+            ("tfstate-random-both", "terraform.tfstate", json.dumps({"resources": tfstate("random_password", {"result": ""})["resources"]
+                                                                    + tfstate("random_string", {"id": suffix, "length": 12, "result": suffix})["resources"]})),
+            ("tfstate-result", "terraform.tfstate", json.dumps(tfstate("aws_lambda_invocation", {"id": "x", "result": "a7Kq2mX9vLw4"}), indent=2)),
+            ("enum", "a.ts", 'enum Kind { Password = "password", ApiKey = "apiKey", Secret = "secret" }\n'),
             ("log", "a.log", "2026-11-20T10:00:00Z token expired for user kim, password changed\n"), ("identifier", "a.js", 'const tokenType = "Bearer"; const secretKeyRef = "db-credentials-2";\n'),
             ("camel", "a.java", 'String passwordResetToken = "passwordResetToken";\nString secret = "my.company.secretManagerV2";\n'), ("arn", "a.yaml", "secret: arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1b2c3\n"),
             ("resource", "a.yaml", "secret: projects/123456789/secrets/db-password/versions/4\n"), ("css", "a.css", ".token.keyword { color: #a71d5d }\n.password-input-2x { width: 12px }\n"),

@@ -90,6 +90,8 @@ static void test_doubling(void **state)
 		"\r",
 		"- ",
 		"- - - kind: Secret\n",
+		"kind: Secret\nstringData:\n  a: ${b}\n",
+		"kind: Secret\nstringData: {a: {{",
 		"kind: Secret\ndata: {",
 		"kind: Secret value: [",
 		"\"kind\":{\"Secret\":",
@@ -118,6 +120,16 @@ static void test_doubling(void **state)
 	}
 }
 
+/* What is before each "result" in Terraform's state is looked through. */
+static void test_state(void **state)
+{
+	(void)state;
+	double one = measure("a.tfstate", "\"type\":\"result\":\"x\"", SMALL);
+	double many = measure("a.tfstate", "\"type\":\"result\":\"x\"", SMALL * TIMES);
+
+	assert_true(many <= ALLOWED * (one > 0.002 ? one : 0.002));
+}
+
 /* One finding after the other on one line, with a comment at its end: looked for once. */
 static void test_line_of_findings(void **state)
 {
@@ -132,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_doubling),
+		cmocka_unit_test(test_state),
 		cmocka_unit_test(test_line_of_findings),
 	};
 

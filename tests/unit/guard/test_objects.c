@@ -58,6 +58,16 @@ static void test_secrets(void **state)
 		  "kubernetes-secret stringData.a\nkubernetes-secret stringData.b\n" },
 		{ "secretGenerator:\n- name: a\n  literals:\n  - p=x1\n  - q=${q}\n  - r=\n",
 		  "kubernetes-secret literals.p\n" },
+		/* one that is filled in makes no other harmless */
+		{ SECRET "stringData:\n  a: |\n    b=${B}\n    c=sommer\n  d: Som${m}er\n  e: "
+			 "<a>b</a>\n",
+		  "kubernetes-secret stringData.a\nkubernetes-secret stringData.d\n"
+		  "kubernetes-secret stringData.e\n" },
+		/* b=${B} and c=sommer; ["sommer"] */
+		{ SECRET "data:\n  a: Yj0ke0J9CmM9c29tbWVyCg==\n  b: WyJzb21tZXIiXQ==\n",
+		  "kubernetes-secret data.a\nkubernetes-secret data.b\n" },
+		{ "secretGenerator:\n- literals:\n  - a=P@@ss\n  - b=x${B}\n  - c=<c>\n",
+		  "kubernetes-secret literals.a\nkubernetes-secret literals.b\n" },
 		{ "secretGenerator: [{name: a, literals: [p=x1]}]\n",
 		  "kubernetes-secret literals.p\n" },
 	};
@@ -76,6 +86,9 @@ static void test_no_secrets(void **state)
 		{ SECRET
 		  "stringData:\n  a: <a>\n  b: '{{ .b }}'\n  c: changeme\n  d: $(d)\n  e: $e\n",
 		  "" },
+		{ SECRET "stringData:\n  a: |\n    b=${B}\n    c: {{ .c }}\n  d: your-password\n",
+		  "" },
+		{ SECRET "data:\n  a: Yj0ke0J9CmM9JHtDfQo=\n  b: LS0tLS1CRUdJTi...\n", "" },
 		{ SECRET "stringData:\n  a: ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]\n", "" },
 		{ SECRET "data:\n  a: YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBhYmM=\n", "" },
 		{ "kind: SealedSecret\nspec:\n  encryptedData:\n    a: AgAAAA\n", "" },
@@ -118,6 +131,8 @@ static void test_configmaps(void **state)
 		  "env-credential API_TOKEN\n" },
 		{ MAP "  app.properties: |\n    db.password = sommer26\n",
 		  "env-credential db.password\n" },
+		{ MAP "  HMAC_KEY: 8fK2mQ9xLw4TzR7vBn3C\n  SORT_KEY: tenant-id\n",
+		  "configmap-credential data.HMAC_KEY\n" },
 		{ MAP "  PASSWORD_FILE: /run/x\n  SECRET: db-credentials\n  TOKEN: ${T}\n", "" },
 		{ MAP "  password: changeme\n  token: \"\"\n  pass: secret\n", "" },
 		{ "kind: Pod\ndata:\n  DB_PASSWORD: sommer26\n",
@@ -135,6 +150,8 @@ static void test_environments(void **state)
 		{ "kind: Pod\nenv:\n- name: DB_PASSWORD\n  value: sommer26\n- name: A\n  value: "
 		  "b\n",
 		  "env-credential DB_PASSWORD\n" },
+		{ "kind: Pod\nenv: [{name: HMAC_KEY, value: 8fK2mQ9xLw4TzR7vBn3C}]\n",
+		  "env-credential HMAC_KEY\n" },
 		{ "kind: Pod\nenv: [{value: sommer26, name: API_TOKEN}]\n",
 		  "env-credential API_TOKEN\n" },
 		{ "kind: Pod\nenv:\n- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef:\n"
@@ -144,6 +161,8 @@ static void test_environments(void **state)
 		  "env-credential api_token\n" },
 		{ "[{\"op\":\"add\",\"path\":\"/stringData/a\",\"value\":\"x1\"},\n{\"path\":"
 		  "\"/stringData/b\",\"value\":\"${B}\", \"kind\":1}]",
+		  "kubernetes-secret stringData.a\n" },
+		{ "[{\"op\":\"add\",\"path\":\"/stringData/a\",\"value\":\"x${A}\"}]",
 		  "kubernetes-secret stringData.a\n" },
 		{ "kind: Pod\nenv:\n- name: SECRET_NAME\n  value: db-2\n", "" },
 	};
