@@ -13,16 +13,22 @@
 
 struct history {
 	const struct git *g;
-	struct idset *seen;
+	struct idset *seen[GIT_HISTORY_KINDS];
+	git_kind *kind;
 	git_visit *visit;
 	void *ctx;
 };
 
 static int once(void *ctx, const struct git_entry *e, struct err *err)
 {
-	const struct history *h = ctx;
+	struct history *h = ctx;
+	unsigned kind = h->kind != NULL ? h->kind(e->path) : 0;
 
-	if ((e->mode & GIT_MODE_TYPE) == GIT_MODE_MODULE || !idset_add(h->seen, e->id))
+	if ((e->mode & GIT_MODE_TYPE) == GIT_MODE_MODULE)
+		return 0;
+	if (h->seen[kind] == NULL)
+		h->seen[kind] = idset_new();
+	if (!idset_add(h->seen[kind], e->id))
 		return 0;
 	return h->visit(h->ctx, e, err);
 }
@@ -44,9 +50,10 @@ static int ref_without_commit(void *ctx, const struct git_ref *ref, struct err *
 	return 0;
 }
 
-int git_history_each(const struct git *g, git_visit *visit, void *ctx, struct err *err)
+int git_history_each(const struct git *g, git_kind *kind, git_visit *visit, void *ctx,
+		     struct err *err)
 {
-	struct history h = { .g = g, .visit = visit, .ctx = ctx };
+	struct history h = { .g = g, .kind = kind, .visit = visit, .ctx = ctx };
 	struct buf commits = BUF_INIT;
 	char head[GIT_ID_TEXT];
 	const char *from = head;
@@ -59,12 +66,12 @@ int git_history_each(const struct git *g, git_visit *visit, void *ctx, struct er
 		r = git_range_commits(
 		    g, &(struct git_range){ .from = &from, .n_from = born ? 1 : 0, .all = true },
 		    &commits, err);
-	h.seen = idset_new();
 	if (r == 0)
 		r = git_range_each(g, &commits, once, &h, err);
 	if (r == 0)
 		r = git_refs_each(g, ref_without_commit, &h, err);
-	idset_free(h.seen);
+	for (size_t i = 0; i < GIT_HISTORY_KINDS; i++)
+		idset_free(h.seen[i]);
 	buf_clear(&commits);
 	return r;
 }

@@ -333,17 +333,27 @@ static bool holds(const struct view *v, const char *word)
 	return memmem(v->text, v->len, word, strlen(word)) != NULL;
 }
 
+enum { OTHER, PROSE, MANIFEST };
+
+unsigned objects_kind(const char *path)
+{
+	if (path == NULL)
+		return OTHER;
+	if (is_prose(path))
+		return PROSE;
+	return ends(path, ".yaml") || ends(path, ".yml") || ends(path, ".json") ? MANIFEST : OTHER;
+}
+
 bool objects_likely(const char *path, const struct view *v)
 {
-	if (path != NULL && is_prose(path))
+	unsigned kind = objects_kind(path);
+
+	if (kind == PROSE)
 		return false;
 	if (holds(v, "kind"))
 		return holds(v, "Secret") || holds(v, "ConfigMap") || holds(v, "Config") ||
 		       holds(v, "value");
-	return holds(v, "secretGenerator") ||
-	       (path != NULL &&
-		(ends(path, ".yaml") || ends(path, ".yml") || ends(path, ".json")) &&
-		holds(v, "value"));
+	return holds(v, "secretGenerator") || (kind == MANIFEST && holds(v, "value"));
 }
 
 static void find_in(struct hits *h, const struct view *v, unsigned nested)

@@ -14,6 +14,9 @@
 /* Is it worth an outline, by its name (may be NULL) and by the words in it? */
 bool objects_likely(const char *path, const struct view *v);
 
+/* What of a name decides that: 0 to 2. */
+unsigned objects_kind(const char *path);
+
 void objects_find(struct hits *h, const struct view *v);
 
 #endif

@@ -192,6 +192,11 @@ static void give_all(struct scan *s, struct hits *h, const struct view *v, bool 
 		give_more(s, &c, h);
 }
 
+unsigned guard_kind(const char *path)
+{
+	return (unsigned)assign_mode_of(path) * 4 + objects_kind(path);
+}
+
 size_t guard_scan(const char *path, const void *text, size_t len, guard_visit *visit, void *ctx)
 {
 	struct scan s = { .visit = visit, .ctx = ctx };

@@ -54,6 +54,11 @@ struct guard_hit {
 	bool more;
 };
 
+#define GUARD_KINDS 16
+
+/* Below GUARD_KINDS: the same text gives the same findings under all paths of one kind. */
+unsigned guard_kind(const char *path);
+
 /* Everything in hit lives until the visitor returns. */
 typedef void guard_visit(void *ctx, const struct guard_hit *hit);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -162,6 +163,8 @@ static int load_baseline(const struct check_git *x, struct baseline *baseline, s
 	return r;
 }
 
+static_assert(GUARD_KINDS <= GIT_HISTORY_KINDS, "each kind of path is told apart");
+
 static int search_history(struct check_git *x, struct err *err)
 {
 	struct history h = { .x = x, .blobs = git_blobs_open(x->g, err) };
@@ -171,7 +174,7 @@ static int search_history(struct check_git *x, struct err *err)
 	if (h.blobs != NULL)
 		blobs = check_blobs_new(x->g, x->findings, history_text, &h, err);
 	if (blobs != NULL)
-		r = git_history_each(x->g, check_blobs_add, blobs, err);
+		r = git_history_each(x->g, guard_kind, check_blobs_add, blobs, err);
 	r = check_blobs_end(blobs, r, err);
 	check_against(x->c, &(struct check_base){ 0 });
 	git_blobs_close(h.blobs);

@@ -63,7 +63,7 @@ static int take_config(void *ctx, const struct git_blob *b, struct err *err)
 int exposure_names(const struct git *g, const char *name, struct kv *out, struct err *err)
 {
 	struct names n = { .name = name, .out = out };
-	int r = git_history_each(g, is_config, &n, err);
+	int r = git_history_each(g, NULL, is_config, &n, err);
 
 	if (r == 0)
 		r = scan_list_read(g, &n.configs, CONFIG_MAX, take_config, &n, err);

@@ -361,7 +361,7 @@ int scan_history(struct scan *s, const struct git *g, struct err *err)
 		r = git_tree_each(g, head, NULL, take_entry, &s->head, err);
 	sort_head(&s->head);
 	if (r == 0)
-		r = git_history_each(g, take_entry, &s->history, err);
+		r = git_history_each(g, NULL, take_entry, &s->history, err);
 	s->index = json_object();
 	s->progress = &progress;
 	progress_start(&progress, "looking at history", s->history.n);

@@ -720,6 +720,22 @@ def test_an_object_that_is_not_there_is_refused(repo):
 
 # --- the history -------------------------------------------------------------------------------------
 
+def test_the_history_of_a_name(plain):
+    """What is a credential under one name may be none under another."""
+    plain.write("notes.txt", "DB_PASSWORD=correct-horse-battery\n")
+    plain.commit("one")
+    plain.git("mv", "notes.txt", "more.txt")
+    plain.commit("two")
+    assert found(plain, "--history", status=OK) == []
+    plain.git("mv", "more.txt", ".env")
+    plain.commit("three")
+    plain.git("mv", ".env", "prod.env")
+    plain.commit("four")
+    last = plain.git("rev-parse", "HEAD~1").strip()
+    got = report(plain, "--history")["findings"]
+    assert [(f["rule"], f["file"], f["commit"]) for f in got] == [("plaintext", ".env", last)]
+
+
 def test_the_whole_history(plain):
     plain.write("a", token())
     plain.write("b", f"{token()}\n# bulla:allow\n")

@@ -331,7 +331,7 @@ static void history_has_each_blob_once(void **state)
 	struct git *g = repo_open();
 
 	(void)state;
-	assert_int_equal(git_history_each(g, repo_list, &list, &err), 0);
+	assert_int_equal(git_history_each(g, NULL, repo_list, &list, &err), 0);
 	expect(&list, "");
 	make_merge();
 	repo_write("copy", "evil\n");
@@ -347,12 +347,37 @@ static void history_has_each_blob_once(void **state)
 	repo_git("rm", "-q", "--cached", "hidden");
 	repo_git("tag", "-a", "-m", "1", "t1");
 	repo_git("tag", "-a", "-m", "2", "t2", "t1");
-	assert_int_equal(git_history_each(g, repo_list, &list, &err), 0);
+	assert_int_equal(git_history_each(g, NULL, repo_list, &list, &err), 0);
 	/* "both" of the first commit is the same blob as "base" */
 	expect(&list, "A 100644 base\nA 100644 main\nM 100644 both\nA 100644 side\nM 100644 both\n"
 		      "  100644 refs/tags/secret\n");
 	assert_int_equal(git_history_shallow(g, &shallow, &err), 0);
 	assert_false(shallow);
+	git_close(g);
+}
+
+static unsigned is_copy(const char *path)
+{
+	return strcmp(path, "copy") == 0 ? GIT_HISTORY_KINDS - 1 : 0;
+}
+
+static void history_has_each_blob_once_a_kind(void **state)
+{
+	struct buf list = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct git *g = repo_open();
+
+	(void)state;
+	repo_write("a", "1\n");
+	repo_commit("one");
+	repo_git("mv", "a", "b");
+	repo_commit("two");
+	repo_git("mv", "b", "copy");
+	repo_commit("three");
+	assert_int_equal(git_history_each(g, NULL, repo_list, &list, &err), 0);
+	expect(&list, "A 100644 a\n");
+	assert_int_equal(git_history_each(g, is_copy, repo_list, &list, &err), 0);
+	expect(&list, "A 100644 a\nA 100644 copy\n");
 	git_close(g);
 }
 
@@ -405,6 +430,7 @@ int main(void)
 		BOTH(a_push_of_something_new_is_without_what_refs_have),
 		BOTH(two_trees_are_compared_and_their_base_is_found),
 		BOTH(history_has_each_blob_once),
+		BOTH(history_has_each_blob_once_a_kind),
 		BOTH(refs_are_followed_to_their_end),
 	};
 

@@ -413,9 +413,31 @@ static void test_rules(void **state)
 	assert_null(guard_rule_find("", 0));
 }
 
+/* What a name decides is in its kind. */
+static void test_kinds(void **state)
+{
+	(void)state;
+	static const char *const apart[] = { "a.txt",  "a.md",	    "a.json",	    ".env",
+					     "a.yaml", "a.tfstate", "a.tfvars.json" };
+	static const char *const same[][2] = {
+		{ "a.txt", "b/c.go" },	     { "a.yaml", "b.yml" },	{ ".env", "b.env" },
+		{ "a.tfstate", "a.tfvars" }, { "a.md", "README.html" }, { "a.env.sample", "a.py" }
+	};
+
+	for (size_t i = 0; i < COUNT(apart); i++) {
+		assert_true(guard_kind(apart[i]) < GUARD_KINDS);
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(guard_kind(apart[i]), guard_kind(apart[j]));
+	}
+	for (size_t i = 0; i < COUNT(same); i++)
+		assert_int_equal(guard_kind(same[i][0]), guard_kind(same[i][1]));
+	assert_int_equal(guard_kind(NULL), guard_kind("a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_github),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_print_stays),
