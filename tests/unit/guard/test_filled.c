@@ -101,7 +101,7 @@ static void test_one_value(void **state)
 		"{{ .a",
 		"<a>b</a>",
 		"<a",
-		"<a b=\"" RANDOM "\"/>",
+		"<a b=\"8fK2mQ9xLw\"/>",
 		"<" RANDOM "=>",
 		"[\"" RANDOM "\"]",
 		"{\"a\": \"sommer\"}",
