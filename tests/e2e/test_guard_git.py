@@ -733,7 +733,7 @@ def test_the_history_of_a_name(plain):
     plain.commit("four")
     last = plain.git("rev-parse", "HEAD~1").strip()
     got = report(plain, "--history")["findings"]
-    assert [(f["rule"], f["file"], f["commit"]) for f in got] == [("plaintext", ".env", last)]
+    assert [(f["rule"], f["file"], f["commit"]) for f in got] == [("env-credential", ".env", last)]
 
 
 def test_the_whole_history(plain):
