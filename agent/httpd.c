@@ -14,6 +14,7 @@
 #include "base/mem.h"
 
 #define CONNECTIONS 16
+#define CONNECTIONS_OF_ONE 8 /* address, that others find a place: the kubelet's probes */
 #define CONNECTION_MEMORY (16 * 1024)
 #define CONNECTION_SECONDS 10
 
@@ -217,7 +218,8 @@ struct httpd *httpd_open(const char *listen, const struct httpd_pages *p, struct
 	write_address(h, fd);
 	h->daemon = MHD_start_daemon(
 	    MHD_USE_EPOLL, 0, NULL, NULL, handle, h, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+	    (unsigned)CONNECTIONS_OF_ONE, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)CONNECTION_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 	info = h->daemon == NULL ? NULL : MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);

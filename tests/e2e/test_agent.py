@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """bulla-agent over a directory: what it makes, what it says, and what it leaves alone."""
+import http.client
 import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -857,6 +859,22 @@ def test_http(bed):
         for line in text.splitlines():
             if not line.startswith("#"):
                 assert re.split(r"[{ ]", line)[0] in names
+        agent.stop()
+
+
+def test_one_address_leaves_room_for_others(bed):
+    """Sixteen connections that say nothing, and a probe from elsewhere."""
+    bed.seal("app", {"TOKEN": "one"})
+    with bed.run("--listen", "127.0.0.1:0") as agent:
+        host, port = agent.address().rsplit(":", 1)
+        idle = [socket.create_connection((host, int(port))) for _ in range(16)]
+        time.sleep(0.3)
+        probe = http.client.HTTPConnection(host, int(port), timeout=3, source_address=("127.0.0.2", 0))
+        probe.request("GET", "/healthz")
+        assert probe.getresponse().status == 200
+        probe.close()
+        for s in idle:
+            s.close()
         agent.stop()
 
 
