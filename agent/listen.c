@@ -65,26 +65,19 @@ static int remove_stale(const char *path, struct err *err)
 	return unlink(path) < 0 ? err_sys(err, "%s: cannot remove the socket left there", path) : 0;
 }
 
-static int open_to(const struct listen_options *o, struct err *err)
-{
-	mode_t mode = o->gid == LISTEN_NO_GROUP ? 0600 : 0660;
-
-	if (o->gid != LISTEN_NO_GROUP && chown(o->path, (uid_t)-1, o->gid) < 0)
-		return err_sys(err, "%s: cannot give it to the group %lu", o->path,
-			       (unsigned long)o->gid);
-	return chmod(o->path, mode) < 0 ? err_sys(err, "%s: cannot set its mode", o->path) : 0;
-}
-
-/* Bound, to nobody but the owner until open_to. */
-static int bind_to(const char *path, struct err *err)
+/*
+ * Bound, with the mode it is to have: by its name it could be changed into something else before
+ * that is given one.  A folder with a default ACL does not ask umask, but the socket itself.
+ */
+static int bind_to(const char *path, mode_t mode, struct err *err)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before = umask(0177);
+	mode_t before = umask(0777 & ~mode);
 	int r;
 
 	memcpy(a.sun_path, path, strlen(path) + 1);
-	r = fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&a, sizeof(a));
+	r = fd < 0 || fchmod(fd, mode) < 0 ? -1 : bind(fd, (const struct sockaddr *)&a, sizeof(a));
 	umask(before);
 	if (r == 0)
 		return fd;
@@ -92,6 +85,16 @@ static int bind_to(const char *path, struct err *err)
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+/* Nobody can connect before it listens. */
+static int open_to(const struct listen_options *o, struct err *err)
+{
+	if (o->gid != LISTEN_NO_GROUP &&
+	    fchownat(AT_FDCWD, o->path, (uid_t)-1, o->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "%s: cannot give it to the group %lu", o->path,
+			       (unsigned long)o->gid);
+	return 0;
 }
 
 int listen_open(const struct listen_options *o, struct listen_socket *out, struct err *err)
@@ -102,7 +105,7 @@ int listen_open(const struct listen_options *o, struct listen_socket *out, struc
 	out->lock = take_lock(o->path, err);
 	if (out->lock < 0 || remove_stale(o->path, err) < 0)
 		goto fail;
-	out->fd = bind_to(o->path, err);
+	out->fd = bind_to(o->path, o->gid == LISTEN_NO_GROUP ? 0600 : 0660, err);
 	if (out->fd < 0 || open_to(o, err) < 0)
 		goto fail;
 	if (listen(out->fd, BACKLOG) == 0)
