@@ -13,12 +13,26 @@ int64_t clock_now(void)
 	return (int64_t)time(NULL);
 }
 
-int64_t clock_monotonic_ms(void)
+static int64_t read_ms(clockid_t id)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(id, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t clock_monotonic_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_boottime_ms(void)
+{
+#ifdef CLOCK_BOOTTIME
+	return read_ms(CLOCK_BOOTTIME);
+#else
+	return read_ms(CLOCK_MONOTONIC); /* which does on macOS */
+#endif
 }
 
 void clock_sleep(int64_t ms)

@@ -10,6 +10,8 @@
 
 int64_t clock_now(void);
 int64_t clock_monotonic_ms(void);
+/* One that goes on while the machine is suspended, where there is such a clock. */
+int64_t clock_boottime_ms(void);
 /* Wait so many milliseconds, whatever signals come. */
 void clock_sleep(int64_t ms);
 /* The earlier of two times. */

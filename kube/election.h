@@ -4,7 +4,8 @@
  * 2.8, after client-go's tools/leaderelection).
  *
  * How old another's lease is, is judged by when it last changed before our own eyes, never by the
- * times that are in it: clocks of machines differ.  All times are monotonic milliseconds.
+ * times that are in it: clocks of machines differ.  All times are milliseconds of a clock that
+ * never goes back, and goes on while the machine is suspended.
  */
 #ifndef BULLA_KUBE_ELECTION_H
 #define BULLA_KUBE_ELECTION_H

@@ -43,12 +43,25 @@ char *kube_lease_identity(void)
 			  hex + 16, hex + 20);
 }
 
+/*
+ * The election's clock goes on while the machine is suspended, as that of the others does who wait
+ * for our lease to end.  The timers' does not: they come late then, and find it over.
+ */
+static void set_timer(struct kube_lease *l)
+{
+	int64_t due = kube_election_due(&l->election);
+
+	if (due != INT64_MAX)
+		due += clock_monotonic_ms() - clock_boottime_ms();
+	kube_timer_set(l->timer, due);
+}
+
 /* Tell the owner of a new role, and set the timer. */
 static void settle(struct kube_lease *l)
 {
 	enum kube_role before = l->told, role = l->election.role;
 
-	kube_timer_set(l->timer, kube_election_due(&l->election));
+	set_timer(l);
 	if (role == before)
 		return;
 	l->told = role;
@@ -68,7 +81,7 @@ static void on_answer(void *ctx, const struct kube_answer *a)
 	bool expected = a->status == 200 || a->status == 201 || a->status == 409 ||
 			(a->status == 404 && l->election.step == KUBE_STEP_GET);
 
-	kube_election_answer(&l->election, clock_monotonic_ms(), a->status, a->object);
+	kube_election_answer(&l->election, clock_boottime_ms(), a->status, a->object);
 	if (!expected)
 		l->handler.failed(l->ctx, a);
 	settle(l);
@@ -89,15 +102,16 @@ static void send_step(struct kube_lease *l, enum kube_step step, const struct bu
 	kube_send(l->client, &r, on_answer, l);
 }
 
-static void on_time(void *ctx, int64_t now)
+static void on_time(void *ctx, int64_t now_ms)
 {
 	struct kube_lease *l = ctx;
 	struct buf body = BUF_INIT;
 	char wall[KUBE_MICROTIME_SIZE];
 	enum kube_step step;
 
+	(void)now_ms;
 	kube_microtime_format(kube_microtime_now(), wall);
-	if (kube_election_tick(&l->election, now, wall, &step, &body))
+	if (kube_election_tick(&l->election, clock_boottime_ms(), wall, &step, &body))
 		send_step(l, step, &body);
 	buf_clear(&body);
 	settle(l);
@@ -121,7 +135,6 @@ struct kube_lease *kube_lease_new(struct kube_client *k, const struct kube_lease
 				  const struct kube_lease_handler *h, void *ctx)
 {
 	struct kube_lease *l = mem_alloc(sizeof(*l));
-	int64_t now = clock_monotonic_ms();
 
 	l->client = k;
 	l->handler = *h;
@@ -136,10 +149,10 @@ struct kube_lease *kube_lease_new(struct kube_client *k, const struct kube_lease
 					      .duration_ms = o->duration_ms,
 					      .renew_ms = o->renew_ms,
 					      .retry_ms = o->retry_ms };
-	kube_election_init(&l->election, now);
+	kube_election_init(&l->election, clock_boottime_ms());
 	l->told = l->election.role;
 	l->timer = kube_timer_new(kube_client_timers(k), on_time, l);
-	kube_timer_set(l->timer, now);
+	set_timer(l);
 	return l;
 }
 
@@ -160,7 +173,7 @@ void kube_lease_free(struct kube_lease *l)
 
 void kube_lease_release(struct kube_lease *l)
 {
-	kube_election_leave(&l->election, clock_monotonic_ms());
+	kube_election_leave(&l->election, clock_boottime_ms());
 	/* the owner hears of it from kube_work, not from here */
 	if (l->election.role == KUBE_LEAVING)
 		l->told = KUBE_LEAVING;
@@ -169,12 +182,12 @@ void kube_lease_release(struct kube_lease *l)
 
 bool kube_lease_held(const struct kube_lease *l)
 {
-	return kube_election_held(&l->election, clock_monotonic_ms());
+	return kube_election_held(&l->election, clock_boottime_ms());
 }
 
 int64_t kube_lease_age(const struct kube_lease *l)
 {
-	return l->was_leader ? clock_monotonic_ms() - l->election.renewed_ms : -1;
+	return l->was_leader ? clock_boottime_ms() - l->election.renewed_ms : -1;
 }
 
 const char *kube_lease_holder(const struct kube_lease *l)
