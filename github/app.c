@@ -2,6 +2,7 @@
 #include "github/app.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -120,7 +121,22 @@ int app_jwt(const char *id, const struct buf *pem, int64_t now, struct buf *out,
 /* --- installation -------------------------------------------------------------------------------
  */
 
-static int find_installation(struct rest *r, const char *repository, int64_t *id, struct err *err)
+/* Readers that know the owner alone look its installation up by that. */
+static int check_owner(const json_t *installation, const struct app_options *o, struct err *err)
+{
+	const char *login =
+	    json_string_value(json_object_get(json_object_get(installation, "account"), "login"));
+
+	if (o->owner == NULL || login == NULL || strcasecmp(login, o->owner) == 0)
+		return 0;
+	return err_set(err, ERR_REFUSED,
+		       "owner: the App's installation on %s is %.100s's, and the credential says "
+		       "%.100s",
+		       o->repository, login, o->owner);
+}
+
+static int find_installation(struct rest *r, const char *repository, const struct app_options *o,
+			     int64_t *id, struct err *err)
 {
 	char *path = mem_printf("/repos/%s/installation", repository);
 	char *what = mem_printf("look for the App on %s", repository);
@@ -141,6 +157,8 @@ static int find_installation(struct rest *r, const char *repository, int64_t *id
 				 repository, json_string_value(since));
 	else if (result == 0 && *id <= 0)
 		result = err_set(err, ERR_IO, "%s: GitHub's answer has no id", what);
+	else if (result == 0)
+		result = check_owner(a.body, o, err);
 	rest_answer_clear(&a);
 	mem_free(what);
 	mem_free(path);
@@ -239,7 +257,7 @@ int app_token(const struct app_options *o, struct app_token *out, struct err *er
 		goto out;
 	out->installation = o->installation;
 	if (out->installation == 0 &&
-	    find_installation(r, repository, &out->installation, err) != 0)
+	    find_installation(r, repository, o, &out->installation, err) != 0)
 		goto out;
 	result = mint(r, o, out, err);
 out:

@@ -33,6 +33,7 @@ struct app_options {
 	const struct buf *key;	      /* PEM */
 	const char *repository;	      /* "owner/name" (rest_repository) */
 	int64_t installation;	      /* 0: asked for */
+	const char *owner;	      /* whose that must be, else ERR_REFUSED; may be NULL */
 	const struct kv *permissions; /* "administration" = "write", "contents" = "read" */
 	int64_t patience_ms;
 	http_pause_fn *pausing; /* as struct rest_options */

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/name.h"
 #include "kinds/value.h"
 
 #define WHAT_MAX 320
@@ -267,6 +268,34 @@ void dockerconfig_clear(struct dockerconfig *c)
 const char *dockerconfig_name(const char *key)
 {
 	return strcmp(key, DOCKERCONFIG_HUB) == 0 ? DOCKERCONFIG_HUB_NAME : key;
+}
+
+/* The host alone, its dots as slashes, for name_glob_path; *port: from ":" on, or "". */
+static char *labels(const char *host, const char **port)
+{
+	char *text;
+
+	*port = host + strcspn(host, ":");
+	text = mem_strn(host, (size_t)(*port - host));
+	for (char *s = text; *s != '\0'; s++)
+		*s = *s == '.' ? '/' : *s;
+	return text;
+}
+
+bool dockerconfig_serves(const char *name, const char *domain)
+{
+	const char *port, *at;
+	char *pattern, *host;
+	bool serves;
+
+	if (strpbrk(name, "*?") == NULL)
+		return strcmp(name, domain) == 0;
+	pattern = labels(name, &port);
+	host = labels(domain, &at);
+	serves = strcmp(port, at) == 0 && name_glob_path(pattern, host);
+	mem_free(pattern);
+	mem_free(host);
+	return serves;
 }
 
 const char *dockerconfig_shown(const char *key)

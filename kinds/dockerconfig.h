@@ -56,6 +56,13 @@ int dockerconfig_key(const char *what, const char *server, struct buf *key, stru
 /* What to call a key to people: itself, or docker.io. */
 const char *dockerconfig_name(const char *key);
 
+/*
+ * Is the login of this name (dockerconfig_name) for images of domain ("host", "host:port")?  In a
+ * name "*" and "?" stand for what has no dot, as the kubelet's keyring matches
+ * (pkg/credentialprovider: parts between dots one by one, the port as it is).
+ */
+bool dockerconfig_serves(const char *name, const char *domain);
+
 /* A key as it came, for errors: itself, unless a login may stand in it
  * ("https://USER:PASSWORD@..."). */
 const char *dockerconfig_shown(const char *key);

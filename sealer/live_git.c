@@ -143,9 +143,10 @@ void live_github_app(const struct live_question *q, struct live_answer *a)
 	struct kv permissions = KV_INIT;
 	struct err why = ERR_INIT;
 	struct app_options o = {
-		.api_url = base != NULL ? base : q->options->api_url,
+		.api_url = base != NULL ? base : live_api(q, "github.com"), /* kinds/github_app.c */
 		.id = kv_get_str(data, "githubAppID"),
 		.key = &key,
+		.owner = kv_get_str(data, "githubAppInstallationOwner"),
 		.installation = installation != NULL ? strtoll(installation, NULL, 10) : 0,
 		.permissions = &permissions,
 	};

@@ -18,6 +18,12 @@ void live_fail(struct live_answer *a, const struct err *why);
 /* Nobody is asked, because; only where nothing else came before. */
 void live_nothing(struct live_answer *a, const char *why);
 
+/*
+ * The API to ask about a credential for host (NULL: not known): --api-url, or GitHub's own for what
+ * is of github.com.  NULL: nobody, what is for one GitHub is not shown to another.
+ */
+const char *live_api(const struct live_question *q, const char *host);
+
 /* A token that may be GitHub's, and the host it is for ("ghcr.io", NULL: not known). */
 struct live_token {
 	const char *host;

@@ -14,8 +14,7 @@
 
 /* --- GitHub's tokens -------------------------------------------------------------------------- */
 
-/* NULL: nobody to ask, a token of one GitHub is not shown to another. */
-static const char *api_of(const struct live_question *q, const char *host)
+const char *live_api(const struct live_question *q, const char *host)
 {
 	const char *api = q->options->api_url;
 
@@ -46,7 +45,7 @@ bool live_token(const struct live_question *q, const struct live_token *t, struc
 		bool *asked)
 {
 	const struct token_form *form = token_find(t->data, t->len);
-	const char *api = api_of(q, t->host);
+	const char *api = live_api(q, t->host);
 	struct buf token = BUF_INIT;
 	const struct rest_options options = { .api_url = api,
 					      .ca_file = q->options->ca_file,
@@ -109,7 +108,7 @@ static bool pull_all(const struct live_question *q, const char *host,
 		struct imageref image = IMAGEREF_INIT;
 
 		if (host != NULL && imageref_parse(images->items[i], &image, NULL) == 0 &&
-		    strcmp(image.domain, host) == 0) {
+		    dockerconfig_serves(host, image.domain)) {
 			(*n)++;
 			ok = pull(q, &image, login, a);
 		}
@@ -152,8 +151,9 @@ static bool images_match(const struct live_question *q, const struct dockerconfi
 
 		if (imageref_parse(images->items[i], &image, NULL) == 0)
 			for (size_t k = 0; k < c->users.n; k++)
-				found = found || strcmp(dockerconfig_name(c->users.items[k].name),
-							image.domain) == 0;
+				found = found || dockerconfig_serves(
+						     dockerconfig_name(c->users.items[k].name),
+						     image.domain);
 		if (!found) {
 			a->state = LIVE_REFUSED;
 			err_set(&a->why, ERR_REFUSED,

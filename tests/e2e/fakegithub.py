@@ -364,7 +364,7 @@ class FakeGitHub:
             raise failed(404, "Not Found")
         url = "https://api.github.com/app/installations/1"
         return Answer(200, {
-            "id": app["installation"], "account": user("octo"), "access_tokens_url": url, "repositories_url": url,
+            "id": app["installation"], "account": user(name.split("/")[0]), "access_tokens_url": url, "repositories_url": url,
             "html_url": url, "app_id": 1, "target_id": 1, "target_type": "Organization", "permissions": app["permissions"],
             "events": [], "created_at": stamp(0), "updated_at": stamp(0), "single_file_name": None,
             "repository_selection": "selected", "suspended_by": None, "suspended_at": app["suspended"],

@@ -236,12 +236,16 @@ def test_a_token_of_github_is_not_shown_to_another(tmp_path, authority):
                    input=githubs)
         repo.bulla("seal", "git-https", "git", "-n", "web", "--url", f"https://github.com/{REPOSITORY}", "--username", "octo",
                    "--token-file", "-", "-w", "git.yaml", input=githubs)
+        app = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+        repo.bulla("seal", "github-app", "app", "-n", "web", "--url", f"https://github.com/{REPOSITORY}", "--app-id", "7", "--owner", "octo",
+                   "--private-key", "-", "-w", "app.yaml", input=app)
         repo.bulla("seal", "opaque", "own", "-n", "web", "--stdin", "TOKEN", "-w", "own.yaml", input=own)
         api = hub.api.replace("127.0.0.1", "localhost")
         said = json.loads(repo.bulla("check", "--live", "-i", repo.recovery, "--api-url", api, "--ca-file", authority.ca,
                                      "--image", "ghcr.io/octo/app:1", "-o", "json", status=None).out)
         states = {d["document"]: (d["state"], d.get("reason", "")) for d in said["live"]}
         assert states["web/own"][0] == "works"
-        for name in ("web/ghcr", "web/git"):
+        for name in ("web/ghcr", "web/git", "web/app"):
             assert states[name][0] == "untold" and "api.github.com" in states[name][1], states
         assert {r[2]["Authorization"] for r in hub.requests} == {f"Bearer {own}"} and hub.violations == []

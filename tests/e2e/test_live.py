@@ -127,6 +127,17 @@ def test_rotate_asks_too(repo, source):
     assert live["state"] == "works" and source.says.rpartition("; ")[2] in live["says"]
 
 
+def test_an_app_of_another_owner_is_refused(repo, bed):
+    """Flux looks the installation up by the owner that is sealed, and would find none."""
+    source = bed.of_app()
+    def arguments(host):
+        return [{"octo": "OCTOpus"}.get(a, a) for a in source.arguments(host)]
+    done = repo.bulla("seal", "github-app", "a", "-n", "web", *arguments(source.host), "--live", *source.live(source.host), "-w", "a.yaml",
+                      input=source.good, status=REFUSED)
+    assert "owner: the App's installation on octo/infra is octo's, and the credential says OCTOpus" in done.err
+    assert not (repo.top / "a.yaml").exists()
+
+
 # --- what is said beside it ---------------------------------------------------------------------------
 
 def test_a_login_that_can_do_more_is_warned_of(repo, bed):

@@ -142,6 +142,21 @@ static const struct {
 	{ LOGIN("a.io", "pw"), { NULL }, true, LIVE_NOTHING, "give an image", NULL },
 	{ LOGIN("a.io", "pw"), { "a.io/o/a:1" }, false, LIVE_UNTOLD, "a.io/o/a", NULL },
 	{ TWO, { "b.io/o/a:1" }, false, LIVE_UNTOLD, "b.io/o/a", "a.io: whether the login pulls" },
+	/* as the kubelet's keyring does: a pattern's part stands for a part, the port is text */
+	{ LOGIN("*.a.io", "pw"), { "b.a.io/o/a:1" }, false, LIVE_UNTOLD, "b.a.io/o/a", NULL },
+	{ LOGIN("*.a.io", "pw"), { "c.b.a.io/o/a:1" }, false, LIVE_REFUSED, "(c.b.a.io)", NULL },
+	{ LOGIN("*.a.io", "pw"),
+	  { "b.a.io:5000/o/a:1" },
+	  false,
+	  LIVE_REFUSED,
+	  "(b.a.io:5000)",
+	  NULL },
+	{ LOGIN("b?.*.io:5000", "pw"),
+	  { "b1.a.io:5000/o/a:1" },
+	  false,
+	  LIVE_UNTOLD,
+	  "b1.a.io",
+	  NULL },
 	{ "{\"auths\":[]}", { "a.io/o/a:1" }, false, LIVE_UNTOLD, "login", NULL },
 };
 
