@@ -21,6 +21,7 @@ struct rest {
 	unsigned calls;
 	int64_t patience_ms;
 	int64_t changed_ms; /* when something was last changed; 0: never */
+	int64_t skew;
 };
 
 static int set_token(struct rest *r, const struct buf *token, struct err *err)
@@ -79,6 +80,18 @@ void rest_free(struct rest *r)
 const char *rest_host(const struct rest *r)
 {
 	return http_host(r->http);
+}
+
+int64_t rest_skew(const struct rest *r)
+{
+	return r->skew;
+}
+
+char *rest_clock_hint(const struct rest *r)
+{
+	const struct http_answer last = { .skew = r->skew };
+
+	return http_clock_hint(r->http, &last);
 }
 
 unsigned rest_calls(const struct rest *r)
@@ -188,6 +201,7 @@ int rest_call(struct rest *r, const struct rest_request *q, struct rest_answer *
 	wait_between(r, q);
 	result = http_send(r->http, &request, &a->http, err);
 	r->calls += a->http.tries;
+	r->skew = a->http.skew;
 	if (changes(q))
 		r->changed_ms = clock_monotonic_ms();
 	buf_clear(&body);

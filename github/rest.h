@@ -39,6 +39,11 @@ struct rest *rest_new(const struct rest_options *options, struct err *err);
 void rest_free(struct rest *r); /* NULL is fine; wipes the token */
 const char *rest_host(const struct rest *r);
 
+/* GitHub's clock minus ours, in seconds, by its last answer; 0: it did not say. */
+int64_t rest_skew(const struct rest *r);
+/* By that answer, as http_clock_hint: "" when the clocks agree.  A new string. */
+char *rest_clock_hint(const struct rest *r);
+
 /* Requests that were sent, tries among them. */
 unsigned rest_calls(const struct rest *r);
 

@@ -23,6 +23,8 @@ static const struct option_spec specs[] = {
 	  0 },
 	{ 0, "base", "BRANCH", "into this one (default: the repository's)", AT(base_branch), 0 },
 	{ 0, "person", "NAME", "a recipient that is no cluster", AT(people), OPTION_MANY },
+	{ 0, "settle", TURN_SETTLE, "how long to watch the old key before it is deleted",
+	  AT(settle), 0 },
 	{ 0, "abort", NULL, "take the new key back", AT(abort), 0 },
 	{ 0, "dry-run", NULL, "print the plan, do nothing", AT(base.dry_run), 0 },
 	PICK_OPTION(rotate_options),
@@ -77,6 +79,8 @@ static bool is_by_hand(const struct turn *t)
 
 static int check_options(const struct turn_options *o, struct err *err)
 {
+	int64_t settle;
+
 	if (o->at.app != NULL && o->at.token_file != NULL)
 		return register_check(&o->at, err);
 	if (o->no_register && (o->at.app != NULL || o->at.token_file != NULL))
@@ -84,6 +88,9 @@ static int check_options(const struct turn_options *o, struct err *err)
 			       "--no-register leaves all to you, so nobody asks with a token");
 	if (o->abort && o->keep_old)
 		return err_set(err, ERR_USAGE, "--abort keeps the old key in any case");
+	if (!turn_hub_settle(o, &settle))
+		return err_set(err, ERR_USAGE,
+			       "--settle: not a span of time (0s, 90s, 10m; at most 7d)");
 	return 0;
 }
 

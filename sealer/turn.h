@@ -21,6 +21,11 @@
 
 struct err;
 
+/* How long the old key is watched: Flux fetches every 1 to 10 minutes, and GitHub tells late. */
+#define TURN_SETTLE "15m"
+
+#define TURN_POLL_MS 15000 /* between two looks at last_used */
+
 struct turn_options {
 	struct rotate_options base; /* the first, so that its tables' offsets hold here too */
 	struct register_options at;
@@ -28,6 +33,7 @@ struct turn_options {
 	struct option_list people; /* --person NAME */
 	bool no_register, commit, push, keep_old, abort, pull_request;
 	const char *base_branch; /* of the pull request; NULL: as GitHub says */
+	const char *settle;	 /* a span; NULL: TURN_SETTLE */
 };
 
 struct turn {
@@ -37,6 +43,7 @@ struct turn {
 	struct register_options at; /* the command line's, with the keys at hand */
 	struct register_at hub;
 	bool asked;		  /* hub is open */
+	int64_t asked_ms;	  /* since then, by clock_monotonic_ms */
 	char *origin;		  /* "owner/name" that is pushed to; NULL: not asked for yet */
 	struct register_at pulls; /* as an App, for pull requests there */
 	bool by_hand;		  /* nobody registers and deletes but the user */
@@ -72,10 +79,14 @@ extern const struct turn_step turn_commit, turn_push;
 extern const struct turn_step turn_register, turn_remove;
 /* ERR_USAGE: only a fact, which nobody opened, says at which repository. */
 int turn_hub_check(const struct turn *t, bool opened, struct err *err);
-/* Get ready to ask, once. */
+/* --settle in seconds; false: it is none. */
+bool turn_hub_settle(const struct turn_options *o, int64_t *s);
+/* Get ready to ask, once; as an App anew before its token ends. */
 int turn_hub_open(struct turn *t, struct err *err);
-/* The same, and list what there is. */
+/* The same, and list what there is.  ERR_IO when our clock and GitHub's are minutes apart. */
 int turn_hub_look(struct turn *t, struct err *err);
+/* When one of the keys listed was last used, by our clock; 0: never, as far as GitHub tells. */
+int64_t turn_hub_used(const struct turn *t, const struct deploy_key *key);
 /* Of the keys listed, the one that is to serve; ERR_REFUSED when it is not there, or disabled. */
 const struct deploy_key *turn_hub_goal(struct turn *t, struct err *err);
 /* An App's token lasts an hour: before a long wait it is given back. */

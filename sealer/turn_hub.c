@@ -8,18 +8,22 @@
 #include "base/out.h"
 #include "document/document.h"
 #include "github/deploy_keys.h"
+#include "github/rest.h"
 #include "sealer/holders.h"
 #include "sealer/readers.h"
 #include "sealer/turn.h"
+#include "sealer/wait.h"
 
 #define TITLE "bulla " /* how register_title begins */
 
 /*
  * A fetch that began with the old key just before its Secret changed may still be on its way to
- * the server, and what GitHub says of last_used may be a minute old.
+ * the server: so long the key stays there, and so late its use may be, and be GitHub's first word
+ * of it.
  */
-#define SETTLE_S 10
-#define LATE_S 60
+#define FETCH_S ((int64_t)10)
+#define LATE_S ((int64_t)60)
+#define TOKEN_MS 2700000 /* an App's lasts an hour */
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
@@ -37,8 +41,20 @@ int turn_hub_check(const struct turn *t, bool opened, struct err *err)
 		       "registered because of it: say which repository with --repo OWNER/NAME");
 }
 
+bool turn_hub_settle(const struct turn_options *o, int64_t *s)
+{
+	const char *text = o->settle != NULL ? o->settle : TURN_SETTLE;
+	int64_t ms = 0;
+	bool is = strcmp(text, "0s") == 0 || wait_parse_timeout(text, &ms);
+
+	*s = ms / 1000;
+	return is;
+}
+
 int turn_hub_open(struct turn *t, struct err *err)
 {
+	if (t->asked && clock_monotonic_ms() - t->asked_ms > TOKEN_MS)
+		turn_hub_rest(t);
 	if (t->asked)
 		return 0;
 	if (turn_hub_check(t, t->journal.record.old_public != NULL, err) != 0 ||
@@ -46,12 +62,33 @@ int turn_hub_open(struct turn *t, struct err *err)
 	    register_open(&t->at, url_of(t), &t->hub, err) != 0)
 		return -1;
 	t->asked = true;
+	t->asked_ms = clock_monotonic_ms();
 	return 0;
+}
+
+/* When a key was used is held against our clock, now and in a later run. */
+static int check_clock(const struct turn *t, struct err *err)
+{
+	char *hint = rest_clock_hint(t->hub.rest);
+	int r = 0;
+
+	if (hint[0] != '\0')
+		r = err_set(err, ERR_IO,
+			    "when a key was used cannot be told, so nothing is deleted%s", hint);
+	mem_free(hint);
+	return r;
 }
 
 int turn_hub_look(struct turn *t, struct err *err)
 {
-	return turn_hub_open(t, err) == 0 ? register_look(&t->hub, err) : -1;
+	if (turn_hub_open(t, err) != 0 || register_look(&t->hub, err) != 0)
+		return -1;
+	return check_clock(t, err);
+}
+
+int64_t turn_hub_used(const struct turn *t, const struct deploy_key *key)
+{
+	return key->last_used != 0 ? key->last_used - rest_skew(t->hub.rest) : 0;
 }
 
 const struct deploy_key *turn_hub_goal(struct turn *t, struct err *err)
@@ -210,28 +247,57 @@ static bool is_titled_for_others(const struct turn *t, const char *title)
 
 static const char *way_out(const struct turn_record *j)
 {
-	return j->aborted ? "give it the old one, and run this again a minute later"
-			  : "and end with --keep-old";
+	return j->aborted ? "give it the old one, and run this again"
+			  : "and run this again when it has another key, or end with --keep-old";
 }
 
-static int check_use(const struct turn *t, const struct deploy_key *key, struct err *err)
+/* Seconds; no cluster's fetch is cut off, however short the user would have it. */
+static int64_t settle_of(const struct turn *t)
 {
-	const struct turn_record *j = &t->journal.record;
-	char used[CLOCK_TEXT_SIZE];
+	int64_t s = 0;
 
-	if (is_titled_for_others(t, key->title))
-		return err_set(
-		    err, ERR_CONFLICT,
-		    "the key that is to be deleted has the title \"%.200s\", of a cluster "
-		    "that this document is not for; it stays: look whose it is, %s",
-		    key->title, way_out(j));
-	if (j->applied_at == 0 || key->last_used <= j->applied_at + LATE_S)
+	turn_hub_settle(t->o, &s);
+	return t->journal.record.applied.n > 0 && s < FETCH_S ? FETCH_S : s;
+}
+
+/* How late a use may be of those that had it before: of a short watch the first half. */
+static int64_t late(const struct turn *t)
+{
+	int64_t s = 0;
+
+	turn_hub_settle(t->o, &s);
+	if (s == 0 || s >= 2 * LATE_S)
+		return LATE_S;
+	return s > 2 * FETCH_S ? s / 2 : FETCH_S;
+}
+
+static int check_title(const struct turn *t, const struct deploy_key *key, struct err *err)
+{
+	if (!is_titled_for_others(t, key->title))
 		return 0;
-	clock_format(key->last_used, used);
+	return err_set(err, ERR_CONFLICT,
+		       "the key that is to be deleted has the title \"%.200s\", of a cluster that "
+		       "this document is not for; it stays: look whose it is%s",
+		       key->title, t->journal.record.aborted ? "" : ", and end with --keep-old");
+}
+
+/* Whoever used it gets another key, and then it is watched anew. */
+static int check_use(struct turn *t, const struct deploy_key *key, struct err *err)
+{
+	struct turn_record *j = &t->journal.record;
+	int64_t used = turn_hub_used(t, key);
+	char text[CLOCK_TEXT_SIZE];
+
+	if (turn_is_unseen(t) || used <= j->applied_at + late(t))
+		return 0;
+	j->applied_at = used;
+	if (turn_journal_write(&t->journal, err) != 0)
+		return -1;
+	clock_format(used, text);
 	return err_set(err, ERR_CONFLICT,
 		       "deploy key %lld \"%.200s\" was used at %s, after every cluster had applied "
 		       "the other one: something else fetches with it; it stays: look what, %s",
-		       (long long)key->id, key->title, used, way_out(j));
+		       (long long)key->id, key->title, text, way_out(j));
 }
 
 static int look_at_hub(struct turn *t, struct step_look *l, struct err *err)
@@ -289,31 +355,53 @@ static int check(struct turn *t, const struct deploy_key *key, struct err *err)
 	/* a key that nobody was given serves nobody, whatever became of the other */
 	if (!turn_is_unseen(t) && turn_hub_goal(t, err) == NULL)
 		return err_wrap(err, "nothing is deleted");
-	return check_use(t, key, err);
+	return check_title(t, key, err) == 0 ? check_use(t, key, err) : -1;
 }
 
-static void settle(const struct turn *t)
+/* How long it is to be watched yet, in ms; a clock that was set back makes it no longer. */
+static int64_t to_settle(const struct turn *t)
 {
-	int64_t until = t->journal.record.applied_at + SETTLE_S, now = clock_now();
+	int64_t all = settle_of(t), until = t->journal.record.applied_at + all;
+	int64_t left = until - clock_now();
+	char text[CLOCK_TEXT_SIZE];
 
-	if (now < until && until - now <= SETTLE_S)
-		clock_sleep((until - now) * 1000);
+	if (turn_is_unseen(t) || left <= 0)
+		return 0;
+	if (left > FETCH_S) {
+		clock_format(until, text);
+		out_note("until %s it is watched whether something else fetches with the %s key "
+			 "(--settle); who stops this and runs it again goes on",
+			 text, t->journal.record.aborted ? "new" : "old");
+	}
+	return (left < all ? left : all) * 1000;
 }
 
-/* What was listed before the wait may have been used since. */
-static int delete_it(struct turn *t, struct err *err)
+/* Look until it has settled.  *key: that is to be deleted; NULL: it is gone. */
+static int watch(struct turn *t, const struct deploy_key **key, struct err *err)
 {
-	const struct deploy_key *key;
+	int64_t end = clock_monotonic_ms() + to_settle(t);
+
+	for (;;) {
+		int64_t now = clock_monotonic_ms();
+
+		if (turn_hub_look(t, err) != 0)
+			return -1;
+		*key = deploy_keys_find(&t->hub.keys, turn_other(t));
+		if (*key == NULL)
+			return 0;
+		if (check(t, *key, err) != 0)
+			return -1;
+		if (now >= end)
+			return 0;
+		clock_sleep(clock_sooner(TURN_POLL_MS, end - now));
+	}
+}
+
+static int delete_it(struct turn *t, const struct deploy_key *key, struct err *err)
+{
 	bool deleted = false;
 
-	settle(t);
-	if (turn_hub_look(t, err) != 0)
-		return -1;
-	key = deploy_keys_find(&t->hub.keys, turn_other(t));
-	if (key == NULL)
-		return 0;
-	if (check(t, key, err) != 0 ||
-	    deploy_keys_delete(t->hub.rest, t->hub.repository, key, &deleted, err) != 0)
+	if (deploy_keys_delete(t->hub.rest, t->hub.repository, key, &deleted, err) != 0)
 		return -1;
 	if (deleted)
 		out_note("%s: deploy key %lld \"%s\" is deleted", t->hub.repository,
@@ -321,20 +409,37 @@ static int delete_it(struct turn *t, struct err *err)
 	return 0;
 }
 
-static int act_remove(struct turn *t, struct err *err)
+/* Does another document hold it?  Then the user is told. */
+static int look_held(struct turn *t, bool *held, struct err *err)
 {
 	char *holder;
 
 	if (find_holder(t, turn_other(t), &holder, err) != 0)
 		return -1;
-	if (holder == NULL)
-		return delete_it(t, err);
+	*held = holder != NULL;
+	if (!*held)
+		return 0;
 	/* one line, whatever the file is called */
 	out_escape(&t->left, holder, strlen(holder));
 	buf_puts(&t->left,
 		 " holds the old key as well, which therefore stays: rotate that one too\n");
 	mem_free(holder);
 	return 0;
+}
+
+static int act_remove(struct turn *t, struct err *err)
+{
+	const struct deploy_key *key = NULL;
+	bool held;
+
+	if (look_held(t, &held, err) != 0)
+		return -1;
+	if (held)
+		return 0;
+	/* what was sealed meanwhile is in the way as well */
+	if (watch(t, &key, err) != 0 || (key != NULL && look_held(t, &held, err) != 0))
+		return -1;
+	return key != NULL && !held ? delete_it(t, key, err) : 0;
 }
 
 const struct turn_step turn_remove = { "deletion", look_remove, act_remove };

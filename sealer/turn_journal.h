@@ -31,7 +31,7 @@ struct turn_record {
 	char *new_public;
 	char *old_text, *new_text;   /* one document each, as document_format writes it */
 	int64_t started;	     /* Unix seconds; when aborted, of that */
-	int64_t applied_at;	     /* when every cluster had it; 0: not yet */
+	int64_t applied_at;	     /* since when nobody needs the other key; 0: not yet */
 	bool tried;		     /* the server took the new key */
 	bool written;		     /* the new document may have been written */
 	bool aborted;		     /* back to the old key */

@@ -11,8 +11,6 @@
 #include "sealer/ssh_try.h"
 #include "sealer/turn.h"
 
-#define POLL_MS 15000 /* between two looks at last_used, which GitHub tells late */
-
 /* --- a try over SSH --------------------------------------------------------------------------- */
 
 /* With the key that is to serve; an old one may do more than Flux needs. */
@@ -50,12 +48,14 @@ static int look_try(struct turn *t, struct step_look *l, struct err *err)
 	return 0;
 }
 
-/* Only who registers it himself can know better than the server. */
-static int leave_registering(struct turn *t, const char *why, struct err *err)
+/* Only who registers it himself can know better than the server, and nothing else tells us. */
+static int leave_registering(struct turn *t, enum ssh_try tried, const char *why, struct err *err)
 {
 	return err_set(err, ERR_REFUSED,
-		       "%s; register this key at %s, for reading only, and run this again: %s", why,
-		       t->journal.record.url, t->journal.record.new_public);
+		       "%s; register this key at %s, for reading only, and run this again%s: %s",
+		       why, t->journal.record.url,
+		       tried == SSH_TRY_UNKNOWN ? " from where the server is reached" : "",
+		       t->journal.record.new_public);
 }
 
 static int act_try_new(struct turn *t, struct err *err)
@@ -68,7 +68,7 @@ static int act_try_new(struct turn *t, struct err *err)
 		return turn_journal_write(&t->journal, err);
 	}
 	if (t->by_hand)
-		return leave_registering(t, why.text, err);
+		return leave_registering(t, tried, why.text, err);
 	if (tried == SSH_TRY_UNKNOWN) {
 		out_warn("the new key could not be tried from here, and is proven by its use: %s",
 			 why.text);
@@ -215,8 +215,7 @@ static int act_applied(struct turn *t, struct err *err)
 	if (turn_missing(t, &missing, err) != 0) {
 		r = -1;
 	} else {
-		if (missing.len == 0)
-			t->journal.record.applied_at = clock_now();
+		t->journal.record.applied_at = 0; /* the proof says since when */
 		if (turn_journal_write(&t->journal, err) != 0)
 			r = -1;
 		else if (r != 0)
@@ -251,12 +250,19 @@ static int look_prove(struct turn *t, struct step_look *l, struct err *err)
 	return r;
 }
 
+/* Every cluster has the key that is to serve, and our clock is GitHub's. */
+static int note_applied(struct turn *t, struct err *err)
+{
+	if (t->journal.record.applied_at != 0)
+		return 0;
+	t->journal.record.applied_at = clock_now();
+	return turn_journal_write(&t->journal, err);
+}
+
 /* The old key was used before, and the new one by our own try: uses since then tell. */
 static int64_t uses_since(const struct turn_record *j)
 {
-	if (!j->aborted && !j->tried)
-		return 0;
-	return j->applied_at != 0 ? j->applied_at : j->started;
+	return j->aborted || j->tried ? j->applied_at : 0;
 }
 
 /* Has GitHub seen it used? */
@@ -270,7 +276,9 @@ static int look_used(struct turn *t, bool *used, struct err *err)
 	key = turn_hub_look(t, err) == 0 ? turn_hub_goal(t, err) : NULL;
 	if (key == NULL)
 		return err_wrap(err, "nothing is deleted");
-	*used = key->last_used > uses_since(&t->journal.record);
+	if (note_applied(t, err) != 0)
+		return -1;
+	*used = turn_hub_used(t, key) > uses_since(&t->journal.record);
 	if (*used)
 		out_note("%s: \"%s\" was used, says GitHub", t->hub.repository, key->title);
 	return 0;
@@ -317,7 +325,7 @@ static int act_prove(struct turn *t, struct err *err)
 	if (timeout > 0)
 		out_note("waiting until GitHub tells that the key was used: %s", why.text);
 	while (!t->proven && clock_monotonic_ms() < end) {
-		clock_sleep(clock_sooner(POLL_MS, end - clock_monotonic_ms()));
+		clock_sleep(clock_sooner(TURN_POLL_MS, end - clock_monotonic_ms()));
 		if (look_used(t, &t->proven, err) != 0)
 			return -1;
 	}

@@ -440,7 +440,7 @@ def test_a_deploy_key_is_rotated_and_no_fetch_fails(clusters):
         with Fetching(clusters) as fetching:
             done = eu.run(BULLA, "rotate", "deploy-key", file, "--repo", hub.NAME, "--api-url", hub.url, "--token-file", token,
                           "-i", example.made.path / "recovery.key", "--commit", "--push", "--wait", "--timeout", "120s",
-                          "--context", "eu-west9=admin")
+                          "--settle", "0s", "--context", "eu-west9=admin")
             new, rounds = example.public_key("eu-west9"), fetching.rounds
             assert {k["key"] for k in hub.keys.values()} == {new, example.public_key("us-east1")}, done.stderr
             uses = example.fetches(new)

@@ -71,7 +71,7 @@ class HubServer(FakeGitHub):
         for key in self.keys.values():
             n, at = self.seen.get(fingerprint(key["key"]), (0, 0))
             if n and now - at >= self.lag:
-                key["last_used"] = stamp(at)
+                key["last_used"] = stamp(at + self.date_offset)
 
     def add_key(self, repo, key, *args, **more):
         entry = super().add_key(repo, key, *args, **more)

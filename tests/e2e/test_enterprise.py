@@ -13,7 +13,7 @@ from fakegithub import Answer, FakeGitHub
 from hubbed import REPOSITORY
 from hubserver import HubServer, fingerprint
 from livebed import pat
-from test_rotate_deploy_key import EU, NOBODY, Bed, sshd  # noqa: F401
+from test_rotate_deploy_key import EU, NOBODY, Bed, soon, sshd  # noqa: F401
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 KEYS = f"/api/v3/repos/{REPOSITORY}/keys"
@@ -65,7 +65,7 @@ class EnterpriseBed(Bed):
         return self.repo.bulla("deploy-key", "list", *words, *self.at(api=api), status=status).err
 
     def line(self, region=EU, *more, key=True, token=True, app=None, api=None):
-        return ["rotate", "deploy-key", self.file(region), *self.at(key, token, app, api), *more]
+        return ["rotate", "deploy-key", self.file(region), *self.at(key, token, app, api), *soon(more)]
 
 
 @pytest.fixture

@@ -30,6 +30,11 @@ def sshd():
         pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
 
 
+def soon(words):
+    """Without minutes in which the old key is watched, unless it is said how many."""
+    return words if "--settle" in words else (*words, "--settle", "0s")
+
+
 class Bed(HubBed):
     """clusters: whether the repository knows its recipients to be clusters."""
 
@@ -46,7 +51,7 @@ class Bed(HubBed):
         self.repo.git("push", "-q", "-u", "origin", "main")
 
     def line(self, region=EU, *more, key=True, token=True):
-        return ["rotate", "deploy-key", self.file(region), "--repo", REPOSITORY, *self.at(key, token), *more]
+        return ["rotate", "deploy-key", self.file(region), "--repo", REPOSITORY, *self.at(key, token), *soon(more)]
 
     def rotate(self, *more, region=EU, status=0, key=True, token=True):
         done = self.repo.bulla(*self.line(region, *more, key=key, token=token), status=status)
@@ -180,7 +185,7 @@ def test_the_old_key_may_stay(bed):
 @pytest.mark.parametrize("words, text", [
     (("--app", "x.yaml"), "one of the two"), (("--no-register",), "--no-register leaves all to you"),
     (("--abort", "--keep-old"), "--abort keeps the old key in any case"), (("--context", "c"), "go with --wait"),
-    (("--type", "dsa"), "--type"),
+    (("--type", "dsa"), "--type"), (("--settle", "0"), "--settle: not a span of time"), (("--settle", "8d"), "--settle: not a span of time"),
 ])
 def test_command_lines_that_do_not_fit(bed, words, text):
     assert text in bed.rotate(*words, status=USAGE).err and bed.hub.requests == []
@@ -268,7 +273,7 @@ def shared(hub, tmp_path, clusters):
 
 
 def rotate_shared(bed, *more, status=0):
-    return json.loads(bed.repo.bulla("rotate", "deploy-key", "shared/both.yaml", "--repo", REPOSITORY, *bed.at(), "-o", "json", *more,
+    return json.loads(bed.repo.bulla("rotate", "deploy-key", "shared/both.yaml", "--repo", REPOSITORY, *bed.at(), "-o", "json", *soon(more),
                                      status=status).out or "{}")
 
 
@@ -625,6 +630,17 @@ def test_by_hand_at_another_host(bed):
     said = bed.repo.bulla(*line).err
     assert bed.public(EU) == key and f"left to you: delete the old key at {bed.url}: {fingerprint(bed.before[EU])}" in said
     assert bed.hub.requests == [] and bed.journal() == []
+
+
+def test_by_hand_from_where_the_server_is_not_reached(bed):
+    """Nothing else can tell, also of a key that is registered."""
+    bed.hub.git.stop()
+    line = ["rotate", "deploy-key", bed.file(EU), "-i", bed.repo.recovery, "--no-register", *NOBODY, "--commit", "--push"]
+    for _ in range(2):
+        said = bed.repo.bulla(*line, status=REFUSED).err
+        assert f"register this key at {bed.url}, for reading only, and run this again from where the server is reached: ssh-ed25519 AAAA" in said
+        bed.hub.add_key(REPOSITORY, said.split(" is reached: ")[1].strip())
+    assert bed.public(EU) == bed.before[EU]
 
 
 def test_back_at_another_host(bed):
