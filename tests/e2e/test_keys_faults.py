@@ -127,7 +127,7 @@ def test_killed_at_every_step(bench, case, tmp_path):
         if not makes:
             assert bench.config() == end[0], (name, k)
         rows = bench.rows()
-        assert {r["keyId"] for r in rows} >= end[1] if not makes else bench.keys_before - gone, (name, k)
+        assert {r["keyId"] for r in rows} >= (end[1] if not makes else bench.keys_before - gone), (name, k)
         assert all(r["good"] for r in rows), (name, k, rows)
         for recipient in bench.config():
             assert bench.config()[recipient] == bench.alice or bench.id(recipient) in {r["keyId"] for r in rows}
