@@ -166,6 +166,67 @@ def stops(plane, bed, ns, work, taken):
     never(lambda: work.done(bed, ns))
 
 
+# --- the Roles --------------------------------------------------------------------------------------------
+
+OWN = next(o for o in yaml.safe_load_all((MANIFESTS / "base/role.yaml").read_text()) if o["kind"] == "Role" and o["metadata"]["name"] == "bulla-agent")
+SERVED = next(o for o in yaml.safe_load_all((MANIFESTS / "served-namespace/role.yaml").read_text()) if o["kind"] == "Role")
+DEPLOYMENT = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/bulla-agent"
+METHODS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+def granted(role):
+    return {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+
+
+def used(proxy, namespace):
+    """{(resource, verb)} of the requests in a namespace.  One in which it is itself the name counts as well."""
+    found = set()
+    for request in proxy.requests():
+        within = re.fullmatch(rf"/apis?/.*?namespaces/{namespace}(?:/([^/]+)(?:/([^/]+)(/status)?)?)?", request.path)
+        if not within:
+            continue
+        resource, name, status = within.groups()
+        if resource is None:
+            resource, name = "namespaces", namespace
+        if request.method == "GET":
+            verb = "watch" if request.watch else "get" if name else "list"
+        else:
+            verb = METHODS[request.method]
+        found.add((resource + (status or ""), verb))
+        if resource == "configmaps" and verb == "patch":
+            found.add((resource, "create"))  # an apply of what is not there (Bed.forget) is both
+    return found
+
+
+@pytest.mark.parametrize("install", ["cluster", "namespaces"])
+def test_each_right_in_a_namespace_is_used(older_plane, new_fault_proxy, tmp_path, install):
+    """What is granted and never asked for, needs not be granted.  On the older version, which has no streaming lists."""
+    proxy = new_fault_proxy(plane=older_plane)
+    with Bed(older_plane, tmp_path / "bed", install=install, proxy=proxy) as bed:
+        ns = bed.namespace()
+        with bed.run("--settle", 0) as agent:
+            bed.put_many([f"d{i}" for i in range(6)], ns)
+            bed.all_ready(ns)
+            bed.put("d0", {"v": value()}, ns)
+            bed.ready("d0", ns)
+            bed.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "theirs", "namespace": ns}})
+            bed.put("theirs", {"v": value()}, ns)
+            bed.says("theirs", ns, "Foreign")
+            for i in range(6):
+                bed.api.delete(documents_path(ns, f"d{i}"))
+            token = agent.wait_log(msg=re.compile("too many documents are gone at once"))["token"]
+            bed.api.patch(DEPLOYMENT, {"metadata": {"annotations": {"bulla.dev/release-removals": token}}})
+            wait_for(lambda: not bed.secrets(ns), 60, "the released removals")
+            wait_for(lambda: ("deployments", "patch") in used(proxy, SYSTEM), 30, "the annotation taken away")
+            wait_for(lambda: proxy.count("PUT", "/leases/"), 30, "the lease renewed")
+            wait_for(lambda: ("events", "create") in used(proxy, SYSTEM), 30, "the Event")
+        unused = granted(OWN) - used(proxy, SYSTEM) - UNTRIED
+        # this install watches the Secrets instead of remembering them
+        assert unused == ({("configmaps", "get")} if install == "namespaces" else set())
+        if install == "namespaces":
+            assert granted(SERVED) - used(proxy, ns) - UNTRIED == set()
+
+
 def test_without_its_policy_it_writes_nothing_and_with_it_goes_on_soon(plane, tmp_path):
     """As in an install, which applies both at once."""
     policy = MANIFESTS / "base/policy.yaml"
