@@ -161,6 +161,14 @@ void kube_lane_cancel(struct kube_lane *l, const void *ctx)
 	cancel_list(l, &l->active, ctx);
 }
 
+void kube_lane_doubt(struct kube_lane *l)
+{
+	if (l->door != DOOR_OPEN)
+		return;
+	l->door = DOOR_SHUT;
+	l->timeouts++;
+}
+
 size_t kube_lane_pending(const struct kube_lane *l)
 {
 	return l->n_queue + l->n_active - l->n_dead - (l->probe != NULL);

@@ -6,8 +6,9 @@
  * for a connection's first answer when the first of them runs into its time limit (rule 3.2), and a
  * server that is down or refuses the credentials then answers one request and not thousands.  When
  * that fails, all that waited for it fail alike.  The lane closes when a connection broke, a
- * request timed out, or nothing was sent for a while; after two timeouts in a row everything is
- * thrown away with its connections (rule 3.5: libcurl would choose the dead one again).
+ * request timed out, a stream was silent for too long (kube_lane_doubt), or nothing was sent for a
+ * while; after two timeouts in a row, of which a silence counts as one, everything is thrown away
+ * with its connections (rule 3.5: libcurl would choose the dead one again).
  */
 #ifndef BULLA_KUBE_LANE_H
 #define BULLA_KUBE_LANE_H
@@ -36,6 +37,12 @@ void kube_lane_free(struct kube_lane *l);
 void kube_lane_add(struct kube_lane *l, struct kube_transfer *t);
 /* Drop those with this ctx, unheard; from anywhere, also from an owner's function. */
 void kube_lane_cancel(struct kube_lane *l, const void *ctx);
+/*
+ * A stream's owner waited for too long and is about to cancel it, which ends the stream and not its
+ * connection: what is sent next asks first whether that one still answers.  While the lane asks, or
+ * is to ask, it knows already.
+ */
+void kube_lane_doubt(struct kube_lane *l);
 size_t kube_lane_pending(const struct kube_lane *l);
 
 void kube_lane_work(struct kube_lane *l, int64_t now_ms);

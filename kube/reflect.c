@@ -73,6 +73,7 @@ void kube_reflect_init(struct kube_reflect *r, int64_t full_ms, int64_t now)
 				    .failed_ms = now - KUBE_HEALTHY_MS,
 				    .full_ms = full_ms == 0 ? KUBE_FULL_MS : full_ms,
 				    .full_at_ms = INT64_MAX,
+				    .silent_ms = KUBE_SILENT_MS,
 				    .uniform = randombytes_uniform };
 }
 
@@ -135,7 +136,7 @@ int64_t kube_reflect_due(const struct kube_reflect *r)
 
 	if (!r->out)
 		return r->at_ms;
-	silent += r->filling ? KUBE_FILL_SILENT_MS : KUBE_SILENT_MS;
+	silent += r->filling ? KUBE_FILL_SILENT_MS : r->silent_ms;
 	if (!r->filling)
 		return silent < r->full_at_ms ? silent : r->full_at_ms;
 	if (r->ask == KUBE_ASK_STREAM && silent > r->asked_ms + KUBE_FILL_MAX_MS)
@@ -174,8 +175,7 @@ struct kube_asked kube_reflect_ask(struct kube_reflect *r, int64_t now, struct b
 {
 	struct kube_asked a;
 
-	if (r->ask == KUBE_ASK_WATCH &&
-	    (now - r->heard_ms >= KUBE_SILENT_MS || now >= r->full_at_ms))
+	if (r->ask == KUBE_ASK_WATCH && (now - r->heard_ms >= r->silent_ms || now >= r->full_at_ms))
 		start_over(r);
 	a.shape = r->ask == KUBE_ASK_LIST ? KUBE_LIST : KUBE_EVENTS;
 	a.limit_ms = r->ask == KUBE_ASK_LIST ? put_list(r, query) : put_watch(r, query);
@@ -549,6 +549,7 @@ void kube_reflect_tick(struct kube_reflect *r, int64_t now, struct kube_verdict 
 		return;
 	over(r, v);
 	at_once(r, now);
+	v->silent = r->filling || now < r->full_at_ms;
 	if (r->filling && r->ask == KUBE_ASK_LIST) {
 		start_over(r);
 		back_off(r, now, 0);

@@ -40,7 +40,7 @@ enum kube_ask {
 	KUBE_ASK_WATCH,	 /* a watch from the last resourceVersion */
 };
 
-/* The members are the module's own, but for uniform. */
+/* The members are the module's own, but for uniform and silent_ms. */
 struct kube_reflect {
 	enum kube_ask ask; /* of what is next, or under way */
 	bool out;	   /* a request is under way */
@@ -53,6 +53,7 @@ struct kube_reflect {
 	char *more;	   /* continue of the next page */
 	int64_t at_ms;	   /* when to ask */
 	int64_t asked_ms, heard_ms, failed_ms, full_at_ms, full_ms;
+	int64_t silent_ms;		     /* KUBE_SILENT_MS */
 	int64_t base_ms;		     /* the backoff without its jitter; 0: none yet */
 	size_t events;			     /* of the request under way */
 	unsigned torn;			     /* streaming lists in a row that broke */
@@ -72,6 +73,7 @@ enum kube_show { KUBE_SHOW_NOTHING, KUBE_SHOW_OBJECT, KUBE_SHOW_DELETED };
 /* What to do, in this order. */
 struct kube_verdict {
 	bool over;   /* give the request up; what is next is due at kube_reflect_due */
+	bool silent; /* and its connection may be dead: nothing came for too long */
 	bool failed; /* tell `answer` */
 	bool begin;  /* a list begins */
 	enum kube_show show;

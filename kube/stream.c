@@ -79,6 +79,12 @@ struct kube_stream *kube_stream_open(struct kube_client *k, const struct kube_st
 	return s;
 }
 
+void kube_stream_doubt(struct kube_stream *s)
+{
+	if (s->open)
+		kube_lane_doubt(s->lane);
+}
+
 void kube_stream_free(struct kube_stream *s)
 {
 	if (s == NULL)

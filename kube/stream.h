@@ -50,6 +50,8 @@ struct kube_stream_options {
 /* Goes out at the next kube_work; nothing is called before.  h is copied. */
 struct kube_stream *kube_stream_open(struct kube_client *k, const struct kube_stream_options *o,
 				     const struct kube_stream_handler *h, void *ctx);
+/* It was silent for longer than it should be: doubt its connection, before freeing it. */
+void kube_stream_doubt(struct kube_stream *s);
 /* Ends it, without `end`, if it has not ended; NULL is fine. */
 void kube_stream_free(struct kube_stream *s);
 

@@ -73,6 +73,8 @@ static void act(struct kube_watch *w, const struct kube_verdict *v)
 {
 	const struct kube_watch_handler *h = &w->handler;
 
+	if (v->silent && w->stream != NULL)
+		kube_stream_doubt(w->stream);
 	if (v->over)
 		give_up(w);
 	if (v->failed)
@@ -236,6 +238,8 @@ struct kube_watch *kube_watch_new(struct kube_client *k, const struct kube_watch
 	w->metadata_only = o->metadata_only;
 	w->object_max = o->object_max == 0 ? OBJECT_MAX : o->object_max;
 	kube_reflect_init(&w->reflect, o->full_ms, now);
+	if (o->silent_ms != 0)
+		w->reflect.silent_ms = o->silent_ms;
 	w->timer = kube_timer_new(kube_client_timers(k), on_time, w);
 	kube_timer_set(w->timer, now);
 	return w;

@@ -42,6 +42,7 @@ struct kube_watch_options {
 	size_t
 	    object_max;	 /* bytes of one event; larger: told as failed and passed over.  0: 4 MiB */
 	int64_t full_ms; /* list anew after so long, whatever comes; 0: six hours */
+	int64_t silent_ms; /* list anew after so long without an event; 0: KUBE_SILENT_MS */
 };
 
 /* Begins at the next kube_work.  h is copied; all of its functions are called from kube_work, and

@@ -115,6 +115,7 @@ class Server:
             self.context.verify_mode = ssl.CERT_OPTIONAL
             self.context.load_verify_locations(client_ca)
         self.names, self.writers = [], set()
+        self.frozen = set()  # HTTP/2 connections that are read from and written to no more
         self.context.sni_callback = lambda sock, name, context: self.names.append(name)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -253,7 +254,9 @@ class Http2:
                 task.cancel()
 
     def flush(self):
-        self.writer.write(self.h2.data_to_send())
+        data = self.h2.data_to_send()
+        if self.number not in self.server.frozen:
+            self.writer.write(data)
 
     def go_away(self):
         """As a Go server does: nothing new, what is under way is answered, then the end."""

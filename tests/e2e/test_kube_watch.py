@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kube/watch.h over a real network: whatever the server and the connection do, what the owner was shown is in the
 end what the server has."""
+import json
 import os
 import random
 import time
@@ -8,8 +9,8 @@ import time
 import pytest
 
 from fakeapi import FakeApi, Fault
-from kubeserver import Authority
-from kubewatch import Owner, write_kubeconfig
+from kubeserver import HTTP2, Authority, Reply, Server
+from kubewatch import Owner, Tool, write_kubeconfig
 
 PATH = "/apis/bulla.dev/v1/sealedcredentials"
 
@@ -270,6 +271,48 @@ def test_many_objects(api, watch):
     state = owner.say()
     # the sanitizers keep what was freed
     assert state["rss"] < (400000 if os.environ.get("BULLA_SANITIZED") else 40000), "a list is not held"
+
+
+class Deaf(Server):
+    """Streaming lists that are empty, and watches with a bookmark each half second: over HTTP/2, all on one
+    connection, which freezes when the test says so while others are accepted and answered."""
+
+    def __init__(self, cert):
+        super().__init__(cert, http2=True)
+        self.handler = self.watch
+
+    def watch(self, request):
+        if "sendInitialEvents=true" not in request.path:
+            return Reply(404, {})
+        metadata = {"resourceVersion": "7"}
+        first = {"metadata": {**metadata, "annotations": {"k8s.io/initial-events-end": "true"}}}
+        lines = [json.dumps({"type": "BOOKMARK", "object": {"kind": "A", "apiVersion": "t/v1", **o}}).encode() + b"\n"
+                 for o in (first, {"metadata": metadata})]
+        return Reply(chunks=[(0, lines[0])] + [(0.5, lines[1])] * 600)
+
+
+@pytest.mark.skipif(not HTTP2, reason="python3-h2 is not installed")
+def test_a_connection_that_froze_is_given_up(bin_dir, tls, tmp_path):
+    """One of several API servers hangs, and its kernel acknowledges all the same: cancelling the watches does not end
+    their connection, which the next requests went onto, for as long as any of them was under way."""
+    paths = [f"/apis/t/v1/namespaces/n{i}/as" for i in range(6)]
+    with Deaf(tls[1]) as server:
+        tool = Tool(bin_dir / "tools/watch_tool", write_kubeconfig(tmp_path / "config", server.url, tls[0]),
+                    "--silent", 3000, *paths)
+
+        def synced(n):
+            return all(sum("synced" in line and line["path"] == path for line in tool.lines) == n for path in paths)
+        try:
+            tool.until(lambda: synced(1))
+            assert {r.connection for r in server.requests} == {1}
+            server.frozen.add(1)
+            # silence, ten seconds for the question whether it still answers, a first delay
+            tool.until(lambda: synced(2), 30, "deaf")
+            assert {r.connection for r in server.requests[6:]} == {2}
+            time.sleep(4)
+            assert synced(2), "what is not silent stays"
+        finally:
+            tool.end()
 
 
 # --- faults ---------------------------------------------------------------------------------------------

@@ -3,12 +3,13 @@
  * Drives kube/watch.h for tests/e2e/kubewatch.py.
  *
  *	watch_tool --kubeconfig FILE [--selector QUERY] [--metadata] [--max BYTES] [--full MS]
- *[--count] PATH
+ *		[--silent MS] [--count] PATH...
  *
  * Each call of the owner is one JSON line: {"begin":true}, {"object":{...}}, {"deleted":{...}},
  * {"synced":true}, {"failed":STATUS,"reason":...,"message":...}.  With --count, objects are counted
  * and told with `synced` only.  A line "relist" on standard input asks for a list, "say" for the
- * state; its end ends the program.
+ * state; its end ends the program.  With several paths, each watch's "synced" and "failed" name
+ * theirs, and commands are the first one's.
  */
 #include <getopt.h>
 #include <jansson.h>
@@ -25,7 +26,9 @@
 #include "kube/client.h"
 #include "kube/watch.h"
 
-static struct kube_watch *watch;
+#define WATCHES_MAX 16
+
+static struct kube_watch *watches[WATCHES_MAX];
 static const char *kubeconfig;
 static struct kube_watch_options options;
 static bool count_only;
@@ -69,16 +72,14 @@ static void on_deleted(void *ctx, const json_t *o)
 
 static void on_synced(void *ctx)
 {
-	(void)ctx;
-	say(json_pack("{s:b, s:I, s:I}", "synced", 1, "n", (json_int_t)counted, "ms",
-		      (json_int_t)(clock_monotonic_ms() - begun_ms)));
+	say(json_pack("{s:b, s:s, s:I, s:I}", "synced", 1, "path", (const char *)ctx, "n",
+		      (json_int_t)counted, "ms", (json_int_t)(clock_monotonic_ms() - begun_ms)));
 }
 
 static void on_failed(void *ctx, const struct kube_answer *a)
 {
-	(void)ctx;
-	say(json_pack("{s:I, s:s, s:s}", "failed", (json_int_t)a->status, "reason", a->reason,
-		      "message", a->message));
+	say(json_pack("{s:I, s:s, s:s, s:s}", "failed", (json_int_t)a->status, "path",
+		      (const char *)ctx, "reason", a->reason, "message", a->message));
 }
 
 /* The most memory that was ever in use, in KiB.  (ru_maxrss is of the parent too.) */
@@ -101,9 +102,9 @@ static void state(void)
 	struct rusage use;
 
 	getrusage(RUSAGE_SELF, &use);
-	say(json_pack("{s:b, s:I, s:I, s:I}", "state", kube_watch_synced(watch), "heard",
-		      (json_int_t)(clock_monotonic_ms() - kube_watch_heard(watch)), "rss", memory(),
-		      "cpu_ms",
+	say(json_pack("{s:b, s:I, s:I, s:I}", "state", kube_watch_synced(watches[0]), "heard",
+		      (json_int_t)(clock_monotonic_ms() - kube_watch_heard(watches[0])), "rss",
+		      memory(), "cpu_ms",
 		      (json_int_t)(use.ru_utime.tv_sec * 1000 + use.ru_utime.tv_usec / 1000 +
 				   use.ru_stime.tv_sec * 1000 + use.ru_stime.tv_usec / 1000)));
 }
@@ -118,7 +119,7 @@ static bool command(void)
 		return false;
 	line[n] = '\0';
 	if (strncmp(line, "relist", 6) == 0)
-		kube_watch_relist(watch);
+		kube_watch_relist(watches[0]);
 	else
 		state();
 	return true;
@@ -142,6 +143,9 @@ static void take_option(int o)
 	case 'f':
 		options.full_ms = atol(optarg);
 		break;
+	case 's':
+		options.silent_ms = atol(optarg);
+		break;
 	case 'n':
 		count_only = true;
 		break;
@@ -152,13 +156,12 @@ static void take_option(int o)
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = { { "kubeconfig", 1, NULL, 'k' },
-					       { "selector", 1, NULL, 'l' },
-					       { "metadata", 0, NULL, 'm' },
-					       { "max", 1, NULL, 'x' },
-					       { "full", 1, NULL, 'f' },
-					       { "count", 0, NULL, 'n' },
-					       { NULL, 0, NULL, 0 } };
+	static const struct option names[] = {
+		{ "kubeconfig", 1, NULL, 'k' }, { "selector", 1, NULL, 'l' },
+		{ "metadata", 0, NULL, 'm' },	{ "max", 1, NULL, 'x' },
+		{ "full", 1, NULL, 'f' },	{ "silent", 1, NULL, 's' },
+		{ "count", 0, NULL, 'n' },	{ NULL, 0, NULL, 0 }
+	};
 	static const struct kube_watch_handler handler = { on_begin,  on_object, on_deleted,
 							   on_synced, on_failed, NULL };
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
@@ -170,9 +173,8 @@ int main(int argc, char **argv)
 	mem_init();
 	for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		take_option(o);
-	if (optind != argc - 1 || kubeconfig == NULL)
+	if (optind >= argc || argc - optind > WATCHES_MAX || kubeconfig == NULL)
 		return ERR_USAGE;
-	options.path = argv[optind];
 	from.kubeconfig = kubeconfig;
 	if (kube_config_load(&from, &config, &err) == 0)
 		client = kube_client_new(&config, "watch-tool", &err);
@@ -180,13 +182,17 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return (int)err.class;
 	}
-	watch = kube_watch_new(client, &options, &handler, NULL);
+	for (int i = optind; i < argc; i++) {
+		options.path = argv[i];
+		watches[i - optind] = kube_watch_new(client, &options, &handler, argv[i]);
+	}
 	do {
 		kube_work(client);
 		in.revents = 0;
 		kube_wait(client, &in, 1, -1);
 	} while (in.revents == 0 || command());
-	kube_watch_free(watch);
+	for (int i = 0; i < WATCHES_MAX; i++)
+		kube_watch_free(watches[i]);
 	kube_client_free(client);
 	kube_config_clear(&config);
 	return 0;

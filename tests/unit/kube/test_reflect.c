@@ -72,6 +72,8 @@ static void say(const struct kube_reflect *r, const struct kube_verdict *v, int6
 {
 	if (v->over)
 		buf_puts(out, " over");
+	if (v->silent)
+		buf_puts(out, " silent");
 	if (v->failed)
 		buf_printf(out, " failed %ld%s%s", v->answer.status, v->answer.reason[0] ? " " : "",
 			   v->answer.reason);
@@ -305,7 +307,7 @@ static const struct story {
 	  { { ASK, 0, NULL, STREAM },
 	    { EV, 5, EVENT("ADDED", "3"), "begin object" },
 	    { TICK, 59999, NULL, "" },
-	    { TICK, 1, NULL, "over failed 200; list +0" },
+	    { TICK, 1, NULL, "over silent failed 200; list +0" },
 	    { ASK, 0, NULL, "list 120000 limit=500" } } },
 	{ "a page that stops coming",
 	  0,
@@ -313,7 +315,7 @@ static const struct story {
 	    { TICK, 50000, NULL, "" },
 	    { ITEM, 0, "{}", "begin object" },
 	    { TICK, 59999, NULL, "" },
-	    { TICK, 1, NULL, "over failed 200; list +800" },
+	    { TICK, 1, NULL, "over silent failed 200; list +800" },
 	    { ASK, 800, NULL, "list 120000 limit=500" } } },
 	{ "14: a streaming list that goes on coming is given its time",
 	  0,
@@ -328,7 +330,7 @@ static const struct story {
 	    { EV, 50000, EVENT("ADDED", "3"), "begin object" },
 	    { EV, 50000, EVENT("ADDED", "4"), "object" },
 	    { TICK, 19999, NULL, "" },
-	    { TICK, 1, NULL, "over failed 200; list +0" } } },
+	    { TICK, 1, NULL, "over silent failed 200; list +0" } } },
 	{ "14: ended by silence: remembered; 15: after a delay",
 	  0,
 	  { { ASK, 0, NULL, STREAM },
@@ -466,7 +468,7 @@ static const struct story {
 	  0,
 	  { SYNCED,
 	    { TICK, 149999, NULL, "" },
-	    { TICK, 1, NULL, "over failed 200; stream +0" },
+	    { TICK, 1, NULL, "over silent failed 200; stream +0" },
 	    { ASK, 0, NULL, STREAM } } },
 	{ "7: ended by silence of the connection",
 	  0,

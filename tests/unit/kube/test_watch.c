@@ -300,6 +300,14 @@ struct kube_stream *kube_stream_open(struct kube_client *k, const struct kube_st
 	return s;
 }
 
+static size_t doubted;
+
+void kube_stream_doubt(struct kube_stream *s)
+{
+	assert_ptr_equal(world.stream, s);
+	doubted++;
+}
+
 void kube_stream_free(struct kube_stream *s)
 {
 	if (s == NULL)
@@ -608,6 +616,7 @@ static void test_schedules(void **state)
 	for (seed = 1; seed <= test_repeats(4000); seed++)
 		run_schedule(seed, &requests);
 	assert_true(requests > test_repeats(4000) * 10);
+	assert_true(doubted > test_repeats(4000) / 100);
 }
 
 /* One list and one watch each five to ten minutes: that is all a healthy server sees. */
