@@ -34,8 +34,9 @@ struct kube_timers;
 #define KUBE_URGENT 2 /* more places, for urgent requests alone: a lease must not wait */
 
 /*
- * c must outlive the client, which refreshes it.  name becomes the User-Agent and with it the
- * default field manager ("bulla-agent").  ERR_IO when libcurl cannot be loaded.
+ * c must outlive the client, which refreshes it.  name, followed by the version, becomes the
+ * User-Agent, and alone the default field manager ("bulla-agent").  ERR_IO when libcurl cannot be
+ * loaded.
  *
  * It loads all code; a jail may close after it.  What must stay open then: making sockets and
  * threads (names are looked up in threads), the files that c is refreshed from, for a server or
@@ -68,7 +69,7 @@ int kube_call(struct kube_client *k, const struct kube_request *r, json_t **out,
 /* An answer as an error: what was tried ("create Secret a/b"), what came, what may help. */
 int kube_error(const struct kube_answer *a, const char *what, struct err *err);
 
-/* Figures for rest_client_requests_total and its durations. */
+/* Figures for rest_client_requests_total. */
 size_t kube_counts(const struct kube_client *k, const struct kube_count **out);
 
 /* For the rest of kube/: what is due later (kube/timer.h), and the lane of the watches. */

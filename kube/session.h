@@ -18,7 +18,7 @@ struct err;
 #define KUBE_SESSION_IDLE 40   /* easy handles kept for later */
 #define KUBE_SESSION_COUNTS 64 /* kinds of answers that are counted apart; the rest is not */
 
-/* Answers, for rest_client_requests_total and its durations. */
+/* Answers, for rest_client_requests_total. */
 struct kube_count {
 	char method[8];
 	long code; /* 0: none came */
