@@ -221,7 +221,7 @@ static int run(struct job *j, const struct options *o, struct err *err)
 		return err_set(err, ERR_USAGE, "--agent-namespace: not a namespace's name");
 	if (kube_config_load(&config, &j->config, err) < 0)
 		return -1;
-	j->client = kube_client_new(&j->config, "bulla-agent/" BULLA_VERSION, err);
+	j->client = kube_client_new(&j->config, "bulla-agent", err);
 	if (j->client == NULL || look_for_recipients(j, err) < 0 || look_for_documents(j, err) < 0)
 		return -1;
 	return j->found != NULL ? refuse(j, err) : make(j, err);

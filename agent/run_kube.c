@@ -143,7 +143,7 @@ static int open_config(struct agent *a, struct err *err)
 
 	if (kube_config_load(&o, &a->config, err) < 0)
 		return -1;
-	a->client = kube_client_new(&a->config, "bulla-agent/" BULLA_VERSION, err);
+	a->client = kube_client_new(&a->config, "bulla-agent", err);
 	return a->client == NULL ? -1 : 0;
 }
 

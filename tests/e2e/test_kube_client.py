@@ -3,15 +3,18 @@
 import base64
 import gzip
 import json
+import os
 import socket
 import ssl
 import subprocess
 import threading
+import time
 import warnings
 
 import pytest
 
 from kubeserver import HTTP2, Authority, Reply, Server, status
+from kubewatch import write_kubeconfig
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +85,32 @@ def test_each_patch_has_its_type(kube, server, kind, content_type):
     kube(server, [{"method": "PATCH", "path": "/x", "body": "[]", "type": kind}])
     r = one(server.requests)
     assert r.method == "PATCH" and r.headers["content-type"] == [content_type] and r.body == b"[]"
+
+
+@pytest.mark.parametrize("arguments", [["--kubernetes", "--keys", "keys"], ["--generate-key"]], ids=["agent", "generate-key"])
+def test_the_agent_says_who_it_is(bin_dir, world, tmp_path, arguments):
+    """Name and version once: from the name the server makes the default field manager."""
+    (tmp_path / "keys").mkdir(0o700)
+    subprocess.run(["age-keygen", "-o", tmp_path / "keys/20260101T000000Z-one.key"], check=True, capture_output=True)
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path),
+           **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
+    version = subprocess.run([bin_dir / "bulla-agent", "--version"], capture_output=True, text=True).stdout.split()[1]
+    with Server(world.server) as s:
+        s.handler = lambda r: Reply(404, status(404, "NotFound"))
+        config = write_kubeconfig(tmp_path / "config", s.url, world.ca.ca)
+        agent = subprocess.Popen([bin_dir / "bulla-agent", *arguments, "--kubeconfig", config], cwd=tmp_path, env=env,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            until = time.monotonic() + 20
+            while not s.requests and time.monotonic() < until:
+                time.sleep(0.05)
+        finally:
+            agent.kill()
+            said = agent.communicate()[1]
+    system = os.uname()
+    assert s.requests, said
+    assert {tuple(r.headers["user-agent"]) for r in s.requests} == {
+        (f"bulla-agent/{version} ({system.sysname}/{system.machine})",)}
 
 
 # --- whom it trusts, and as whom it comes ---------------------------------------------------------
