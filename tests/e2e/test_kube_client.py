@@ -41,8 +41,8 @@ def server(request, world):
 
 @pytest.fixture
 def kube(bin_dir, world, tmp_path):
-    def run(server, requests, *options, ca=True, url=None, timeout=30, env=None):
-        command = [bin_dir / "tools/kube_tool", "--server", url or server.url, *options]
+    def run(server, requests, *options, ca=True, url=None, timeout=30, env=None, prefix=()):
+        command = [*prefix, bin_dir / "tools/kube_tool", "--server", url or server.url, *options]
         if ca:
             command += ["--ca", world.ca.ca]
         home = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
@@ -123,16 +123,24 @@ def test_another_authority_is_refused(kube, world):
     assert not s.requests and s.versions == 0
 
 
-def test_what_the_system_trusts_does_not_count_beside_the_ca(kube, world, bin_dir):
-    """Debian's libcurl has a CA path of its own.  Here the environment names one that trusts the
-    stranger, which is how libcurl's own command lets it in."""
-    env = {"SSL_CERT_FILE": str(world.other.ca), "SSL_CERT_DIR": str(world.other.folder),
-           "CURL_CA_BUNDLE": str(world.other.ca)}
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a mount namespace of its own")
+def test_what_the_system_trusts_does_not_count_beside_the_ca(kube, world, bin_dir, tmp_path):
+    """Debian's libcurl has a CA path compiled in, which counts beside any CA it is given.  Here the stranger's CA stands
+    in that path, and there alone: it is how libcurl's own command lets the stranger in."""
+    certs = tmp_path / "certs"
+    certs.mkdir()
+    (certs / "other.pem").write_bytes(world.other.ca.read_bytes())
+    subprocess.run(["openssl", "rehash", certs], check=True)
+    (certs / "ca-certificates.crt").write_bytes(world.ca.ca.read_bytes())
+    inside = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', certs]
+    if subprocess.run([*inside, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace can be made here")
     with Server(world.stranger) as s:
-        a = one(kube(s, [{"path": "/x"}], env=env)[0])
-        assert a["status"] == 0 and "not trusted" in a["error"]
-        seen = subprocess.run(["curl", "-s", s.url + "/version"], env=env, capture_output=True, text=True)
+        seen = subprocess.run([*inside, "curl", "-s", s.url + "/version"], env={"PATH": "/usr/bin:/bin"})
         assert seen.returncode == 0 and s.versions == 1
+        a = one(kube(s, [{"path": "/x"}], prefix=inside)[0])
+        assert (a["status"], a["unsent"]) == (0, True) and "its certificate is not trusted" in a["error"]
+        assert s.versions == 1 and not s.requests
 
 
 def test_without_a_ca_the_system_decides(kube, world):
