@@ -4,6 +4,8 @@ import base64
 import gzip
 import json
 import os
+import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -507,6 +509,30 @@ def test_what_may_quote_a_secret_is_not_repeated(kube, server):
     a = one(kube(server, [{"path": "/x", "method": "POST", "body": "{}"}])[0])
     assert "hunter2" in a["message"] and "hunter2" not in a["error"]
     assert a["cause"] == "FieldValueInvalid" and "FieldValueInvalid" in a["error"]
+
+
+# --- dead peers -----------------------------------------------------------------------------------
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.skipif("BULLA_SANITIZED" in os.environ, reason="ptrace and LeakSanitizer exclude each other")
+def test_the_kernel_gives_up_a_peer_that_is_gone(kube, server, tmp_path):
+    """Each connection, of requests and of streams: keepalive for an idle one, and a limit for what is not acknowledged,
+    because keepalive never fires while data is in flight."""
+    trace = tmp_path / "trace"
+    kube(server, [{"path": "/x"}, {"path": "/w", "stream": True}],
+         prefix=["strace", "-f", "-qq", "-o", trace, "-e", "trace=connect,setsockopt"])
+    connected, wanted = 0, {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3,
+                            "TCP_USER_TIMEOUT": 25000}
+    options = {}
+    for line in trace.read_text().splitlines():
+        if "setsockopt(" in line:
+            number, name, value = re.search(r"setsockopt\((\d+), \w+, (\w+), \[(\d+)\]", line).groups()
+            options.setdefault(number, {})[name] = int(value)
+        elif "AF_INET" in line and f"htons({server.port})" in line:
+            made = options.pop(re.search(r"connect\((\d+),", line).group(1), {})
+            assert {name: made.get(name) for name in wanted} == wanted
+            connected += 1
+    assert connected == server.connections >= 2
 
 
 # --- time -----------------------------------------------------------------------------------------
