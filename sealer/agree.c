@@ -11,6 +11,7 @@
 #include "keys/config.h"
 #include "sealer/home.h"
 #include "sealer/input.h"
+#include "sealer/progress.h"
 
 #define PINS_MAX 4194304
 #define PINS_TRIES 20
@@ -164,6 +165,7 @@ static int ask(const struct pins *pins, const struct agree *a, const struct reci
 	int r = 0;
 
 	describe(pins, a->top, unseen, &text);
+	progress_aside();
 	if (input_terminal()) {
 		buf_puts(&text, "Whoever holds these keys will read what is sealed.  Agree?");
 		r = input_confirm(buf_str(&text), &yes, err);

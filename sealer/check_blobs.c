@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "sealer/progress.h"
 
 #define BATCH 4096
 
@@ -25,6 +26,7 @@ struct check_blobs {
 	struct gathered *items;
 	const char **ids;
 	size_t n;
+	struct progress progress;
 };
 
 struct check_blobs *check_blobs_new(const struct git *g, struct findings *findings,
@@ -42,12 +44,13 @@ struct check_blobs *check_blobs_new(const struct git *g, struct findings *findin
 	b->ctx = ctx;
 	b->items = mem_array(BATCH, sizeof(*b->items));
 	b->ids = mem_array(BATCH, sizeof(*b->ids));
+	progress_start(&b->progress, "searching", 0);
 	return b;
 }
 
 static int read_one(void *ctx, const struct git_blob *blob, struct err *err)
 {
-	const struct check_blobs *b = ctx;
+	struct check_blobs *b = ctx;
 	const struct git_entry *e = &b->items[blob->i].e;
 	struct finding at = { .file = (char *)(uintptr_t)e->path,
 			      .below = (char *)(uintptr_t)e->path,
@@ -61,6 +64,7 @@ static int read_one(void *ctx, const struct git_blob *blob, struct err *err)
 		.len = blob->text->len,
 	};
 
+	progress_step(&b->progress, 1);
 	if (blob->state == GIT_BLOB_OK)
 		return b->visit(b->ctx, e, &text, err);
 	at.warning = blob->state == GIT_BLOB_LARGE;
@@ -117,8 +121,10 @@ int check_blobs_end(struct check_blobs *b, int r, struct err *err)
 {
 	if (b == NULL)
 		return -1;
+	progress_total(&b->progress, b->progress.done + b->n);
 	if (r == 0)
 		r = flush(b, err);
+	progress_end(&b->progress);
 	while (b->n > 0)
 		mem_free(b->items[--b->n].path);
 	git_blobs_close(b->blobs);

@@ -7,6 +7,7 @@
 #include "document/edit.h"
 #include "sealer/import.h"
 #include "sealer/import_place.h"
+#include "sealer/progress.h"
 
 /* One file that holds Secrets, while it is looked at. */
 struct plan {
@@ -314,6 +315,7 @@ static bool mentions(const struct buf *text, const char *word)
 /* What the walk needs beside the run: where an error that ends it goes. */
 struct walked {
 	struct import *im;
+	struct progress *progress;
 	struct err *err;
 };
 
@@ -329,6 +331,7 @@ static int visit(void *ctx, const char *path, struct buf *text, const struct err
 	};
 	int r = 0;
 
+	progress_step(w->progress, 1);
 	if (error != NULL)
 		refuse_file(&p, error);
 	if (error != NULL || !mentions(text, im->source->word))
@@ -342,15 +345,18 @@ static int visit(void *ctx, const char *path, struct buf *text, const struct err
 
 int import_plan(struct import *im, struct err *err)
 {
-	struct walked w = { im, err };
+	struct progress progress;
+	struct walked w = { im, &progress, err };
+	int r = 0;
 
-	for (size_t i = 0; i < im->in->n; i++) {
+	progress_start(&progress, "reading", 0);
+	for (size_t i = 0; i < im->in->n && r == 0; i++) {
 		const struct walk_from from = { im->in->args[i], DOCUMENT_FILE_MAX,
 						im->source->suffixes, NULL };
 
 		im->root = from.root;
-		if (walk_files(&from, visit, &w, err) != 0)
-			return -1;
+		r = walk_files(&from, visit, &w, err);
 	}
-	return 0;
+	progress_end(&progress);
+	return r;
 }

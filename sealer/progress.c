@@ -19,6 +19,8 @@
  */
 #define WIPE "\r\033[K"
 
+static struct progress *standing; /* on the terminal; NULL: none */
+
 void progress_start(struct progress *p, const char *what, size_t total)
 {
 	*p = (struct progress){
@@ -110,6 +112,7 @@ static void draw(struct progress *p, int64_t now)
 	/* nobody to tell that nobody can be told */
 	file_write_fd(p->fd, line.data, line.len, NULL);
 	p->shown = p->terminal;
+	standing = p->shown ? p : NULL;
 	p->told = now;
 	buf_clear(&line);
 }
@@ -149,6 +152,14 @@ void progress_hide(struct progress *p)
 	if (p->shown)
 		file_write_fd(p->fd, WIPE, strlen(WIPE), NULL);
 	p->shown = false;
+	if (standing == p)
+		standing = NULL;
+}
+
+void progress_aside(void)
+{
+	if (standing != NULL)
+		progress_hide(standing);
 }
 
 void progress_end(struct progress *p)

@@ -45,6 +45,8 @@ void progress_step(struct progress *p, size_t n);
 void progress_total(struct progress *p, size_t total);
 /* Take the bar off the terminal before something else is printed; it comes back with a step. */
 void progress_hide(struct progress *p);
+/* The same for whichever bar stands, by what does not know the work that it is part of. */
+void progress_aside(void);
 /* The bar goes; what came of the work is the caller's to say. */
 void progress_end(struct progress *p);
 

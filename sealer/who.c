@@ -10,6 +10,7 @@
 #include "base/out.h"
 #include "sealer/agree.h"
 #include "sealer/command.h"
+#include "sealer/progress.h"
 
 #define FILE_MAX 262144
 
@@ -155,6 +156,7 @@ static void compare_with_rules(const struct target *t, const struct who *who,
 
 	if (!t->configured || t->below == NULL)
 		return;
+	progress_aside();
 	if (config_select(&t->config, t->below, who->namespace, who->kind, &by_rule, &err) != 0)
 		out_warn("%s", err.text);
 	else if (!same_recipients(given, &by_rule))

@@ -158,6 +158,32 @@ static void test_terminal(void **state)
 			    "\r\033[K");
 }
 
+/* By what asks a question in the middle of somebody else's work. */
+static void test_aside(void **state)
+{
+	char text[4096];
+	struct progress p;
+	struct end e;
+
+	(void)state;
+	setenv("TERM", "xterm", 1);
+	to_terminal(&e, 60);
+	progress_aside(); /* there is none */
+	progress_start(&p, "reading", 0);
+	progress_aside();
+	pass(&p, PROGRESS_FIRST_MS);
+	progress_step(&p, 7);
+	progress_aside();
+	assert_false(p.shown);
+	progress_aside(); /* once is enough */
+	progress_step(&p, 1);
+	assert_true(p.shown);
+	progress_end(&p);
+	progress_aside(); /* of work that is over nothing is left to point at */
+	take(&e, text, sizeof(text));
+	assert_string_equal(text, "\r\033[Kreading 7\r\033[K\r\033[Kreading 8\r\033[K");
+}
+
 /* What is drawn and not known to be a terminal's would be rubbish in somebody's log. */
 static void test_dumb_terminal(void **state)
 {
@@ -257,7 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),	      cmocka_unit_test(test_terminal),
 		cmocka_unit_test(test_dumb_terminal), cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_quiet),	      cmocka_unit_test(test_cheap),
+		cmocka_unit_test(test_aside),	      cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_cheap),
 	};
 
 	mem_init();
