@@ -391,6 +391,34 @@ static void test_what_was_done(void **state)
 	json_decref(metadata);
 }
 
+/* Another Secret of the same name is told apart from it, and what let the first one go is over. */
+static void test_what_was_let_go(void **state)
+{
+	struct bed *b = *state;
+	struct kube_doc *d = kube_docs_need(&b->docs, NS, NAME);
+	uint64_t first;
+
+	take(d, object(b, "u1", "10", 1));
+	assert_int_equal(kube_doc_incarnation(d), 0);
+	kube_doc_recorded(d, "one");
+	first = kube_doc_incarnation(d);
+	kube_doc_recorded(d, "two");
+	assert_true(first != 0 && kube_doc_incarnation(d) != first);
+	kube_doc_recorded(d, "one");
+	assert_true(kube_doc_incarnation(d) == first);
+
+	kube_doc_gone(d);
+	d->s.released = d->s.ended = true;
+	kube_doc_gone(d);
+	assert_true(d->s.released && d->s.ended && kube_doc_incarnation(d) == first);
+	take(d, object(b, "u2", "12", 1)); /* it is back */
+	assert_false(d->s.released || d->s.ended);
+	kube_doc_gone(d);
+	d->s.released = d->s.ended = true;
+	kube_doc_unapplied(d);
+	assert_false(d->s.released || d->s.ended);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -409,6 +437,7 @@ int main(void)
 		TEST(test_pause_and_resume),
 		TEST(test_a_pause_that_is_no_word),
 		TEST(test_what_was_done),
+		TEST(test_what_was_let_go),
 	};
 
 	mem_init();
