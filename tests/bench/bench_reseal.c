@@ -81,7 +81,7 @@ static void make(size_t n, const void *data, size_t len)
 
 static void replace(size_t begin, size_t n, const void *data, size_t len)
 {
-	struct file_stage *stages[BATCH];
+	struct file_stage *stages[BATCH] = { NULL };
 	struct err err = ERR_INIT;
 	char name[32];
 

@@ -139,7 +139,7 @@ def test_who_ends_the_watch_goes_on_with_it(bed):
     for said in run.stderr:
         if "it is watched whether" in said:
             break
-    run.send_signal(signal.SIGINT)
+    run.send_signal(signal.SIGTERM)  # SIGINT is ignored where the tests run in the background
     run.communicate(timeout=20)
     assert run.returncode != 0 and bed.before[EU] in bed.registered()
     since = json.loads(bed.journal()[0].read_text())["appliedAt"]
@@ -148,7 +148,7 @@ def test_who_ends_the_watch_goes_on_with_it(bed):
     for said in run.stderr:
         if "it is watched whether" in said:
             break
-    run.send_signal(signal.SIGINT)
+    run.send_signal(signal.SIGTERM)  # SIGINT is ignored where the tests run in the background
     run.communicate(timeout=20)
     # by the time at which it began, not anew
     at = lambda text: time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
