@@ -40,8 +40,9 @@ class Limit:
     errors: float = 3
 
 
-# Memory: pages come and go in chunks of tens of KiB (thresholds of malloc, libcurl's handles), and a run of half
-# an hour makes more than ten thousand changes in the judged part: 512 KiB is less than 50 bytes a change.
+# Memory: pages come and go in chunks of tens of KiB (thresholds of malloc, libcurl's handles), and the
+# judged part of half an hour makes four thousand changes on a busy machine and three times as many on an idle one:
+# 512 KiB are 40 to 130 bytes a change.
 # Descriptors and threads are whole numbers: one more in the judged part, and staying, is a leak.
 LIMITS = {"rss": Limit(512 * KIB), "pss": Limit(512 * KIB), "anon": Limit(512 * KIB),
           "fds": Limit(1), "threads": Limit(1)}
