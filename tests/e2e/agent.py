@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A place for bulla-agent to work in: documents, keys, Secrets, and the agent run over them."""
+import contextlib
 import http.client
 import json
 import os
@@ -191,6 +192,7 @@ def processes_of(pid):
     """The agent's own, the supervisor's and the opener's pid."""
     pids = [pid]
     for p in pids:
-        children = pathlib.Path(f"/proc/{p}/task/{p}/children")
-        pids += [int(child) for child in children.read_text().split()]
+        # an opener may end meanwhile
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            pids += [int(child) for child in pathlib.Path(f"/proc/{p}/task/{p}/children").read_text().split()]
     return pids
