@@ -39,8 +39,8 @@ extern const char edit_editor_quiet_names[];
  * Let it edit the file behind fd, which it gets by the name of its own open descriptor, and wait
  * for its end.  Meanwhile SIGINT and SIGQUIT are its alone, SIGTERM and SIGHUP are passed on to it;
  * when we die, it ends too (Linux).  One that is not quiet hears of neither, nor of the terminal's
- * hangup, at which it might save its text: it is killed.  ERR_IO when it cannot be run, ends with another status than 0
- * or by a signal, or when a signal ended us.
+ * hangup, at which it might save its text: it is killed.  ERR_IO when it cannot be run, ends with
+ * another status than 0 or by a signal, or when a signal ended us.
  */
 int edit_editor_run(const struct edit_editor *e, int fd, struct err *err);
 
