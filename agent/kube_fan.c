@@ -99,6 +99,21 @@ const struct kube_copy *kube_fan_any_copy(const struct kube_fanout *all, const c
 	return found;
 }
 
+void kube_fan_check_all(struct kube_fan *f)
+{
+	struct table_node **nodes = table_nodes(&f->copies);
+
+	for (size_t i = 0; i < f->copies.n; i++) {
+		struct kube_copy *c = (struct kube_copy *)nodes[i];
+
+		c->checked = clock_monotonic_ms() - f->all->st->o->probe_ms;
+		c->not_before = 0;
+	}
+	mem_free(nodes);
+	f->not_before = 0;
+	f->due = true;
+}
+
 void kube_fan_drop_copy(struct kube_fan *f, struct kube_copy *c)
 {
 	table_remove(&f->copies, &c->node);

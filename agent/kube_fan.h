@@ -81,6 +81,8 @@ struct kube_copy *kube_fan_find_copy(const struct kube_fan *f, const char *names
 /* The one that is there, of whichever document of that name; or NULL. */
 const struct kube_copy *kube_fan_any_copy(const struct kube_fanout *all, const char *namespace,
 					  const char *name);
+/* Each of its copies may have been changed a while ago: look at all. */
+void kube_fan_check_all(struct kube_fan *f);
 void kube_fan_drop_copy(struct kube_fan *f, struct kube_copy *c);
 size_t kube_fan_copies(const struct kube_fan *f); /* how many are there */
 

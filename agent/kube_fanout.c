@@ -494,6 +494,11 @@ bool kube_fanout_idle(const struct store_kube *st)
 
 /* --- for the others --------------------------------------------------------------------------- */
 
+static struct kube_fan *fan_of(const struct store_kube *st, const struct kube_doc *d)
+{
+	return st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
+}
+
 void kube_fanout_look(struct store_kube *st, const struct kube_doc *d)
 {
 	struct kube_fanout *all = st->fanout;
@@ -516,33 +521,16 @@ void kube_fanout_look(struct store_kube *st, const struct kube_doc *d)
 
 void kube_fanout_resume(struct store_kube *st, const struct kube_doc *d)
 {
-	struct kube_fan *f =
-	    st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
-	struct table_node **nodes;
+	struct kube_fan *f = fan_of(st, d);
 
-	if (f == NULL)
-		return;
-	nodes = table_nodes(&f->copies);
-	for (size_t i = 0; i < f->copies.n; i++) {
-		struct kube_copy *c = (struct kube_copy *)nodes[i];
-
-		c->checked = clock_monotonic_ms() - st->o->probe_ms;
-		c->not_before = 0;
-	}
-	mem_free(nodes);
-	f->not_before = 0;
-	f->due = true;
+	if (f != NULL)
+		kube_fan_check_all(f);
 }
 
 void kube_fanout_changed(struct store_kube *st)
 {
 	if (st->fanout != NULL)
 		kube_fan_all_due(st->fanout);
-}
-
-static struct kube_fan *fan_of(const struct store_kube *st, const struct kube_doc *d)
-{
-	return st->fanout == NULL ? NULL : kube_fan_find(st->fanout, d->s.namespace, d->s.name);
 }
 
 void kube_fanout_say(const struct store_kube *st, const struct kube_doc *d, const json_t *old,
@@ -581,12 +569,9 @@ bool kube_fanout_due(const struct store_kube *st, const struct kube_doc *d)
 
 bool kube_fanout_has_copies(const struct store_kube *st, const struct kube_doc *d)
 {
-	const struct kube_fan *f;
+	const struct kube_fan *f = fan_of(st, d);
 
-	if (st->fanout == NULL)
-		return false;
-	f = kube_fan_find(st->fanout, d->s.namespace, d->s.name);
-	return !st->fanout->remembered || (f != NULL && f->copies.n != 0);
+	return st->fanout != NULL && (!st->fanout->remembered || (f != NULL && f->copies.n != 0));
 }
 
 void kube_fanout_counts(const struct store_kube *st, struct kube_fan_counts *out)

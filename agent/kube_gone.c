@@ -120,12 +120,12 @@ static bool ask_namespaces(struct store_kube *st, struct table_node **nodes,
 	return asking;
 }
 
-/* What reconcile is to know of it beside what was shown. */
+/* What reconcile is to know of one that is gone beside what was shown. */
 static void see(const struct store_kube *st, struct kube_doc *d)
 {
-	d->s.unseen = kube_state_unseen(st, d);
 	if (d->s.documents != 0)
 		return;
+	d->s.unseen = kube_state_unseen(st, d);
 	d->s.incarnation = kube_doc_incarnation(d);
 	kube_ended_mark(st, d);
 }
