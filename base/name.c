@@ -4,16 +4,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 /* No ctype.h: names are ASCII whatever the locale says. */
 static bool lower_or_digit(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-static bool alphanumeric(char c)
-{
-	return lower_or_digit(c) || (c >= 'A' && c <= 'Z');
 }
 
 /* One RFC 1123 label of n characters. */
@@ -62,7 +58,7 @@ bool name_is_data_key(const char *s)
 	if (n == 0 || n > 253 || strcmp(s, ".") == 0 || strncmp(s, "..", 2) == 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!alphanumeric(s[i]) && strchr("-._", s[i]) == NULL)
+		if (!text_is_alnum(s[i]) && strchr("-._", s[i]) == NULL)
 			return false;
 	return true;
 }
@@ -70,10 +66,10 @@ bool name_is_data_key(const char *s)
 /* [A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?, at most 63 */
 static bool is_qualified_part(const char *s, size_t n)
 {
-	if (n == 0 || n > 63 || !alphanumeric(s[0]) || !alphanumeric(s[n - 1]))
+	if (n == 0 || n > 63 || !text_is_alnum(s[0]) || !text_is_alnum(s[n - 1]))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!alphanumeric(s[i]) && strchr("-._", s[i]) == NULL)
+		if (!text_is_alnum(s[i]) && strchr("-._", s[i]) == NULL)
 			return false;
 	return true;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -40,15 +39,10 @@ size_t text_cut(const char *text, size_t max)
 	return n;
 }
 
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 void text_percent(struct buf *out, const char *text, const char *also)
 {
 	for (; *text != '\0'; text++)
-		if (is_alnum(*text) || strchr(also, *text) != NULL)
+		if (text_is_alnum(*text) || strchr(also, *text) != NULL)
 			buf_putc(out, (unsigned char)*text);
 		else
 			buf_printf(out, "%%%02X", (unsigned)(unsigned char)*text);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "guard/placeholder.h"
 
 #define SCHEME_MAX 32 /* "jdbc:postgresql:" */
@@ -15,18 +16,6 @@ static bool is_letter(char c)
 static bool is_word_char(char c)
 {
 	return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
-}
-
-static bool is_one_of(char c, const char *set)
-{
-	return c != '\0' && strchr(set, c) != NULL;
-}
-
-static bool begins(const char *s, size_t len, const char *what)
-{
-	size_t n = strlen(what);
-
-	return len >= n && memcmp(s, what, n) == 0;
 }
 
 /* --- what is filled in ------------------------------------------------------------------------ */
@@ -45,13 +34,13 @@ static size_t marked(const struct mark *m, const char *s, size_t len)
 {
 	size_t from = strlen(m->open), n = strlen(m->close), depth = 0;
 
-	if (!begins(s, len, m->open) || from == len ||
+	if (!text_begins(s, len, m->open) || from == len ||
 	    (m->within == NAME && !is_letter(s[from]) && s[from] != '/'))
 		return 0;
 	for (size_t i = from; i + n <= len && s[i] != '\n'; i++) {
 		if (depth == 0 && memcmp(s + i, m->close, n) == 0)
 			return i + n;
-		if (m->within == NAME && !is_word_char(s[i]) && !is_one_of(s[i], " :/#|"))
+		if (m->within == NAME && !is_word_char(s[i]) && !text_is_one_of(s[i], " :/#|"))
 			return 0;
 		if (m->within == NESTED && s[i] == m->open[from - 1])
 			depth++;
@@ -70,7 +59,7 @@ static size_t bare(const char *s, size_t len)
 		return 0;
 	while (s[0] == '$' && n < len && is_word_char(s[n]) && s[n] != '-' && s[n] != '.')
 		n++;
-	return n == len || is_one_of(s[n], " \t\r\n\"'`,;:/@&)}]\\") ? n : 0;
+	return n == len || text_is_one_of(s[n], " \t\r\n\"'`,;:/@&)}]\\") ? n : 0;
 }
 
 static size_t filled_in(const char *s, size_t len)
@@ -118,7 +107,7 @@ static size_t url_len(const char *s, size_t len)
 
 	while (i < len && i < SCHEME_MAX && (is_word_char(s[i]) || s[i] == '+' || s[i] == ':'))
 		i++;
-	if (i == 0 || s[i - 1] != ':' || !begins(s + i, len - i, "//"))
+	if (i == 0 || s[i - 1] != ':' || !text_begins(s + i, len - i, "//"))
 		return 0;
 	for (i += 2; i < len && s[i] != '@'; i += n) {
 		n = filled_in(s + i, len - i);
@@ -129,9 +118,9 @@ static size_t url_len(const char *s, size_t len)
 	}
 	if (i == len || !login)
 		return 0;
-	for (i++; i < len && !is_one_of(s[i], " \t\r\n\"'\\"); i += n > 0 ? n : 1) {
+	for (i++; i < len && !text_is_one_of(s[i], " \t\r\n\"'\\"); i += n > 0 ? n : 1) {
 		n = filled_in(s + i, len - i);
-		if (n == 0 && !is_word_char(s[i]) && !is_one_of(s[i], ":/,"))
+		if (n == 0 && !is_word_char(s[i]) && !text_is_one_of(s[i], ":/,"))
 			return 0;
 	}
 	return i;
@@ -142,7 +131,7 @@ static bool take_name(struct walk *w, size_t n)
 {
 	size_t i = w->at + n;
 
-	while (i < w->len && is_one_of(w->s[i], " \t\"'\\/"))
+	while (i < w->len && text_is_one_of(w->s[i], " \t\"'\\/"))
 		i++;
 	if (i == w->len || (w->s[i] != '=' && w->s[i] != ':') ||
 	    (w->sign != '\0' && (w->sign != ':' || w->s[i] != '=')))
@@ -173,16 +162,16 @@ static bool take_sign(struct walk *w)
 {
 	char c = w->s[w->at];
 
-	if (c == '\\' && w->at + 1 < w->len && is_one_of(w->s[w->at + 1], "nr")) {
+	if (c == '\\' && w->at + 1 < w->len && text_is_one_of(w->s[w->at + 1], "nr")) {
 		c = '\n';
 		w->at++;
 	}
 	/* "NAME=" alone may be the end of base64 */
-	if (w->sign == '=' && is_one_of(c, "=\n,;}]"))
+	if (w->sign == '=' && text_is_one_of(c, "=\n,;}]"))
 		return false;
-	if (is_one_of(c, "{[,;\n"))
+	if (text_is_one_of(c, "{[,;\n"))
 		w->sign = '\0';
-	if (!is_one_of(c, " \t\r\n\"'\\{}[](),;:/@&|>*-"))
+	if (!text_is_one_of(c, " \t\r\n\"'\\{}[](),;:/@&|>*-"))
 		return false;
 	w->at++;
 	return true;
@@ -193,7 +182,7 @@ static bool take(struct walk *w)
 	if (fill(w, filled_in(w->s + w->at, w->len - w->at)))
 		return true;
 	/* with no end; looked for once */
-	if (begins(w->s + w->at, w->len - w->at, "{{"))
+	if (text_begins(w->s + w->at, w->len - w->at, "{{"))
 		return false;
 	return is_word_char(w->s[w->at]) && w->s[w->at] != '-' ? take_word(w) : take_sign(w);
 }
@@ -206,15 +195,15 @@ static bool is_address(const char *s, size_t len)
 	static const char *const stores[] = { "vault:",	  "ref+",     "op:/",	  "sm:/",
 					      "awssm:/",  "gcpsm:/",  "akv:/",	  "berglas:",
 					      "doppler:", "keyring:", "projects/" };
-	bool known = begins(s, len, "arn:aws:");
+	bool known = text_begins(s, len, "arn:aws:");
 
 	for (size_t i = 0; !known && i < sizeof(stores) / sizeof(*stores); i++) {
 		size_t n = strlen(stores[i]);
 
-		known = begins(s, len, stores[i]) && memchr(s + n, '/', len - n) != NULL;
+		known = text_begins(s, len, stores[i]) && memchr(s + n, '/', len - n) != NULL;
 	}
 	for (size_t i = 0; known && i < len; i++)
-		known = is_word_char(s[i]) || is_one_of(s[i], "/:#@?=&+,");
+		known = is_word_char(s[i]) || text_is_one_of(s[i], "/:#@?=&+,");
 	return known;
 }
 
@@ -222,9 +211,9 @@ bool filled_is(const char *value, size_t len)
 {
 	struct walk w;
 
-	while (len > 0 && is_one_of(value[len - 1], " \t\r\n"))
+	while (len > 0 && text_is_one_of(value[len - 1], " \t\r\n"))
 		len--;
-	while (len > 0 && is_one_of(value[0], " \t\r\n")) {
+	while (len > 0 && text_is_one_of(value[0], " \t\r\n")) {
 		value++;
 		len--;
 	}

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "guard/placeholder.h"
 #include "guard/wrapped.h"
 
@@ -21,11 +22,6 @@
 #define NETRC_MAX 400 /* bytes behind "machine" */
 
 /* --- URLs ------------------------------------------------------------------------------------- */
-
-static bool is_one_of(char c, const char *set)
-{
-	return c != '\0' && strchr(set, c) != NULL;
-}
 
 /* Hosts of RFC 2606 and 6761: nobody is there. */
 static bool is_reserved(const char *host, size_t len)
@@ -63,7 +59,7 @@ static bool is_password(const char *user, size_t user_len, const char *password,
 	return len >= PASSWORD_MIN && !placeholder_is(password, len) &&
 	       !placeholder_is_word(password, len) &&
 	       !(user_len == len && memcmp(user, password, len) == 0) &&
-	       !is_one_of(password[0], "$<{%[*");
+	       !text_is_one_of(password[0], "$<{%[*");
 }
 
 bool login_url_at(const struct view *v, size_t at, struct hit_new *hit)
@@ -71,7 +67,7 @@ bool login_url_at(const struct view *v, size_t at, struct hit_new *hit)
 	size_t from = at + 3, i = from, colon = 0, scheme = at, host, max;
 
 	max = v->len - from < USERINFO_MAX ? v->len : from + USERINFO_MAX;
-	for (; i < max && v->text[i] > ' ' && !is_one_of(v->text[i], "@/\"'`<>(),\\?#|"); i++)
+	for (; i < max && v->text[i] > ' ' && !text_is_one_of(v->text[i], "@/\"'`<>(),\\?#|"); i++)
 		if (v->text[i] == ':' && colon == 0)
 			colon = i;
 	if (i >= max || v->text[i] != '@' || colon == 0)
@@ -102,16 +98,16 @@ static bool string_after(const char *text, size_t len, size_t at, size_t *from, 
 	size_t i = at;
 	bool sign = false;
 
-	while (i < len && is_one_of(text[i], "\\\"' \t\r\n:=")) {
+	while (i < len && text_is_one_of(text[i], "\\\"' \t\r\n:=")) {
 		sign = sign || text[i] == ':' || text[i] == '=';
 		i++;
 	}
 	*from = i;
-	while (i < len && !is_one_of(text[i], "\\\"'") && text[i] > ' ')
+	while (i < len && !text_is_one_of(text[i], "\\\"'") && text[i] > ' ')
 		i++;
 	*to = i;
-	return sign && i < len && i > *from && is_one_of(text[*from - 1], "\"'") &&
-	       is_one_of(text[i], "\\\"'");
+	return sign && i < len && i > *from && text_is_one_of(text[*from - 1], "\"'") &&
+	       text_is_one_of(text[i], "\\\"'");
 }
 
 static bool is_auth(const char *value, size_t len)
@@ -149,7 +145,7 @@ static bool docker_value(const char *text, size_t len, size_t word, size_t *from
 		size_t n = strlen(k->name);
 
 		if (len - word <= n || memcmp(text + word, k->name, n) != 0 ||
-		    !is_one_of(text[word + n], "\"'\\ :="))
+		    !text_is_one_of(text[word + n], "\"'\\ :="))
 			continue;
 		if (!string_after(text, len, word + n, from, to))
 			return false;
@@ -169,7 +165,7 @@ bool login_docker_at(const struct view *v, size_t at, struct hit_new *hit)
 	if (next != NULL)
 		len = (size_t)(next - text);
 	for (size_t i = 5; i < len; i++) {
-		if (!is_one_of(text[i], "apir") || !is_one_of(text[i - 1], "\"' \t\n{,"))
+		if (!text_is_one_of(text[i], "apir") || !text_is_one_of(text[i - 1], "\"' \t\n{,"))
 			continue;
 		if (!docker_value(text, len, i, &from, &to))
 			continue;
@@ -188,7 +184,7 @@ static size_t next_word(const char *text, size_t len, size_t *at)
 {
 	size_t from;
 
-	while (*at < len && is_one_of(text[*at], " \t\r\n"))
+	while (*at < len && text_is_one_of(text[*at], " \t\r\n"))
 		(*at)++;
 	from = *at;
 	while (*at < len && text[*at] > ' ' && text[*at] != '\\' && text[*at] != '"')
@@ -213,7 +209,7 @@ bool login_netrc_at(const struct view *v, size_t at, struct hit_new *hit)
 						 .from = at + i - n,
 						 .to = at + i };
 			/* in a sentence the last word has its comma */
-			if (n > 0 && is_one_of(text[i - 1], ",;.)"))
+			if (n > 0 && text_is_one_of(text[i - 1], ",;.)"))
 				return is_password("", 0, text + i - n, n - 1);
 			return is_password("", 0, text + i - n, n);
 		}
@@ -234,7 +230,7 @@ static const char *scheme_at(const char *text, size_t len, size_t *at)
 	static const char *const schemes[] = { "Basic ", "Bearer ", "token " };
 	size_t i = *at;
 
-	while (i < len && i - *at < HEADER_GAP && is_one_of(text[i], " \t\"'\\:=,>[`"))
+	while (i < len && i - *at < HEADER_GAP && text_is_one_of(text[i], " \t\"'\\:=,>[`"))
 		i++;
 	for (size_t k = 0; k < sizeof(schemes) / sizeof(*schemes); k++) {
 		size_t n = strlen(schemes[k]);
@@ -263,7 +259,7 @@ bool login_header_at(const struct view *v, size_t at, struct hit_new *hit)
 	if (scheme == NULL)
 		return false;
 	from = i;
-	while (i < len && text[i] > ' ' && !is_one_of(text[i], "\"'`\\<>,;()"))
+	while (i < len && text[i] > ' ' && !text_is_one_of(text[i], "\"'`\\<>,;()"))
 		i++;
 	*hit = (struct hit_new){ .rule = GUARD_HTTP_LOGIN, .from = at + from, .to = at + i };
 	return scheme[1] == 'a' ? is_auth(text + from, i - from) : is_bearer(text + from, i - from);
@@ -273,12 +269,12 @@ bool login_header_at(const struct view *v, size_t at, struct hit_new *hit)
 static size_t curl_argument(const char *text, size_t len)
 {
 	for (size_t i = 1; i + 4 < len && text[i] != '\n'; i++) {
-		if (text[i] != '-' || !is_one_of(text[i - 1], " \t"))
+		if (text[i] != '-' || !text_is_one_of(text[i - 1], " \t"))
 			continue;
-		if (text[i + 1] == 'u' && is_one_of(text[i + 2], " \t\"'"))
+		if (text[i + 1] == 'u' && text_is_one_of(text[i + 2], " \t\"'"))
 			return i + 2;
 		if (len - i > 7 && memcmp(text + i, "--user", 6) == 0 &&
-		    is_one_of(text[i + 6], " =\t"))
+		    text_is_one_of(text[i + 6], " =\t"))
 			return i + 7;
 	}
 	return 0;
@@ -292,9 +288,9 @@ bool login_curl_at(const struct view *v, size_t at, struct hit_new *hit)
 
 	if (from == 0)
 		return false;
-	while (from < len && is_one_of(text[from], " \t\"'"))
+	while (from < len && text_is_one_of(text[from], " \t\"'"))
 		from++;
-	for (to = from; to < len && text[to] > ' ' && !is_one_of(text[to], "\"'`\\"); to++)
+	for (to = from; to < len && text[to] > ' ' && !text_is_one_of(text[to], "\"'`\\"); to++)
 		;
 	colon = memchr(text + from, ':', to - from);
 	if (colon == NULL)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "kinds/value.h"
 
 #define CHECKSUM 6 /* base62 digits at the end of GitHub's tokens */
@@ -251,13 +252,6 @@ static const struct text_form {
 	{ { .prefix = "{", .name = "a docker config", .kinds = "registry" }, { "\"auths\"" } },
 };
 
-static bool begins(const char *s, size_t len, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return len >= n && memcmp(s, prefix, n) == 0;
-}
-
 static bool holds(const char *s, size_t len, const char *word)
 {
 	size_t n = strlen(word);
@@ -271,7 +265,7 @@ static bool holds(const char *s, size_t len, const char *word)
 const struct token_form *token_find(const void *data, size_t len)
 {
 	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
-		if (begins(data, len, forms[i].prefix))
+		if (text_begins(data, len, forms[i].prefix))
 			return &forms[i];
 	return NULL;
 }
@@ -283,7 +277,7 @@ static const struct token_form *guess_text(const char *s, size_t len)
 	for (size_t i = 0; i < sizeof(text_forms) / sizeof(*text_forms); i++) {
 		const struct text_form *t = &text_forms[i];
 
-		if (begins(s, len, t->form.prefix) &&
+		if (text_begins(s, len, t->form.prefix) &&
 		    (t->holds[0] == NULL || holds(s, len, t->holds[0])) &&
 		    (t->holds[1] == NULL || holds(s, len, t->holds[1])))
 			return &t->form;
