@@ -270,29 +270,36 @@ const char *dockerconfig_name(const char *key)
 	return strcmp(key, DOCKERCONFIG_HUB) == 0 ? DOCKERCONFIG_HUB_NAME : key;
 }
 
-/* The host alone, its dots as slashes, for name_glob_path; *port: from ":" on, or "". */
-static char *labels(const char *host, const char **port)
+/* Both are cut up. */
+static bool parts_match(char *pattern, char *host)
 {
-	char *text;
+	for (;;) {
+		char *p = pattern + strcspn(pattern, "."), *h = host + strcspn(host, ".");
+		bool last = *p == '\0';
 
-	*port = host + strcspn(host, ":");
-	text = mem_strn(host, (size_t)(*port - host));
-	for (char *s = text; *s != '\0'; s++)
-		*s = *s == '.' ? '/' : *s;
-	return text;
+		if (last != (*h == '\0'))
+			return false;
+		*p = *h = '\0';
+		if (!name_glob(pattern, host))
+			return false;
+		if (last)
+			return true;
+		pattern = p + 1;
+		host = h + 1;
+	}
 }
 
 bool dockerconfig_serves(const char *name, const char *domain)
 {
-	const char *port, *at;
+	size_t n = strcspn(name, ":"), d = strcspn(domain, ":");
 	char *pattern, *host;
 	bool serves;
 
-	if (strpbrk(name, "*?") == NULL)
+	if (strpbrk(name, "*?") == NULL || strcmp(name + n, domain + d) != 0)
 		return strcmp(name, domain) == 0;
-	pattern = labels(name, &port);
-	host = labels(domain, &at);
-	serves = strcmp(port, at) == 0 && name_glob_path(pattern, host);
+	pattern = mem_strn(name, n);
+	host = mem_strn(domain, d);
+	serves = parts_match(pattern, host);
 	mem_free(pattern);
 	mem_free(host);
 	return serves;

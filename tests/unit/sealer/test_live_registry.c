@@ -145,6 +145,7 @@ static const struct {
 	/* as the kubelet's keyring does: a pattern's part stands for a part, the port is text */
 	{ LOGIN("*.a.io", "pw"), { "b.a.io/o/a:1" }, false, LIVE_UNTOLD, "b.a.io/o/a", NULL },
 	{ LOGIN("*.a.io", "pw"), { "c.b.a.io/o/a:1" }, false, LIVE_REFUSED, "(c.b.a.io)", NULL },
+	{ LOGIN("**.a.io", "pw"), { "c.b.a.io/o/a:1" }, false, LIVE_REFUSED, "(c.b.a.io)", NULL },
 	{ LOGIN("*.a.io", "pw"),
 	  { "b.a.io:5000/o/a:1" },
 	  false,
